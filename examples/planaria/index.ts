@@ -1,0 +1,2 @@
+/** `planaria` for the examples: the sources of this repository. */
+export * from "../../runtime/index.ts";
