@@ -1,0 +1,32 @@
+/**
+ * The vault's front door: where every agent's state lives, survives and forks.
+ */
+
+/** Time, handed in. */
+export type { Clock, Timer } from "./clock.ts";
+
+/** What can go wrong. */
+export { VaultError } from "./errors.ts";
+export type { VaultErrorCode, VaultErrorOptions } from "./errors.ts";
+
+/** What callers hand in and get back. */
+export type {
+  Action,
+  Branch,
+  BranchId,
+  Commit,
+  CommitOptions,
+  Durability,
+  HistoryEntry,
+  Op,
+  Point,
+  RangeOptions,
+  RecoveryReport,
+  Seq,
+  Snapshot,
+  VaultStats,
+  View,
+} from "./model.ts";
+
+/** What the vault tells. */
+export type { VaultEvent } from "./events.ts";
