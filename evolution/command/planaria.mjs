@@ -34,6 +34,7 @@ if (majorOf(process.versions.node) >= MAJOR_MIN) {
 
 /** In the repository the sources run as they are; an installed package has only the built command. */
 async function runMain() {
+  delete process.env[HOPPED]; // whatever the command starts may hop for itself
   const source = new URL("./main.ts", import.meta.url);
   const built = new URL("../../dist/evolution/command/main.js", import.meta.url);
   const { main } = await import((existsSync(source) ? source : built).href);
