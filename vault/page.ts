@@ -1,0 +1,348 @@
+/**
+ * The page: the unit in which a tree is stored, checked and shared. This room knows its bytes and nothing else.
+ *
+ *     0        8      9       10      12       16                16+4n              used
+ *     | xxh64  | kind | level | n u16 | used u32 | n offsets u32 | cells, in order  |
+ *
+ *     leaf cell   klen u16 | length u32 + flags in its two top bits | key | value
+ *     inner cell  klen u16 | arena u32 | no u32 | entries u32 | bytes f64 | sha256 of the child (32) | low key
+ *     blob page   no cells: after the header comes a slice of one long value
+ *     blob ref    (the value of a leaf cell with the blob flag) arena u32 | first no u32 | count u32 | length u32 | sha256
+ *
+ * All numbers are little endian. Invariants:
+ * 1. The checksum is seeded with the page's own id and covers everything behind it, so a page that lands at another
+ *    id, a page that was never written and a flipped bit are all seen.
+ * 2. The store stamps and verifies checksums (`PageChecksum`); whoever builds pages leaves those 8 bytes zero.
+ * 3. Cells are in strictly ascending bytewise order of their keys, and cell i ends where cell i+1 begins.
+ * 4. A page's content hash leaves out every id: equal content has an equal hash wherever it is stored.
+ * 5. The bytes of a page that was handed out are never changed.
+ */
+import assert from "node:assert/strict";
+import { hash } from "node:crypto";
+import xxhash from "xxhash-wasm";
+import { VaultError } from "./errors.ts";
+
+/** The name of one page. `no` grows within its arena and is never used twice. */
+export interface PageId {
+  readonly arena: number;
+  readonly no: number;
+}
+
+/** What a page holds: entries, children, or a slice of a long value. */
+export type PageKind = "leaf" | "inner" | "blob";
+
+/** A subtree, named by its top page. The same shape names a whole tree: see `TreeRoot` in tree.ts. */
+export interface PageRef {
+  readonly id: PageId;
+  /** 0 for a leaf. */
+  readonly level: number;
+  /** Cells in all leaves below, tombstones included. */
+  readonly entries: number;
+  /** Key and value bytes below, long values counted in full. */
+  readonly bytes: number;
+  /** Content hash of the top page: two subtrees with the same hash hold the same entries. */
+  readonly sha256: Uint8Array;
+}
+
+/** Where a value that is too long for a leaf lies: `count` blob pages with consecutive numbers. */
+export interface BlobRef {
+  readonly first: PageId;
+  readonly count: number;
+  readonly length: number;
+  readonly sha256: Uint8Array;
+}
+
+export const PAGE_HEADER_BYTES = 16;
+/** What a cell costs beside its own bytes: its place in the offset table. */
+export const CELL_OFFSET_BYTES = 4;
+/** Size of a blob page: 16 LMDB pages less LMDB's 24 byte header, which wastes nothing on disk (design/vault.md section 1). */
+export const BLOB_PAGE_BYTES = 65_512;
+/** Bytes of a long value that one blob page takes. */
+export const BLOB_SLICE_BYTES: number = BLOB_PAGE_BYTES - PAGE_HEADER_BYTES;
+
+/** An inner cell without its key. */
+export const INNER_CELL_BYTES = 54;
+
+const LEAF_KEY_AT = 6;
+const INNER_KEY_AT: number = INNER_CELL_BYTES;
+const BLOB_REF_BYTES = 48;
+const BLOB_REF_ID_BYTES = 12;
+const TOMBSTONE_FLAG = 0x8000_0000;
+const BLOB_FLAG = 0x4000_0000;
+const LENGTH_MASK = 0x3fff_ffff;
+const KINDS: readonly (PageKind | undefined)[] = [undefined, "leaf", "inner", "blob"];
+
+/** A verified page, ready to be searched. */
+export class Page {
+  readonly id: PageId;
+  readonly bytes: Buffer;
+  readonly kind: PageKind;
+  readonly level: number;
+  /** Cells in the page. */
+  readonly count: number;
+  readonly #keyAt: number;
+
+  /**
+   * Reads the header. The checksum was verified before (`PageChecksum`), so this only refuses what the right checksum
+   * cannot excuse: VAULT_PAGE_DAMAGED when the header contradicts itself or the length.
+   */
+  constructor(id: PageId, bytes: Buffer) {
+    if (bytes.length < PAGE_HEADER_BYTES) throw pageDamaged(id, "it is shorter than a page header");
+    const kind = KINDS[bytes[8]!];
+    if (kind === undefined) throw pageDamaged(id, `its kind ${bytes[8]} is unknown`);
+    if (bytes.readUInt32LE(12) !== bytes.length) throw pageDamaged(id, "its length is not the one in its header");
+    this.id = id;
+    this.bytes = bytes;
+    this.kind = kind;
+    this.level = bytes[9]!;
+    this.count = bytes.readUInt16LE(10);
+    this.#keyAt = kind === "leaf" ? LEAF_KEY_AT : INNER_KEY_AT;
+    if ((kind === "leaf") !== (this.level === 0 && kind !== "blob")) throw pageDamaged(id, "its kind and level disagree");
+    if (PAGE_HEADER_BYTES + this.count * CELL_OFFSET_BYTES > bytes.length) throw pageDamaged(id, "its cells do not fit");
+  }
+
+  /** The whole encoded cell `index`, as a view. */
+  cell(index: number): Buffer {
+    return this.bytes.subarray(this.#start(index), this.#end(index));
+  }
+
+  /** The key of cell `index`, as a view. */
+  key(index: number): Buffer {
+    const start = this.#start(index);
+    return this.bytes.subarray(start + this.#keyAt, start + this.#keyAt + this.bytes.readUInt16LE(start));
+  }
+
+  /** The key of cell `index` as text. */
+  keyText(index: number): string {
+    const start = this.#start(index) + this.#keyAt;
+    return this.bytes.toString("utf8", start, start + this.bytes.readUInt16LE(start - this.#keyAt));
+  }
+
+  /** Negative, zero or positive as the key of cell `index` sorts before, at or after `key`. */
+  compare(index: number, key: Uint8Array): number {
+    const bytes = this.bytes;
+    const cell = this.#start(index);
+    const start = cell + this.#keyAt;
+    const length = bytes.readUInt16LE(cell);
+    const common = Math.min(length, key.length);
+    for (let i = 0; i < common; i++) {
+      const difference = bytes[start + i]! - key[i]!;
+      if (difference !== 0) return difference;
+    }
+    return length - key.length;
+  }
+
+  /** Index of the first cell whose key is at or after `key`; `count` when there is none. */
+  lowerBound(key: Uint8Array): number {
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.compare(middle, key) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Inner page: index of the child whose key span holds `key`. */
+  childIndex(key: Uint8Array): number {
+    const at = this.lowerBound(key);
+    return at < this.count && this.compare(at, key) === 0 ? at : Math.max(0, at - 1);
+  }
+
+  /** Inner page: child `index`. */
+  child(index: number): PageRef {
+    const start = this.#start(index);
+    const bytes = this.bytes;
+    return {
+      id: { arena: bytes.readUInt32LE(start + 2), no: bytes.readUInt32LE(start + 6) },
+      level: this.level - 1,
+      entries: bytes.readUInt32LE(start + 10),
+      bytes: bytes.readDoubleLE(start + 14),
+      sha256: bytes.subarray(start + 22, start + INNER_KEY_AT),
+    };
+  }
+
+  /** Leaf page: is cell `index` a tombstone, a value kept here, or a reference to a long value? */
+  entryKind(index: number): "value" | "blob" | "tombstone" {
+    const length = this.bytes.readUInt32LE(this.#start(index) + 2);
+    if (length >= TOMBSTONE_FLAG) return "tombstone";
+    return (length & BLOB_FLAG) === 0 ? "value" : "blob";
+  }
+
+  /** Leaf page: the value bytes of cell `index` as a view; the encoded reference for a long value. */
+  value(index: number): Buffer {
+    const start = this.#start(index);
+    return this.bytes.subarray(start + LEAF_KEY_AT + this.bytes.readUInt16LE(start), this.#end(index));
+  }
+
+  /** Leaf page: where the long value of cell `index` lies. */
+  blob(index: number): BlobRef {
+    const ref = this.value(index);
+    return {
+      first: { arena: ref.readUInt32LE(0), no: ref.readUInt32LE(4) },
+      count: ref.readUInt32LE(8),
+      length: ref.readUInt32LE(12),
+      sha256: ref.subarray(16, BLOB_REF_BYTES),
+    };
+  }
+
+  #start(index: number): number {
+    return this.bytes.readUInt32LE(PAGE_HEADER_BYTES + index * CELL_OFFSET_BYTES);
+  }
+
+  #end(index: number): number {
+    return index + 1 < this.count ? this.#start(index + 1) : this.bytes.length;
+  }
+}
+
+/** VAULT_PAGE_DAMAGED for page `id`, with `details` {arena, no}. */
+export function pageDamaged(id: PageId, reason: string): VaultError {
+  const details = { arena: id.arena, no: id.no, reason };
+  return new VaultError("VAULT_PAGE_DAMAGED", `page ${id.arena}/${id.no} is damaged: ${reason}`, { details });
+}
+
+/** Puts checksums on pages and checks them. */
+export interface PageChecksum {
+  /** Writes the checksum of `bytes` as page `id` into its first 8 bytes. */
+  stamp(id: PageId, bytes: Buffer): void;
+  /** Is the checksum in `bytes` the one of page `id`? */
+  matches(id: PageId, bytes: Buffer): boolean;
+}
+
+/** Loads the xxh64 code (0.96 us per 16 KB, design/vault.md section 1). */
+export async function loadPageChecksum(): Promise<PageChecksum> {
+  const { h64Raw } = await xxhash();
+  const sum = (id: PageId, bytes: Buffer): bigint =>
+    h64Raw(bytes.subarray(8), (BigInt(id.arena) << 32n) | BigInt(id.no));
+  return {
+    stamp: (id, bytes) => {
+      bytes.writeBigUInt64LE(sum(id, bytes), 0);
+    },
+    matches: (id, bytes) => bytes.length >= PAGE_HEADER_BYTES && bytes.readBigUInt64LE(0) === sum(id, bytes),
+  };
+}
+
+/** A leaf cell with its value in place, or a tombstone for `null`. */
+export function valueCell(key: Uint8Array, value: Uint8Array | null): Buffer {
+  const cell = Buffer.allocUnsafe(LEAF_KEY_AT + key.length + (value?.length ?? 0));
+  cell.writeUInt16LE(key.length, 0);
+  cell.writeUInt32LE(value === null ? TOMBSTONE_FLAG : value.length, 2);
+  cell.set(key, LEAF_KEY_AT);
+  if (value !== null) cell.set(value, LEAF_KEY_AT + key.length);
+  return cell;
+}
+
+/** A leaf cell whose value lies in blob pages. */
+export function blobCell(key: Uint8Array, blob: BlobRef): Buffer {
+  const at = LEAF_KEY_AT + key.length;
+  const cell = Buffer.allocUnsafe(at + BLOB_REF_BYTES);
+  cell.writeUInt16LE(key.length, 0);
+  cell.writeUInt32LE(BLOB_REF_BYTES + BLOB_FLAG, 2);
+  cell.set(key, LEAF_KEY_AT);
+  cell.writeUInt32LE(blob.first.arena, at);
+  cell.writeUInt32LE(blob.first.no, at + 4);
+  cell.writeUInt32LE(blob.count, at + 8);
+  cell.writeUInt32LE(blob.length, at + 12);
+  cell.set(blob.sha256, at + 16);
+  return cell;
+}
+
+/** An inner cell: the child and the lowest key its subtree may hold. */
+export function innerCell(low: Uint8Array, child: PageRef): Buffer {
+  const cell = Buffer.allocUnsafe(INNER_KEY_AT + low.length);
+  cell.writeUInt16LE(low.length, 0);
+  cell.writeUInt32LE(child.id.arena, 2);
+  cell.writeUInt32LE(child.id.no, 6);
+  cell.writeUInt32LE(child.entries, 10);
+  cell.writeDoubleLE(child.bytes, 14);
+  cell.set(child.sha256, 22);
+  cell.set(low, INNER_KEY_AT);
+  return cell;
+}
+
+/** The key of an encoded leaf cell, as a view. */
+export function cellKey(cell: Buffer): Buffer {
+  return cell.subarray(LEAF_KEY_AT, LEAF_KEY_AT + cell.readUInt16LE(0));
+}
+
+/** Is this encoded leaf cell a tombstone? */
+export function isTombstone(cell: Buffer): boolean {
+  return cell.readUInt32LE(2) >= TOMBSTONE_FLAG;
+}
+
+/** Key and value bytes of an encoded leaf cell, a long value counted in full. */
+export function cellBytes(cell: Buffer): number {
+  const keyLength = cell.readUInt16LE(0);
+  const length = cell.readUInt32LE(2);
+  if (length >= TOMBSTONE_FLAG) return keyLength;
+  const isBlob = (length & BLOB_FLAG) !== 0;
+  return keyLength + (isBlob ? cell.readUInt32LE(LEAF_KEY_AT + keyLength + 12) : length & LENGTH_MASK);
+}
+
+/** Lays out a leaf (level 0) or inner page. The checksum stays zero: the store stamps it. */
+export function buildPage(level: number, cells: readonly Uint8Array[]): Buffer {
+  const cellsAt = PAGE_HEADER_BYTES + cells.length * CELL_OFFSET_BYTES;
+  const used = cells.reduce((sum, cell) => sum + cell.length, cellsAt);
+  const bytes = header(level === 0 ? "leaf" : "inner", level, cells.length, used);
+  let at = cellsAt;
+  for (const [index, cell] of cells.entries()) {
+    bytes.writeUInt32LE(at, PAGE_HEADER_BYTES + index * CELL_OFFSET_BYTES);
+    bytes.set(cell, at);
+    at += cell.length;
+  }
+  return bytes;
+}
+
+/** One slice of a long value as a page. */
+export function buildBlobPage(slice: Uint8Array): Buffer {
+  const bytes = header("blob", 0, 0, PAGE_HEADER_BYTES + slice.length);
+  bytes.set(slice, PAGE_HEADER_BYTES);
+  return bytes;
+}
+
+/** Throws an assertion when the keys of `page` do not ascend: run on every page before it is handed to the store. */
+export function assertOrdered(page: Page): void {
+  for (let i = 1; i < page.count; i++) {
+    assert.ok(page.compare(i - 1, page.key(i)) < 0, `keys ${i - 1} and ${i} of a ${page.kind} page do not ascend`);
+  }
+}
+
+/** The 32 byte content hash: a leaf's cells, or an inner page's level, child hashes and keys. No id enters it. */
+export function contentHash(page: Page): Uint8Array {
+  return hash("sha256", page.kind === "leaf" ? leafContent(page) : innerContent(page), "buffer");
+}
+
+function header(kind: PageKind, level: number, count: number, used: number): Buffer {
+  // A buffer of its own: pages live long, a slice of Node's shared pool would keep 8 KB of strangers alive.
+  const bytes = Buffer.allocUnsafeSlow(used);
+  bytes.fill(0, 0, PAGE_HEADER_BYTES);
+  bytes[8] = KINDS.indexOf(kind);
+  bytes[9] = level;
+  bytes.writeUInt16LE(count, 10);
+  bytes.writeUInt32LE(used, 12);
+  return bytes;
+}
+
+function leafContent(page: Page): Buffer {
+  const cellsAt = PAGE_HEADER_BYTES + page.count * CELL_OFFSET_BYTES;
+  const cells = page.bytes.subarray(cellsAt);
+  let masked: Buffer | undefined;
+  for (let i = 0; i < page.count; i++) {
+    if (page.entryKind(i) !== "blob") continue;
+    masked ??= Buffer.from(cells);
+    const at = page.value(i).byteOffset - cells.byteOffset;
+    masked.fill(0, at, at + BLOB_REF_ID_BYTES);
+  }
+  return masked ?? cells;
+}
+
+function innerContent(page: Page): Buffer {
+  const parts: Uint8Array[] = [Uint8Array.of(page.level)];
+  for (let i = 0; i < page.count; i++) {
+    const keyLength = Buffer.allocUnsafe(2);
+    keyLength.writeUInt16LE(page.key(i).length);
+    parts.push(page.child(i).sha256, keyLength, page.key(i));
+  }
+  return Buffer.concat(parts);
+}

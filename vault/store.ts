@@ -1,0 +1,403 @@
+/**
+ * The page store: where checkpoints land. The only room that knows LMDB; it keeps two tables, `pages` (page id -> page)
+ * and `meta` (whatever rows the vault keeps about itself), and changes both in one transaction.
+ *
+ *     page(id)         cache -> LMDB -> copy -> checksum -> Page
+ *     transaction(fn)  fn fills a draft -> one LMDB batch on LMDB's own thread -> durable
+ *
+ * Invariants:
+ * 1. No page leaves this room without its checksum, seeded with its id, having been verified.
+ * 2. A transaction is all or nothing, and durable when its promise resolves. One runs at a time, in the order of calls.
+ * 3. After LMDB has rejected or not answered a commit, the store takes no more: VAULT_STORE_FAILED. Reopen to recover.
+ * 4. LMDB's memory is never handed out: its read buffer is shared and overwritten by the next read.
+ *
+ * Traps of lmdb-js 3.5.6 that this file is shaped by (design/vault.md section 2):
+ * - `overlappingSync` acknowledges writes whose meta page failed: it is off, and a batch then resolves after both fsyncs.
+ * - After MDB_PANIC promises hang for ever and a close may block the thread: every wait has a limit, a failed store is
+ *   not closed but left to the end of the process.
+ * - A rejection carries a second promise (`commitError`) that kills the process if nobody looks at it.
+ * - A callback that throws in the middle of a batch commits the first half: keys and values are checked before it.
+ * - A callback that returns a promise defers its commit: callbacks are blocks that return nothing.
+ */
+import assert from "node:assert/strict";
+import { closeSync, existsSync, fsyncSync, openSync } from "node:fs";
+import { dirname } from "node:path";
+import { open } from "lmdb";
+import type { Database, RootDatabase } from "lmdb";
+import type { Clock } from "./clock.ts";
+import { VaultError } from "./errors.ts";
+import { loadPageChecksum, Page, pageDamaged } from "./page.ts";
+import type { PageChecksum, PageId } from "./page.ts";
+import { PageCache } from "./store-cache.ts";
+import { assertWholeFile, growFile, LMDB_PAGE_BYTES } from "./store-file.ts";
+import type { PageSource } from "./tree.ts";
+
+export interface PageStoreOptions {
+  /** The page file, for example `<vault>/pages.mdb`. Its folder exists. LMDB keeps a `-lock` file beside it. */
+  readonly path: string;
+  readonly clock: Clock;
+  /** Bound of the cache of verified pages. 256 MB in production. */
+  readonly cacheBytes: number;
+  /** Address space for the memory map, hence the largest file. 64 GiB and more in production; costs nothing. */
+  readonly mapBytes: number;
+  /** A commit that LMDB has not answered by then counts as failed. 5 s in production (design/vault.md section 4.8). */
+  readonly commitLimitMs: number;
+}
+
+export interface PageStoreStats {
+  readonly pages: number;
+  readonly fileBytes: number;
+  readonly cachedPages: number;
+  readonly cachedBytes: number;
+}
+
+/** What one transaction changes. Usable only inside the callback; the last call for a page or key wins. */
+export interface StoreDraft {
+  /** Stores a page. The store stamps the checksum into `bytes` and owns them from here on. */
+  putPage(id: PageId, bytes: Buffer): void;
+  /** Removes a page; harmless when it is not there. */
+  deletePage(id: PageId): void;
+  /** Sets a meta row. Keys have 1 to 512 bytes. */
+  putMeta(key: Uint8Array, value: Uint8Array): void;
+  deleteMeta(key: Uint8Array): void;
+}
+
+type Row = readonly [key: Uint8Array, value: Buffer];
+
+const META_KEY_BYTES_MAX = 512;
+/** Allowance for the inner pages and the free list that LMDB rewrites beside each changed row. */
+const LMDB_PAGES_PER_CHANGE = 8;
+const FILE_MARGIN_BYTES = 1 << 20;
+/** MDB_PAGE_NOTFOUND, MDB_CORRUPTED, MDB_VERSION_MISMATCH, MDB_INVALID (lmdb.h): the file itself is at fault. */
+const DAMAGE_CODES: readonly unknown[] = [-30797, -30796, -30794, -30793];
+
+/** See the header. Close it, or `await using` it. */
+export class PageStore implements PageSource, AsyncDisposable {
+  readonly #options: PageStoreOptions;
+  readonly #checksum: PageChecksum;
+  readonly #cache: PageCache;
+  readonly #root: RootDatabase<Buffer, Uint8Array>;
+  readonly #pages: Database<Buffer, Uint8Array>;
+  readonly #meta: Database<Buffer, Uint8Array>;
+  readonly #key = Buffer.alloc(8);
+  #queue: Promise<void> = Promise.resolve();
+  #state: "open" | "closed" | VaultError = "open";
+
+  /**
+   * Opens the page file or creates it. Throws VAULT_PAGES_DAMAGED when the file is shorter than it says or LMDB does
+   * not recognise it, VAULT_STORE_FAILED when LMDB cannot open it for another reason (`cause`).
+   */
+  static async open(options: PageStoreOptions): Promise<PageStore> {
+    const checksum = await loadPageChecksum();
+    assertWholeFile(options.path);
+    try {
+      return new PageStore(options, checksum);
+    } catch (error) {
+      throw openFailure(options.path, error);
+    }
+  }
+
+  private constructor(options: PageStoreOptions, checksum: PageChecksum) {
+    const isNew = !existsSync(options.path);
+    const shape = { encoding: "binary", keyEncoding: "binary" } as const;
+    this.#options = options;
+    this.#checksum = checksum;
+    this.#cache = new PageCache(options.cacheBytes);
+    this.#root = open({
+      ...shape,
+      path: options.path,
+      noSubdir: true,
+      overlappingSync: false,
+      maxDbs: 8,
+      pageSize: LMDB_PAGE_BYTES,
+      mapSize: options.mapBytes,
+    });
+    this.#pages = this.#root.openDB({ ...shape, name: "pages" });
+    this.#meta = this.#root.openDB({ ...shape, name: "meta" });
+    growFile(options.path, Math.min(FILE_MARGIN_BYTES, options.mapBytes));
+    if (isNew) syncFolder(dirname(options.path));
+  }
+
+  /** The verified page. Throws VAULT_PAGE_DAMAGED (`details` arena, no) when it is missing or not what was written. */
+  page(id: PageId): Page {
+    this.#assertReadable();
+    const cached = this.#cache.get(id);
+    if (cached !== undefined) return cached;
+    const bytes = this.#copyOf(this.#pages, this.#pageKey(id));
+    if (bytes === undefined) throw pageDamaged(id, "it is missing");
+    if (!this.#checksum.matches(id, bytes)) throw pageDamaged(id, "its checksum differs");
+    const page = new Page(id, bytes);
+    // Long values would wash the search pages out of the cache, and are copied by their reader anyway.
+    if (page.kind !== "blob") this.#cache.put(page);
+    return page;
+  }
+
+  /** A copy of a meta row. */
+  readMeta(key: Uint8Array): Buffer | undefined {
+    this.#assertReadable();
+    return this.#copyOf(this.#meta, key);
+  }
+
+  /** Copies of all meta rows whose key begins with `prefix`, in the order of their bytes. */
+  rangeMeta(prefix: Uint8Array): readonly Row[] {
+    this.#assertReadable();
+    const rows: Row[] = [];
+    for (const shared of this.#guarded(() => [...this.#meta.getKeys({ start: prefix })])) {
+      const key = Buffer.from(shared);
+      if (Buffer.compare(key.subarray(0, prefix.length), prefix) !== 0) break;
+      const value = this.#copyOf(this.#meta, key);
+      if (value !== undefined) rows.push([key, value]);
+    }
+    return rows;
+  }
+
+  /** Numbers of the stored pages of an arena from `first` on, ascending, at most `limit`: the collector's sweep list. */
+  pageNumbers(arena: number, { first, limit }: { first: number; limit: number }): readonly number[] {
+    this.#assertReadable();
+    const start = pageKey(arena, first, Buffer.alloc(8));
+    const end = Buffer.concat([pageKey(arena, 0xffff_ffff, Buffer.alloc(8)), Buffer.alloc(1)]);
+    const keys = this.#guarded(() => [...this.#pages.getKeys({ start, end, limit })]);
+    return keys.map((key) => Buffer.from(key).readUInt32BE(4));
+  }
+
+  /**
+   * Runs `fn` at once to collect changes, then commits them together. Resolves when they are durable and readable.
+   * What `fn` throws rejects, with nothing changed. Rejects with VAULT_STORE_FAILED when LMDB refuses or does not
+   * answer in time (then whether the changes are on disk is unknown until the store is reopened), VAULT_CLOSED after
+   * close. Keep one transaction under 8 MB: putting a page takes about 10 us of this thread.
+   */
+  async transaction(fn: (draft: StoreDraft) => void): Promise<void> {
+    this.#assertWritable();
+    const changes = new Changes(this.#checksum);
+    changes.fill(fn);
+    if (changes.count === 0) return;
+    const turn = this.#queue.then(async () => this.#commit(changes));
+    this.#queue = turn.then(undefined, () => undefined); // the caller has the rejection; the queue only keeps the order
+    await turn;
+  }
+
+  stats(): PageStoreStats {
+    this.#assertReadable();
+    const { entryCount, lastPageNumber } = lmdbStats(this.#pages);
+    return {
+      pages: entryCount,
+      fileBytes: (lastPageNumber + 1) * LMDB_PAGE_BYTES,
+      cachedPages: this.#cache.count,
+      cachedBytes: this.#cache.bytes,
+    };
+  }
+
+  /** Waits for running transactions and closes the file; calling it again does nothing. A failed store is only left. */
+  async close(): Promise<void> {
+    if (this.#state !== "open") return;
+    this.#state = "closed";
+    await this.#queue;
+    if (this.#wasClosed()) await this.#withinLimit(this.#root.close(), "close");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #commit(changes: Changes): Promise<void> {
+    if (this.#state instanceof VaultError) throw this.#state;
+    growFile(this.#options.path, this.#fileBytesNeeded(changes));
+    const answer = this.#root.batch(() => {
+      for (const { table, key, value } of changes.rows()) {
+        const database = table === "pages" ? this.#pages : this.#meta;
+        // The one promise that tells the outcome is the batch's; within it these are placeholders that never reject.
+        if (value === undefined) void database.remove(key);
+        else void database.put(key, value);
+      }
+    });
+    await this.#withinLimit(answer, "commit");
+    for (const id of changes.stalePages()) this.#cache.delete(id);
+  }
+
+  /** Waits for LMDB, but not for ever. Any bad end fails the store. */
+  async #withinLimit(answer: Promise<unknown>, what: string): Promise<void> {
+    const limitMs = this.#options.commitLimitMs;
+    const silence = Promise.withResolvers<never>();
+    const timer = this.#options.clock.after(limitMs, () => {
+      silence.reject(new Error(`LMDB did not answer within ${limitMs} ms`));
+    });
+    try {
+      await Promise.race([answer, silence.promise]);
+    } catch (error) {
+      throw this.#fail(what, await causeOf(error));
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  #fail(what: string, cause: unknown): VaultError {
+    const message = `LMDB failed to ${what} the page store ${this.#options.path}; reopen the vault to recover`;
+    const failure = new VaultError("VAULT_STORE_FAILED", message, { details: { path: this.#options.path }, cause });
+    this.#state = failure;
+    return failure;
+  }
+
+  #fileBytesNeeded(changes: Changes): number {
+    const { lastPageNumber } = lmdbStats(this.#pages);
+    const used = (lastPageNumber + 1 + changes.count * LMDB_PAGES_PER_CHANGE) * LMDB_PAGE_BYTES;
+    // Twice the bytes: a value may need a run of pages beside the one it replaces.
+    return Math.min(used + 2 * changes.bytes + FILE_MARGIN_BYTES, this.#options.mapBytes);
+  }
+
+  #pageKey(id: PageId): Buffer {
+    return pageKey(id.arena, id.no, this.#key);
+  }
+
+  #copyOf(database: Database<Buffer, Uint8Array>, key: Uint8Array): Buffer | undefined {
+    const shared = this.#guarded(() => database.getBinaryFast(key));
+    if (shared === undefined) return undefined;
+    const length = shared.length; // patched by lmdb-js to the value's: the array behind it is longer
+    const copy = Buffer.allocUnsafeSlow(length);
+    shared.copy(copy, 0, 0, length);
+    return copy;
+  }
+
+  /** Runs a read; what LMDB throws then means that its own structure is broken. */
+  #guarded<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      throw pagesDamaged(this.#options.path, error);
+    }
+  }
+
+  #assertReadable(): void {
+    if (this.#state === "closed") throw new VaultError("VAULT_CLOSED", "the page store is closed");
+  }
+
+  #assertWritable(): void {
+    this.#assertReadable();
+    if (this.#state instanceof VaultError) throw this.#state;
+  }
+
+  #wasClosed(): boolean {
+    return this.#state === "closed";
+  }
+}
+
+interface Change {
+  readonly table: "pages" | "meta";
+  readonly key: Buffer;
+  /** `undefined` deletes. */
+  readonly value: Buffer | undefined;
+  readonly page?: PageId;
+}
+
+/** The draft of one transaction. Every key appears once: LMDB allocates pages for each put, also for overwritten ones. */
+class Changes implements StoreDraft {
+  readonly #checksum: PageChecksum;
+  readonly #rows = new Map<string, Change>();
+  #isSealed = false;
+
+  constructor(checksum: PageChecksum) {
+    this.#checksum = checksum;
+  }
+
+  get count(): number {
+    return this.#rows.size;
+  }
+
+  get bytes(): number {
+    let bytes = 0;
+    for (const { key, value } of this.#rows.values()) bytes += key.length + (value?.length ?? 0);
+    return bytes;
+  }
+
+  fill(fn: (draft: StoreDraft) => void): void {
+    // `unknown`: TypeScript lets an async function pass for one that returns nothing.
+    const result: unknown = fn(this);
+    this.#isSealed = true;
+    assert.equal(result, undefined, "the callback of a store transaction returns nothing: it cannot be asynchronous");
+  }
+
+  rows(): Iterable<Change> {
+    return this.#rows.values();
+  }
+
+  stalePages(): readonly PageId[] {
+    return [...this.#rows.values()].flatMap(({ page }) => page ?? []);
+  }
+
+  putPage(id: PageId, bytes: Buffer): void {
+    this.#checksum.stamp(id, new Page(id, bytes).bytes);
+    this.#set({ table: "pages", key: pageKey(id.arena, id.no, Buffer.alloc(8)), value: bytes, page: id });
+  }
+
+  deletePage(id: PageId): void {
+    this.#set({ table: "pages", key: pageKey(id.arena, id.no, Buffer.alloc(8)), value: undefined, page: id });
+  }
+
+  putMeta(key: Uint8Array, value: Uint8Array): void {
+    this.#set({ table: "meta", key: Buffer.from(key), value: Buffer.from(value) });
+  }
+
+  deleteMeta(key: Uint8Array): void {
+    this.#set({ table: "meta", key: Buffer.from(key), value: undefined });
+  }
+
+  #set(change: Change): void {
+    assert.ok(!this.#isSealed, "a store transaction changes nothing after its callback has returned");
+    const { length } = change.key;
+    assert.ok(length > 0 && length <= META_KEY_BYTES_MAX, `a meta key has 1 to ${META_KEY_BYTES_MAX} bytes, not ${length}`);
+    this.#rows.set(change.table + change.key.toString("latin1"), change);
+  }
+}
+
+/** Big endian, so that an arena is one range of keys and its pages ascend. Writes into `key` and returns it. */
+function pageKey(arena: number, no: number, key: Buffer): Buffer {
+  key.writeUInt32BE(arena, 0);
+  key.writeUInt32BE(no, 4);
+  return key;
+}
+
+/** lmdb-js types `getStats()` as `{}`; these two are in `MDB_stat` and `MDB_envinfo`. */
+function lmdbStats(database: Database<Buffer, Uint8Array>): { entryCount: number; lastPageNumber: number } {
+  const stats: Readonly<Record<string, unknown>> = { ...database.getStats() };
+  const { entryCount, lastPageNumber } = stats;
+  assert.ok(typeof entryCount === "number" && typeof lastPageNumber === "number", "LMDB tells its size");
+  return { entryCount, lastPageNumber };
+}
+
+/**
+ * The reason behind a rejection of LMDB: a promise that rejects at about the same moment. It is given a few turns of
+ * the microtask queue and no more, because a promise of LMDB may also never settle.
+ */
+async function causeOf(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error) || !("commitError" in error)) return error;
+  const reason = Promise.resolve(error.commitError).then(
+    () => error,
+    (cause: unknown) => cause,
+  );
+  const patience = (async () => {
+    for (let turn = 0; turn < 8; turn++) await Promise.resolve();
+    return error;
+  })();
+  return Promise.race([reason, patience]);
+}
+
+function openFailure(path: string, error: unknown): VaultError {
+  const isDamage = error instanceof Error && "code" in error && DAMAGE_CODES.includes(error.code);
+  if (isDamage) return pagesDamaged(path, error);
+  const message = `LMDB cannot open the page store ${path}`;
+  return new VaultError("VAULT_STORE_FAILED", message, { details: { path }, cause: error });
+}
+
+function pagesDamaged(path: string, cause: unknown): VaultError {
+  const message = `LMDB cannot read the page store ${path}: its own structure is damaged`;
+  return new VaultError("VAULT_PAGES_DAMAGED", message, { details: { path }, cause });
+}
+
+/** Makes a new file's name durable: neither LMDB nor an fsync of the file does that. */
+function syncFolder(path: string): void {
+  const folder = openSync(path, "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}

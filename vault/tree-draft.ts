@@ -1,0 +1,232 @@
+/**
+ * Turning drafts into pages. While a tree is rewritten, its changed nodes are drafts: lists of cells or of children
+ * that nobody has laid out yet. This room joins the small ones with a neighbour, splits the large ones, and seals them.
+ *
+ *     drafts --fuse: below 30 % joins a neighbour--> --split evenly at 95 %--> --seal--> pages + refs
+ *
+ * Invariants:
+ * 1. A draft is sealed only when its final neighbours are known, so every page that is built belongs to the new tree.
+ * 2. An untouched subtree is carried as its ref and not read, unless a small neighbour needs its cells.
+ * 3. The low key of a parent's first child is the parent's own low key.
+ */
+import {
+  assertOrdered,
+  buildPage,
+  cellBytes,
+  cellKey,
+  CELL_OFFSET_BYTES,
+  contentHash,
+  innerCell,
+  INNER_CELL_BYTES,
+  Page,
+  PAGE_HEADER_BYTES,
+} from "./page.ts";
+import type { PageId, PageRef } from "./page.ts";
+import type { BuiltPage, PageAllocator } from "./tree-blob.ts";
+import { loadPage } from "./tree.ts";
+import type { PageSource } from "./tree.ts";
+
+/** A subtree that stays as it is. */
+export interface Kept {
+  readonly kind: "kept";
+  readonly low: Uint8Array;
+  readonly ref: PageRef;
+}
+
+/** Cells of one or more leaves to be. */
+export interface LeafDraft {
+  readonly kind: "leaf";
+  readonly low: Uint8Array;
+  readonly cells: readonly Buffer[];
+}
+
+/** Children of one or more inner pages to be. Either all are kept, or there is one, and it is a draft. */
+export interface InnerDraft {
+  readonly kind: "inner";
+  readonly low: Uint8Array;
+  readonly level: number;
+  readonly items: readonly Item[];
+}
+
+/** One node of the tree that is being built, with the lowest key it may hold. */
+export type Item = Kept | LeafDraft | InnerDraft;
+
+/** Where pages come from and go to. */
+export interface DraftOptions {
+  readonly source: PageSource;
+  readonly ids: PageAllocator;
+  readonly pageBytes: number;
+  /** Receives what is built. */
+  readonly pages: BuiltPage[];
+}
+
+/** Fill a page is laid out to, so that the next few entries need no split (design/vault.md section 4.3). */
+const FILL = 0.95;
+/** Below this share of a page, a node joins its neighbour. */
+const UNDERFULL = 0.3;
+
+/**
+ * Joins what is too small and seals the rest. A single small draft comes back as it is: only its parent can find it
+ * a neighbour. Yields after each page.
+ */
+export function* settle(items: readonly Item[], options: DraftOptions): Generator<void, readonly Item[]> {
+  const fused = yield* fuse(items, options);
+  if (fused.length === 1 && isUnderfull(fused[0]!, options)) return fused;
+  const sealed: Item[] = [];
+  for (const item of fused) sealed.push(...(yield* seal(item, options)));
+  return sealed;
+}
+
+/** Settles the topmost items into one root, adding levels or taking them away. `undefined` when nothing is left. */
+export function* settleRoot(items: readonly Item[], options: DraftOptions): Generator<void, PageRef | undefined> {
+  let rest = items;
+  for (;;) {
+    const settled = yield* settle(rest, options);
+    const [only] = settled;
+    if (only === undefined) return undefined;
+    if (settled.length === 1 && only.kind === "inner" && only.items.length === 1) {
+      rest = only.items;
+      continue;
+    }
+    const sealed = settled.length === 1 ? yield* seal(only, options) : settled;
+    const [root] = sealed;
+    if (sealed.length === 1 && root?.kind === "kept") return root.ref;
+    rest = [{ kind: "inner", low: only.low, level: levelOf(only) + 1, items: sealed }];
+  }
+}
+
+/**
+ * Cuts a list of cells, given by their sizes, into as few runs as fit `wanted` bytes each, of about equal size and
+ * never over `most`. Returns the end index of each run. A single size over `most` gets a run of its own.
+ */
+export function splitEvenly(sizes: readonly number[], { wanted, most }: { wanted: number; most: number }): number[] {
+  const ends: number[] = [];
+  let left = sizes.reduce((sum, size) => sum + size, 0);
+  let start = 0;
+  while (start < sizes.length) {
+    const target = left / Math.ceil(left / wanted);
+    let run = sizes[start]!;
+    let end = start + 1;
+    while (end < sizes.length && run + sizes[end]! / 2 <= target && run + sizes[end]! <= most) run += sizes[end++]!;
+    ends.push(end);
+    left -= run;
+    start = end;
+  }
+  return ends;
+}
+
+function* fuse(items: readonly Item[], options: DraftOptions): Generator<void, Item[]> {
+  const fused: Item[] = [];
+  for (const [index, item] of items.entries()) {
+    const left = fused.at(-1);
+    const right = items[index + 1];
+    // A small node that stands between an untouched and a changed one waits for the changed one: that costs no page.
+    const takesLeft = left?.kind !== "kept" || right === undefined || right.kind === "kept";
+    const isJoined =
+      left !== undefined && (isUnderfull(left, options) || (isUnderfull(item, options) && takesLeft));
+    if (isJoined) fused[fused.length - 1] = yield* join(left, item, options);
+    else fused.push(item);
+  }
+  return fused;
+}
+
+function* join(left: Item, right: Item, options: DraftOptions): Generator<void, Item> {
+  const a = thaw(left, options);
+  const b = thaw(right, options);
+  if (a.kind === "leaf" && b.kind === "leaf") return { kind: "leaf", low: a.low, cells: [...a.cells, ...b.cells] };
+  if (a.kind === "inner" && b.kind === "inner") {
+    return { ...a, items: yield* settle([...a.items, ...b.items], options) };
+  }
+  throw new Error("neighbours of one level are either both leaves or both inner nodes");
+}
+
+function thaw(item: Item, { source }: DraftOptions): LeafDraft | InnerDraft {
+  if (item.kind !== "kept") return item;
+  const page = loadPage(source, item.ref);
+  const low = item.low;
+  if (page.level > 0) return { kind: "inner", low, level: page.level, items: childrenOf(page, low) };
+  return { kind: "leaf", low, cells: Array.from({ length: page.count }, (_, i) => page.cell(i)) };
+}
+
+/** The children of an inner page whose own low key is `low`. */
+export function childrenOf(page: Page, low: Uint8Array): Kept[] {
+  return Array.from({ length: page.count }, (_, i) => ({
+    kind: "kept",
+    low: i === 0 ? low : page.key(i),
+    ref: page.child(i),
+  }));
+}
+
+function* seal(item: Item, options: DraftOptions): Generator<void, readonly Kept[]> {
+  switch (item.kind) {
+    case "kept":
+      return [item];
+    case "leaf":
+      return yield* sealRuns({ level: 0, low: item.low, cells: item.cells, lows: cellKey }, options);
+    case "inner": {
+      const children: Kept[] = [];
+      for (const child of item.items) children.push(...(yield* seal(child, options)));
+      const cells = children.map((child) => innerCell(child.low, child.ref));
+      return yield* sealRuns(
+        { level: item.level, low: item.low, cells, lows: (_, i) => children[i]!.low, children },
+        options,
+      );
+    }
+  }
+}
+
+interface Runs {
+  readonly level: number;
+  readonly low: Uint8Array;
+  readonly cells: readonly Buffer[];
+  readonly lows: (cell: Buffer, index: number) => Uint8Array;
+  readonly children?: readonly Kept[];
+}
+
+function* sealRuns({ level, low, cells, lows, children }: Runs, options: DraftOptions): Generator<void, Kept[]> {
+  const most = options.pageBytes - PAGE_HEADER_BYTES;
+  const sizes = cells.map((cell) => cell.length + CELL_OFFSET_BYTES);
+  const sealed: Kept[] = [];
+  let start = 0;
+  for (const end of splitEvenly(sizes, { wanted: Math.floor(most * FILL), most })) {
+    const run = cells.slice(start, end);
+    const ref = sealPage(level, run, options, children?.slice(start, end));
+    sealed.push({ kind: "kept", low: start === 0 ? low : lows(cells[start]!, start), ref });
+    start = end;
+    yield;
+  }
+  return sealed;
+}
+
+function sealPage(
+  level: number,
+  cells: readonly Buffer[],
+  { ids, pages }: DraftOptions,
+  children: readonly Kept[] | undefined,
+): PageRef {
+  const id: PageId = { arena: ids.arena, no: ids.take(1) };
+  const bytes = buildPage(level, cells);
+  const page = new Page(id, bytes);
+  assertOrdered(page);
+  pages.push([id, bytes]);
+  const sha256 = contentHash(page);
+  if (children === undefined) {
+    const total = cells.reduce((sum, cell) => sum + cellBytes(cell), 0);
+    return { id, level, entries: cells.length, bytes: total, sha256 };
+  }
+  const entries = children.reduce((sum, child) => sum + child.ref.entries, 0);
+  return { id, level, entries, bytes: children.reduce((sum, child) => sum + child.ref.bytes, 0), sha256 };
+}
+
+function isUnderfull(item: Item, { pageBytes }: DraftOptions): boolean {
+  if (item.kind === "kept") return false;
+  let size = 0;
+  if (item.kind === "leaf") for (const cell of item.cells) size += cell.length + CELL_OFFSET_BYTES;
+  else for (const child of item.items) size += INNER_CELL_BYTES + child.low.length + CELL_OFFSET_BYTES;
+  return size < pageBytes * UNDERFULL;
+}
+
+function levelOf(item: Item): number {
+  if (item.kind === "kept") return item.ref.level;
+  return item.kind === "leaf" ? 0 : item.level;
+}
