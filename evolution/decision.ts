@@ -1,0 +1,119 @@
+/**
+ * What the arbiter decides and remembers: plain data, one record per decision, enough for a person to check it.
+ */
+
+/** pass, fail; inconclusive = not enough evidence, never promotes; void = the measurement itself failed, no blame. */
+export type Verdict = "pass" | "fail" | "inconclusive" | "void";
+
+/** What one stage found. */
+export interface StageReport {
+  readonly stage: string;
+  readonly verdict: Verdict;
+  /** One sentence for people. */
+  readonly reason: string;
+  /** Measured in this stage: counts, milliseconds, ratios. */
+  readonly figures: Readonly<Record<string, number>>;
+  readonly durationMs: number;
+  /** The first differing reply, side by side, where there is one. */
+  readonly difference?: Difference;
+}
+
+/** Two answers to one message. */
+export interface Difference {
+  readonly method: string;
+  readonly argument: string;
+  readonly expected: string;
+  readonly actual: string;
+  /** Which recorded turn, counted from 1. */
+  readonly turn: number;
+}
+
+/** What became of a candidate. */
+export type Ruling = "promoted" | "rejected";
+
+/** How a promoted version's probation ended. */
+export interface ProbationReport {
+  readonly end: "confirmed" | "rolled_back" | "interrupted";
+  readonly reason: string;
+  /** Turns the new version answered during probation. */
+  readonly turns: number;
+  /** From the failure to the old version serving; only when rolled back. */
+  readonly rollbackMs?: number;
+  readonly difference?: Difference;
+}
+
+/** One decision of the arbiter. */
+export interface Decision {
+  readonly id: string;
+  readonly agent: string;
+  /** Who proposed it: `operator`, or `agent:<id>`. */
+  readonly author: string;
+  /** The proposer's own words, if any. */
+  readonly note: string;
+  readonly timeMs: number;
+  readonly championHash: string;
+  /** Empty when it did not compile. */
+  readonly candidateHash: string;
+  readonly source: string;
+  readonly ruling: Ruling;
+  /** The sentence that decided. */
+  readonly reason: string;
+  readonly stages: readonly StageReport[];
+  /** How long the agent could start no message during promotion, in ms. */
+  readonly pauseMs?: number;
+  /** The snapshot to go back to. */
+  readonly snapshot?: string;
+}
+
+/** One line of the journal: a decision, or how its probation ended. */
+export type JournalLine =
+  | { readonly type: "decided"; readonly decision: Decision }
+  | { readonly type: "probation_ended"; readonly id: string; readonly timeMs: number; readonly report: ProbationReport };
+
+/** The decision as a person reads it. */
+export function explainDecision(decision: Decision, probation: ProbationReport | undefined): string {
+  const lines = [
+    `decision ${decision.id}: ${decision.ruling}`,
+    `  agent     ${decision.agent}`,
+    `  author    ${decision.author}${decision.note === "" ? "" : ` ("${decision.note}")`}`,
+    `  code      ${short(decision.championHash)} -> ${short(decision.candidateHash)}`,
+    `  because   ${decision.reason}`,
+    ...decision.stages.flatMap(explainStage),
+  ];
+  if (decision.pauseMs !== undefined) lines.push(`  promoted with a pause of ${decision.pauseMs.toFixed(1)} ms; the state before is "${decision.snapshot}"`);
+  if (probation !== undefined) {
+    lines.push(`  probation ${probation.end} after ${probation.turns} turns: ${probation.reason}`);
+    lines.push(...explainDifference(probation.difference));
+  }
+  return lines.join("\n");
+}
+
+function explainStage(report: StageReport): string[] {
+  const figures = Object.entries(report.figures).map(([name, value]) => `${name} ${rounded(value)}`);
+  return [
+    `  ${report.stage.padEnd(9)} ${report.verdict} in ${report.durationMs.toFixed(0)} ms: ${report.reason}`,
+    ...(figures.length === 0 ? [] : [`            ${figures.join(", ")}`]),
+    ...explainDifference(report.difference),
+  ];
+}
+
+function explainDifference(difference: Difference | undefined): string[] {
+  if (difference === undefined) return [];
+  return [
+    `            turn ${difference.turn}: ${difference.method}(${clipped(difference.argument)})`,
+    `              expected ${clipped(difference.expected)}`,
+    `              got      ${clipped(difference.actual)}`,
+  ];
+}
+
+function short(hash: string): string {
+  return hash === "" ? "(did not compile)" : hash.slice(0, 12);
+}
+
+function clipped(text: string): string {
+  return text.length <= 200 ? text : `${text.slice(0, 200)}… (${text.length} characters)`;
+}
+
+function rounded(value: number): string {
+  return Number.isInteger(value) ? String(value) : value.toFixed(2);
+}

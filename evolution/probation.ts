@@ -1,0 +1,181 @@
+/**
+ * Probation: after a promotion the version before lives on as a reverse shadow. It is given every turn the new version
+ * answered, on its own state; so when the new version fails, the old one takes over with nothing acknowledged lost.
+ *
+ *   live turn --ok-----> reverse shadow: same answer? ---- no --> roll back
+ *             --threw--> probe on a fork of the reverse shadow: would the old one have answered? -- yes --> roll back
+ *   live exit (limit, fault, crash while it ran) ---------------------------------------------------------> roll back
+ *   enough turns or enough time ---------------------------------------------------------------------------> confirmed
+ *
+ * Invariants
+ * 1. The reverse shadow has run every turn acknowledged since the promotion when it takes over.
+ * 2. A turn whose caller was told that it failed is never applied to the state that takes over: it is tried on a fork.
+ * 3. Ends exactly once.
+ */
+import { isAbnormal, isCharged } from "../runtime/index.ts";
+import type { AgentControl, CurrentCode, ExitNotice, RecordedTurn, Runtime, Shadow } from "../runtime/index.ts";
+import type { Artifact } from "../sandbox/index.ts";
+import type { Difference, ProbationReport } from "./decision.ts";
+import type { ParsedArbiterOptions } from "./options.ts";
+import { judge } from "./stages/replay.ts";
+
+/** What a probation needs. */
+export interface ProbationOptions {
+  readonly runtime: Runtime;
+  readonly control: AgentControl;
+  readonly before: { readonly artifact: Artifact; readonly current: CurrentCode };
+  readonly options: ParsedArbiterOptions;
+}
+
+/** Watches a promoted version. Begins before the swap, so that no turn is missed. */
+export class Probation {
+  readonly ended: Promise<ProbationReport>;
+  readonly #options: ProbationOptions;
+  readonly #end: (report: ProbationReport) => void;
+  readonly #fail: (error: unknown) => void;
+  readonly #stops: (() => void)[] = [];
+  #snapshot = "";
+  #sinceSeq = Number.POSITIVE_INFINITY;
+  #reverse: Shadow | undefined;
+  /** Opens when the reverse shadow is up; turns wait behind it, in order. */
+  readonly #gate = Promise.withResolvers<void>();
+  #queue: Promise<void> = this.#gate.promise;
+  #turns = 0;
+  #state: "watching" | "rolling_back" | "ended" = "watching";
+
+  constructor(options: ProbationOptions) {
+    this.#options = options;
+    const { promise, resolve, reject } = Promise.withResolvers<ProbationReport>();
+    this.ended = promise;
+    this.#end = resolve;
+    this.#fail = reject;
+    this.#stops.push(options.control.onTurn((turn) => this.#onTurn(turn)));
+    this.#stops.push(options.control.onExit((notice) => this.#onExit(notice)));
+  }
+
+  /** The swap is done: turns after `seq` ran on the new code. Starts the reverse shadow from the snapshot before. */
+  async begin(swapped: { readonly label: string; readonly seq: number }): Promise<void> {
+    const { control, before, options, runtime } = this.#options;
+    this.#snapshot = swapped.label;
+    this.#sinceSeq = swapped.seq;
+    const timer = runtime.clock.after(options.probationMs, () => this.#confirm("its time is over"));
+    this.#stops.push(() => timer.cancel());
+    try {
+      this.#reverse = await control.shadow({ artifact: before.artifact, at: { label: swapped.label }, profile: before.current.profile });
+    } finally {
+      this.#gate.resolve();
+    }
+  }
+
+  /** Ends without a verdict: the promoted version stays. */
+  async interrupt(reason: string): Promise<void> {
+    if (this.#state !== "watching") return;
+    await this.#finish({ end: "interrupted", reason, turns: this.#turns });
+  }
+
+  #onTurn(turn: RecordedTurn): void {
+    // The queue is in order and bounded by probationTurns; each entry handles its own errors.
+    this.#queue = this.#queue.then(() => this.#compare(turn)).catch((error: unknown) => this.#fail(error));
+  }
+
+  #onExit(notice: ExitNotice): void {
+    const { reason } = notice;
+    if (this.#sinceSeq === Number.POSITIVE_INFINITY || !isAbnormal(reason) || !isCharged(reason) || reason.name === "killed") return;
+    this.#rollBack(`it ended: ${reason.message}`);
+  }
+
+  async #compare(turn: RecordedTurn): Promise<void> {
+    if (turn.beforeSeq < this.#sinceSeq || this.#state === "ended") return;
+    this.#turns += 1;
+    const failure = turn.result.ok ? await this.#mirror(turn) : await this.#probe(turn);
+    if (failure !== undefined) this.#rollBack(failure.reason, failure.difference);
+    else if (this.#turns >= this.#options.options.probationTurns) this.#confirm(`${this.#turns} turns without a fault`);
+  }
+
+  /** Gives an acknowledged turn to the reverse shadow and compares. */
+  async #mirror(turn: RecordedTurn): Promise<{ readonly reason: string; readonly difference?: Difference } | undefined> {
+    const reverse = this.#reverse;
+    if (reverse === undefined) return undefined;
+    const mirrored = await reverse.run(turn);
+    const { kind } = mirrored.outcome;
+    if (kind === "exceeded" || kind === "lost") {
+      this.#reverse = undefined; // the old version could not follow; a roll-back then takes its code alone
+      await reverse.drop();
+      return undefined;
+    }
+    return kind === "threw" ? undefined : swapSides(judge(turn, mirrored, this.#turns));
+  }
+
+  /** Would the old version have answered what the new one threw on? Tried on a fork: the caller was told it failed. */
+  async #probe(turn: RecordedTurn): Promise<{ readonly reason: string; readonly difference?: Difference } | undefined> {
+    const { control, before } = this.#options;
+    const reverse = this.#reverse;
+    if (reverse === undefined || turn.result.ok) return undefined;
+    await using probe = await control.shadow({ artifact: before.artifact, of: reverse, profile: before.current.profile });
+    const { outcome } = await probe.run(turn);
+    if (outcome.kind !== "done") return undefined;
+    const actual = `${turn.result.name}: ${turn.result.message}`;
+    const difference = { method: turn.method, argument: turn.text, expected: outcome.reply, actual, turn: this.#turns };
+    return { reason: `turn ${this.#turns} (${turn.method}): it threw ${actual}; the version before answers`, difference };
+  }
+
+  #confirm(reason: string): void {
+    if (this.#state !== "watching") return;
+    this.#finish({ end: "confirmed", reason, turns: this.#turns }).catch((error: unknown) => this.#fail(error));
+  }
+
+  #rollBack(reason: string, difference?: Difference): void {
+    if (this.#state !== "watching") return;
+    this.#state = "rolling_back";
+    this.#rollBackNow(reason, difference).catch((error: unknown) => this.#fail(error));
+  }
+
+  async #rollBackNow(reason: string, difference: Difference | undefined): Promise<void> {
+    const { clock } = this.#options.runtime;
+    const started = clock.monotonicMs();
+    const how = await this.#goBack();
+    const rollbackMs = clock.monotonicMs() - started;
+    await this.#finish({
+      end: "rolled_back",
+      reason: `${reason}; ${how}`,
+      turns: this.#turns,
+      rollbackMs,
+      ...(difference === undefined ? {} : { difference }),
+    });
+  }
+
+  async #goBack(): Promise<string> {
+    const { control, before, runtime } = this.#options;
+    const reverse = this.#reverse;
+    if (reverse !== undefined) {
+      await control.adopt(reverse, { code: before.current, caughtUp: () => this.#queue });
+      this.#reverse = undefined;
+      return "the version before took over with every acknowledged turn";
+    }
+    if (control.code.current.version === before.current.version) {
+      await control.swap({ artifact: before.artifact, label: `${this.#snapshot}-rollback`, profile: before.current.profile });
+      return "the code before took over on the present state";
+    }
+    await runtime.ref(control.id).restore({ label: this.#snapshot });
+    return `the state before the promotion was restored; ${this.#turns} turns since then are kept in its history only`;
+  }
+
+  async #finish(report: ProbationReport): Promise<void> {
+    this.#state = "ended";
+    this.#gate.resolve();
+    for (const stop of this.#stops) stop();
+    await this.#queue;
+    await this.#reverse?.drop();
+    this.#reverse = undefined;
+    this.#end(report);
+  }
+}
+
+/** In a mirror the reverse shadow's answer is the expected one, and the live answer the one on trial. */
+function swapSides(
+  failure: { readonly reason: string; readonly difference?: Difference } | undefined,
+): { readonly reason: string; readonly difference?: Difference } | undefined {
+  if (failure?.difference === undefined) return failure;
+  const { expected, actual } = failure.difference;
+  return { reason: failure.reason, difference: { ...failure.difference, expected: actual, actual: expected } };
+}

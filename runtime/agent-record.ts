@@ -1,0 +1,99 @@
+/**
+ * What an agent keeps in its branch of the vault, and under which keys. The first two characters of a key say whose it
+ * is, so the agent's own keys can never collide with the runtime's:
+ *
+ *   s:<key>         one top-level key of ctx.state, as encoded text
+ *   a:spec          how it is supervised and limited (JSON)
+ *   a:current       which version of its code is current (JSON)
+ *   a:code:<hash>   one version of its code (JSON of an Artifact)
+ *
+ * Code and state live in one branch, so one commit moves both, and a fork or a restore takes both.
+ */
+import type { Artifact } from "../sandbox/index.ts";
+import type { Op, View } from "../vault/index.ts";
+import type { ParsedSpawnOptions } from "./options.ts";
+
+const STATE_PREFIX = "s:";
+const SPEC_KEY = "a:spec";
+const CURRENT_KEY = "a:current";
+const CODE_PREFIX = "a:code:";
+
+/** How an agent is supervised and limited: `spawn`'s options without its code. */
+export type AgentSpec = Omit<ParsedSpawnOptions, "module" | "source">;
+
+/** Which code is current. */
+export interface CurrentCode {
+  /** Hash of the current artifact. */
+  readonly hash: string;
+  /** The `version` that code declares; the state has this shape. */
+  readonly version: number;
+  /** Hash of the artifact the operator gave at `spawn`. Another one at the next `spawn` is a new deployment; the same one keeps what evolved. */
+  readonly originHash: string;
+  /** `trusted` or `hardened`: where this code may run. */
+  readonly profile: "trusted" | "hardened";
+}
+
+/** A state key and its encoded text, or `undefined` for a delete. */
+export type StateOp = readonly [key: string, text: string | undefined];
+
+/** The vault ops for changes of `ctx.state`. */
+export function stateOps(changes: readonly StateOp[]): Op[] {
+  return changes.map(([key, text]) =>
+    text === undefined ? { delete: STATE_PREFIX + key } : { put: STATE_PREFIX + key, value: bytesOf(text) },
+  );
+}
+
+/** The whole of `ctx.state`, each key's text decoded only when it is reached. */
+export function* stateEntries(view: View): Iterable<readonly [string, string]> {
+  for (const [key, value] of view.range({ prefix: STATE_PREFIX })) {
+    yield [key.slice(STATE_PREFIX.length), textOf(value)];
+  }
+}
+
+/** The op that stores a spec. */
+export function specOp(spec: AgentSpec): Op {
+  return { put: SPEC_KEY, value: bytesOf(JSON.stringify(spec)) };
+}
+
+/** The ops that make `artifact` the current code. */
+export function codeOps(artifact: Artifact, current: CurrentCode): Op[] {
+  return [
+    { put: CODE_PREFIX + artifact.hash, value: bytesOf(JSON.stringify(artifact)) },
+    { put: CURRENT_KEY, value: bytesOf(JSON.stringify(current)) },
+  ];
+}
+
+/** The spec in a branch, `undefined` before the first start. */
+export function readSpec(view: View): AgentSpec | undefined {
+  return readJson(view, SPEC_KEY) as AgentSpec | undefined; // written by specOp alone
+}
+
+/** Which code is current, `undefined` before the first start. */
+export function readCurrent(view: View): CurrentCode | undefined {
+  return readJson(view, CURRENT_KEY) as CurrentCode | undefined; // written by codeOps alone
+}
+
+/** One kept version of the code. */
+export function readArtifact(view: View, hash: string): Artifact | undefined {
+  return readJson(view, CODE_PREFIX + hash) as Artifact | undefined; // written by codeOps alone
+}
+
+/** The state key behind a vault key; `undefined` for the runtime's own keys. */
+export function stateKeyOf(key: string): string | undefined {
+  return key.startsWith(STATE_PREFIX) ? key.slice(STATE_PREFIX.length) : undefined;
+}
+
+function readJson(view: View, key: string): unknown {
+  const value = view.get(key);
+  return value === undefined ? undefined : JSON.parse(textOf(value));
+}
+
+const decoder = new TextDecoder();
+
+function bytesOf(text: string): Uint8Array {
+  return Buffer.from(text);
+}
+
+function textOf(bytes: Uint8Array): string {
+  return decoder.decode(bytes);
+}

@@ -1,0 +1,547 @@
+/**
+ * One agent: a name, a mailbox, a line of state in the vault, and one life (`Incarnation`) at a time. The agent outlives
+ * every life; what it keeps between two of them is the mailbox here and the branch in the vault.
+ *
+ *   asleep --(message, spawn, restart)--> starting --> up --(exit)--> asleep --(supervisor: start | park | settle)
+ *                                                       `--(stop)---> down
+ *
+ * Invariants
+ * 1. At most one life takes messages; a newer one has a higher epoch, and the vault refuses the older one's writes.
+ * 2. A life is loaded only after every commit of the one before is settled: it never starts from state that is undone.
+ * 3. Stop, snapshot, swap, restore and fork happen one after the other, between two messages.
+ * 4. Every accepted message is settled: answered, failed, or (a cast to an agent that ended for good) reported discarded.
+ */
+import type { Artifact } from "../sandbox/index.ts";
+import type { Branch, Clock, Commit, Snapshot, Vault } from "../vault/index.ts";
+import type { AgentSpec, CurrentCode } from "./agent-record.ts";
+import { codeOps, readArtifact, readCurrent, specOp, stateOps } from "./agent-record.ts";
+import type { CellPool } from "./cell-pool.ts";
+import { RuntimeError } from "./errors.ts";
+import type { EventStream } from "./events.ts";
+import type { ExitReason } from "./exit-reason.ts";
+import { errorReason } from "./faults.ts";
+import type { IncarnationHost } from "./incarnation.ts";
+import { Incarnation, currentOf } from "./incarnation.ts";
+import { Mailbox } from "./mailbox.ts";
+import type { AskAnswer, Message } from "./message.ts";
+import { settleMessage } from "./message.ts";
+import type { Random } from "./random.ts";
+import type { StartQueue } from "./start-queue.ts";
+import type { ChildState, SupervisorEvent } from "./supervisor.ts";
+import { newChild, step } from "./supervisor.ts";
+import type { RecordedTurn } from "./traffic.ts";
+import { TrafficRecorder } from "./traffic.ts";
+
+/** What an agent needs from its runtime. */
+export interface AgentHost {
+  readonly vault: Vault;
+  readonly pool: CellPool;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly events: EventStream;
+  readonly starts: StartQueue;
+  ask(agent: string, verb: string, text: string): Promise<AskAnswer>;
+  send(agent: string, verb: string, text: string): void;
+  /** A temporary agent ended: its name is free. */
+  forgotten(agent: Agent): void;
+}
+
+/** What a monitor is told. */
+export interface ExitNotice {
+  readonly id: string;
+  readonly reason: ExitReason;
+  /** Whether its supervisor starts it again. */
+  readonly willRestart: boolean;
+}
+
+type Phase =
+  | { readonly name: "asleep" }
+  | { readonly name: "starting" }
+  | { readonly name: "up"; readonly life: Incarnation }
+  | { readonly name: "down"; readonly reason: ExitReason; readonly isParked: boolean };
+
+/** Messages handed to an isolate ahead of their turn, so that the pipe never runs dry. */
+const INFLIGHT_MAX = 32;
+/** Tries at a start whose cell was lost through no fault of the agent's. */
+const START_TRIES = 3;
+
+/** A named, supervised, stateful actor. */
+export class Agent {
+  readonly id: string;
+  readonly traffic: TrafficRecorder = new TrafficRecorder();
+  spec: AgentSpec;
+  #branch: Branch;
+  #current: CurrentCode | undefined;
+  #artifact: Artifact | undefined;
+  #phase: Phase = { name: "asleep" };
+  #child: ChildState;
+  #holds = 0;
+  #downSinceMs: number | undefined;
+  #downCause = "";
+  #lastCommit: Commit | undefined;
+  #hasLived = false;
+  #control: Promise<unknown> = Promise.resolve();
+  #idleWaiters: (() => void)[] = [];
+  readonly #host: AgentHost;
+  readonly #mailbox: Mailbox<Message>;
+  readonly #monitors = new Set<(notice: ExitNotice) => void>();
+  readonly #mirrors = new Set<(turn: RecordedTurn) => void>();
+  readonly #lifeHost: IncarnationHost;
+  readonly #lazyStart: () => Promise<void>;
+
+  constructor(host: AgentHost, options: { readonly id: string; readonly spec: AgentSpec; readonly branch: Branch }) {
+    this.id = options.id;
+    this.spec = options.spec;
+    this.#host = host;
+    this.#branch = options.branch;
+    this.#mailbox = new Mailbox(options.spec.limits.mailboxMax);
+    this.#child = newChild({ ...options.spec, id: options.id });
+    this.#lazyStart = () => this.#startAgain();
+    this.#lifeHost = this.#makeLifeHost();
+    this.#current = readCurrent(options.branch);
+    if (this.#current !== undefined) this.#artifact = readArtifact(options.branch, this.#current.hash);
+  }
+
+  get branch(): Branch {
+    return this.#branch;
+  }
+  get phase(): "asleep" | "starting" | "up" | "parked" | "down" {
+    return this.#phase.name === "down" && this.#phase.isParked ? "parked" : this.#phase.name;
+  }
+  get current(): CurrentCode | undefined {
+    return this.#current;
+  }
+  get artifact(): Artifact | undefined {
+    return this.#artifact;
+  }
+  get life(): Incarnation | undefined {
+    return this.#phase.name === "up" ? this.#phase.life : undefined;
+  }
+  get mailboxLength(): number {
+    return this.#mailbox.length + (this.life?.inflight ?? 0);
+  }
+  /** True once it had a life in this runtime: its name is in use. */
+  get isBegun(): boolean {
+    return this.#hasLived;
+  }
+  get restarts(): number {
+    return this.#child.restartCount;
+  }
+
+  // ------------------------------------------------------------------ messages
+
+  /** Accepts a message into the mailbox. Throws RUNTIME_MAILBOX_FULL, RUNTIME_AGENT_DOWN, RUNTIME_INTENSITY_EXCEEDED. */
+  accept(message: Message): void {
+    const phase = this.#phase;
+    if (phase.name === "down") throw this.#downError(phase);
+    if (!this.#mailbox.push(message)) {
+      const text = `the mailbox of ${this.id} holds ${this.#mailbox.capacity} messages and is full; slow down or raise limits.mailboxMax`;
+      throw new RuntimeError("RUNTIME_MAILBOX_FULL", text, { details: { agent: this.id, mailboxMax: this.#mailbox.capacity } });
+    }
+    if (phase.name === "up") this.#pump();
+    else if (phase.name === "asleep") this.wake();
+  }
+
+  /** Gives up on a message: true when it had not been started, so it certainly never happens. */
+  withdraw(message: Message): boolean {
+    return this.#mailbox.remove(message);
+  }
+
+  /** Starts a life now unless there is one. */
+  wake(): void {
+    if (this.#phase.name !== "asleep" || this.#holds > 0) return;
+    this.#host.starts.remove(this.#lazyStart);
+    void this.#startAgain(); // owns its outcome: it never rejects
+  }
+
+  // ------------------------------------------------------------------ first start
+
+  /**
+   * The first start in this runtime: of a new agent, of one that slept in the vault, or of newly deployed code. Commits
+   * the spec, the code and the first (or migrated) state together. Rejects with the error that stopped it; an agent that
+   * was in the vault before is left exactly as it was.
+   */
+  async begin(artifact: Artifact, spec: AgentSpec): Promise<void> {
+    await this.#exclusive(async () => {
+      const started = this.#host.clock.monotonicMs();
+      this.#phase = { name: "starting" };
+      try {
+        const life = await this.#loadFirst(artifact, spec);
+        this.spec = spec;
+        this.#up(life, started);
+      } catch (error) {
+        this.#phase = { name: "asleep" };
+        throw error;
+      }
+    });
+    this.#pump();
+  }
+
+  async #loadFirst(given: Artifact, spec: AgentSpec): Promise<Incarnation> {
+    const known = this.#current;
+    const isDeployed = known === undefined || known.originHash !== given.hash;
+    const artifact = isDeployed ? given : (this.#artifact ?? given);
+    const profile = isDeployed ? spec.profile : known.profile;
+    const life = await this.#load({ artifact, profile, spec });
+    try {
+      const ops = await this.#firstOps(life, known);
+      const current = currentOf(life, isDeployed ? given.hash : known.originHash);
+      const epoch = life.fence();
+      const writes = [...ops, specOp(spec), ...codeOps(artifact, current)];
+      await life.commit([{ type: "write", branch: this.#branch.id, ops: writes, epoch }], spec.durability).durable;
+      if (ops.length > 0) this.traffic.clear();
+      this.#current = current;
+      this.#artifact = artifact;
+      return life;
+    } catch (error) {
+      life.discard();
+      throw error;
+    }
+  }
+
+  async #firstOps(life: Incarnation, known: CurrentCode | undefined): Promise<ReturnType<typeof stateOps>> {
+    const nowMs = this.#host.clock.now();
+    if (known === undefined) return stateOps(await life.runOwn("init", "null", nowMs));
+    if (known.version === life.loaded.version) return [];
+    return this.#migrationOps(life, known.version, nowMs);
+  }
+
+  async #migrationOps(life: Incarnation, fromVersion: number, nowMs: number): Promise<ReturnType<typeof stateOps>> {
+    if (!life.loaded.hasMigrate) {
+      const text = `the state of ${this.id} has version ${fromVersion}, the new code declares ${life.loaded.version} and has no migrate()`;
+      throw new RuntimeError("RUNTIME_SWAP_FAILED", text, { details: { agent: this.id } });
+    }
+    return stateOps(await life.runOwn("migrate", String(fromVersion), nowMs));
+  }
+
+  // ------------------------------------------------------------------ lives
+
+  async #load(options: {
+    readonly artifact: Artifact;
+    readonly profile: "trusted" | "hardened";
+    readonly spec?: AgentSpec;
+    readonly branch?: Branch;
+  }): Promise<Incarnation> {
+    const { limits, durability } = options.spec ?? this.spec;
+    const branch = options.branch ?? this.#branch;
+    await this.#settledCommits();
+    for (let tries = 1; ; tries++) {
+      try {
+        const { artifact, profile } = options;
+        return await Incarnation.load(this.#lifeHost, { branch, artifact, profile, limits, durability });
+      } catch (error) {
+        const code = (error as { readonly code?: string }).code; // reading a property that may not be there
+        if (code !== "SANDBOX_CELL_LOST" || tries >= START_TRIES) throw error;
+      }
+    }
+  }
+
+  /** Waits until the last life's commits are durable or undone; which of the two is the same to us here. */
+  async #settledCommits(): Promise<void> {
+    const commit = this.life?.lastCommit ?? this.#lastCommit;
+    this.#lastCommit = undefined;
+    if (commit === undefined || commit.isDurable) return;
+    await commit.durable.catch(() => undefined); // its own caller was told; here only the end of waiting matters
+  }
+
+  #up(life: Incarnation, startedMs: number): void {
+    this.#phase = { name: "up", life };
+    this.#hasLived = true;
+    const { clock, events } = this.#host;
+    const hash = life.options.artifact.hash;
+    const nowMs = clock.monotonicMs();
+    events.emit({ type: "agent.started", agent: this.id, cell: life.cellId, hash, epoch: life.epoch, durationMs: nowMs - startedMs });
+    this.#wakeIdleWaiters();
+    if (this.#downSinceMs === undefined) return;
+    const downMs = nowMs - this.#downSinceMs;
+    this.#downSinceMs = undefined;
+    events.emit({ type: "agent.restarted", agent: this.id, cause: this.#downCause, restarts: this.restarts, downMs });
+  }
+
+  /** A start that nobody awaits: a restart, or a message for a sleeping agent. Never rejects. */
+  async #startAgain(): Promise<void> {
+    if (this.#phase.name !== "asleep" || this.#holds > 0) return;
+    const started = this.#host.clock.monotonicMs();
+    this.#phase = { name: "starting" };
+    try {
+      if (this.#artifact === undefined || this.#current === undefined) throw this.#lostCodeError();
+      const life = await this.#load({ artifact: this.#artifact, profile: this.#current.profile });
+      if (!this.#isStarting()) return life.discard(); // stopped or killed meanwhile
+      life.fence();
+      this.#up(life, started);
+      this.#pump();
+    } catch (error) {
+      if (!this.#isStarting()) return;
+      this.#exited(errorReason(error), undefined);
+    }
+  }
+
+  /** Read through a method, because the phase changes while we wait and the type checker cannot know. */
+  #isStarting(): boolean {
+    return this.#phase.name === "starting";
+  }
+
+  #lostCodeError(): RuntimeError {
+    return new RuntimeError("RUNTIME_START_FAILED", `the vault holds no code for ${this.id}; spawn it again with its module`);
+  }
+
+  /** Hands waiting messages to the isolate as long as there is room. */
+  #pump(): void {
+    const phase = this.#phase;
+    if (phase.name === "asleep" && this.#mailbox.length > 0) return this.wake();
+    if (phase.name !== "up" || this.#holds > 0) return;
+    while (phase.life.inflight < INFLIGHT_MAX) {
+      const message = this.#mailbox.shift();
+      if (message === undefined) return;
+      phase.life.run(message);
+    }
+  }
+
+  #makeLifeHost(): IncarnationHost {
+    const { vault, pool, clock, events } = this.#host;
+    return {
+      id: this.id,
+      vault,
+      pool,
+      clock,
+      ask: (verb, text) => this.#host.ask(this.id, verb, text),
+      send: (verb, text) => this.#host.send(this.id, verb, text),
+      log: (level, text) => events.emit({ type: "agent.logged", agent: this.id, level, text }),
+      turned: (turn) => this.traffic.record(turn),
+      published: (turn) => {
+        for (const mirror of this.#mirrors) mirror(turn);
+      },
+      advanced: () => {
+        this.#wakeIdleWaiters();
+        this.#pump();
+      },
+      ended: (life, reason, returned, failed) => {
+        this.#mailbox.unshift(returned);
+        if (reason.name === "storage") this.traffic.clear();
+        if (this.#phase.name === "up" && this.#phase.life === life) this.#exited(reason, failed?.method, life);
+        this.#wakeIdleWaiters();
+      },
+    };
+  }
+
+  #exited(reason: ExitReason, method: string | undefined, life?: Incarnation): void {
+    const { clock, events } = this.#host;
+    this.#lastCommit = life?.lastCommit ?? this.#lastCommit;
+    this.#phase = { name: "asleep" };
+    this.#downSinceMs ??= clock.monotonicMs();
+    this.#downCause = reason.name;
+    const hash = this.#artifact?.hash ?? "";
+    events.emit({ type: "agent.exited", agent: this.id, reason, hash, ...(method === undefined ? {} : { message: method }) });
+    this.#supervise({ type: "exited", reason, atMs: clock.monotonicMs() });
+    this.#wakeIdleWaiters();
+  }
+
+  #supervise(event: SupervisorEvent): void {
+    const { child, effects } = step(this.#child, event);
+    this.#child = child;
+    for (const effect of effects) {
+      const willRestart = effect.type === "start";
+      if (event.type === "exited") this.#notify({ id: this.id, reason: event.reason, willRestart });
+      switch (effect.type) {
+        case "start":
+          if (this.#mailbox.length > 0 || event.type === "restart_asked") this.wake();
+          else this.#host.starts.add(this.#lazyStart);
+          break;
+        case "park":
+          this.#host.events.emit({ type: "agent.parked", agent: this.id, reason: effect.reason });
+          this.#down(effect.reason, true);
+          break;
+        case "settle":
+          this.#host.events.emit({ type: "agent.stopped", agent: this.id, reason: effect.reason });
+          this.#down(effect.reason, false);
+          if (effect.isForgotten) this.#host.forgotten(this);
+          break;
+      }
+    }
+  }
+
+  #down(reason: ExitReason, isParked: boolean): void {
+    this.#phase = { name: "down", reason, isParked };
+    this.#downSinceMs = undefined;
+    this.#host.starts.remove(this.#lazyStart);
+    const error = this.#downError({ reason, isParked });
+    for (const message of this.#mailbox.drain()) {
+      if (message.caller === undefined) this.#discarded(message, error);
+      settleMessage(message, { error });
+    }
+  }
+
+  #discarded(message: Message, error: RuntimeError): void {
+    const { method } = message;
+    this.#host.events.emit({ type: "message.discarded", agent: this.id, method, code: error.code });
+  }
+
+  #downError(down: { readonly reason: ExitReason; readonly isParked: boolean }): RuntimeError {
+    const details = { agent: this.id, reason: down.reason };
+    if (!down.isParked) {
+      return new RuntimeError("RUNTIME_AGENT_DOWN", `${this.id} is stopped (${down.reason.message}); spawn it to start it again`, { details });
+    }
+    const text = `${this.id} failed more than ${this.spec.intensity} times in ${this.spec.periodMs} ms and was parked; last: ${down.reason.message}`;
+    return new RuntimeError("RUNTIME_INTENSITY_EXCEEDED", text, { details });
+  }
+
+  #notify(notice: ExitNotice): void {
+    for (const monitor of this.#monitors) monitor(notice);
+  }
+
+  /** Calls `monitor` at every exit until the returned function is called. */
+  monitor(monitor: (notice: ExitNotice) => void): () => void {
+    this.#monitors.add(monitor);
+    return () => void this.#monitors.delete(monitor);
+  }
+
+  /** Calls `mirror` with every turn once it is durable and answered. */
+  mirror(mirror: (turn: RecordedTurn) => void): () => void {
+    this.#mirrors.add(mirror);
+    return () => void this.#mirrors.delete(mirror);
+  }
+
+  // ------------------------------------------------------------------ control, between two messages
+
+  /** Ends the life at once. The supervisor reacts as to any abnormal exit. */
+  kill(message: string): void {
+    const phase = this.#phase;
+    const reason: ExitReason = { name: "killed", message };
+    if (phase.name === "up") phase.life.end(reason);
+    else if (phase.name === "starting" && this.#holds === 0) this.#exited(reason, undefined);
+  }
+
+  /** Restarts a parked or stopped agent with a clean restart window. */
+  revive(): void {
+    if (this.#phase.name !== "down") return;
+    this.#phase = { name: "asleep" };
+    this.#supervise({ type: "restart_asked" });
+  }
+
+  /** Orderly stop: the message in work is finished, `stop` runs within the shutdown time, waiting messages fail. */
+  async stop(reason: ExitReason): Promise<void> {
+    await this.#exclusive(async () => {
+      if (this.#phase.name === "down") return;
+      const life = this.life;
+      if (life !== undefined) await this.#lastWords(life, reason);
+      await this.#settledCommits();
+      life?.discard();
+      const { child } = step(this.#child, { type: "terminated" });
+      this.#child = child;
+      this.#notify({ id: this.id, reason, willRestart: false });
+      this.#host.events.emit({ type: "agent.stopped", agent: this.id, reason });
+      this.#down(reason, false);
+      if (this.spec.restart === "temporary") this.#host.forgotten(this);
+    });
+  }
+
+  async #lastWords(life: Incarnation, reason: ExitReason): Promise<void> {
+    const { shutdownMs } = this.spec;
+    if (shutdownMs === "brutal_kill" || !life.loaded.hasStop) return;
+    const words = this.#stopTurn(life, reason);
+    if (shutdownMs === "infinity") return words;
+    const time = Promise.withResolvers<void>();
+    const timer = this.#host.clock.after(shutdownMs, time.resolve);
+    await Promise.race([words, time.promise]);
+    timer.cancel();
+  }
+
+  async #stopTurn(life: Incarnation, reason: ExitReason): Promise<void> {
+    try {
+      const ops = stateOps(await life.runOwn("stop", JSON.stringify(reason.name), this.#host.clock.now()));
+      if (ops.length === 0 || life.isOver) return;
+      await life.commit([{ type: "write", branch: this.#branch.id, ops, epoch: life.epoch }], this.spec.durability).durable;
+    } catch (error) {
+      // It is ending anyway; what went wrong with its last words is for whoever reads the log.
+      this.#host.events.emit({ type: "agent.logged", agent: this.id, level: "warn", text: `stop: ${String(error)}` });
+    }
+  }
+
+  /** Names the present state. Durable when it resolves. */
+  async snapshot(label: string): Promise<Snapshot> {
+    return this.#exclusive(async () => {
+      const commit = this.#host.vault.commit([{ type: "snapshot", branch: this.#branch.id, label }], { durability: "disk" });
+      this.#lastCommit = commit;
+      await commit.durable;
+      return { label, seq: commit.seq, timeMs: this.#host.clock.now() };
+    });
+  }
+
+  /**
+   * Replaces the life between two messages. `prepare` loads the new one, commits what belongs to it, and returns it; if it
+   * throws, the old life goes on as if nothing had happened. Returns how long no message could be started.
+   */
+  async replace(prepare: (load: AgentLoader) => Promise<Incarnation>): Promise<number> {
+    return this.#exclusive(async () => {
+      const started = this.#host.clock.monotonicMs();
+      const phase = this.#phase;
+      if (phase.name === "down" && !phase.isParked) throw this.#downError(phase);
+      const life = await prepare(this.#loader());
+      this.#branch = life.options.branch;
+      if (this.#child.status !== "up") this.#child = step(this.#child, { type: "restart_asked" }).child;
+      this.life?.discard();
+      this.#current = readCurrent(this.#branch);
+      this.#artifact = life.options.artifact;
+      this.#up(life, started);
+      return this.#host.clock.monotonicMs() - started;
+    });
+  }
+
+  #loader(): AgentLoader {
+    return {
+      settled: () => this.#settledCommits(),
+      load: (options) => this.#load(options),
+      loadFrom: async (branch) => {
+        const current = readCurrent(branch);
+        const artifact = current === undefined ? undefined : readArtifact(branch, current.hash);
+        if (current === undefined || artifact === undefined) throw this.#lostCodeError();
+        return this.#load({ artifact, profile: current.profile, branch });
+      },
+      migrationOps: (life, fromVersion) => this.#migrationOps(life, fromVersion, this.#host.clock.now()),
+    };
+  }
+
+  /** Runs `work` alone: after earlier ones, with no message in flight and none being started. */
+  async #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const before = this.#control;
+    const done = Promise.withResolvers<void>();
+    this.#control = done.promise;
+    await before;
+    this.#holds += 1;
+    try {
+      await this.#quiet();
+      return await work();
+    } finally {
+      this.#holds -= 1;
+      done.resolve();
+      this.#pump();
+    }
+  }
+
+  /** Resolves when no life has a message in flight and none is starting. */
+  async #quiet(): Promise<void> {
+    while (this.#phase.name === "starting" || (this.life?.inflight ?? 0) > 0) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#idleWaiters.push(resolve);
+      await promise;
+    }
+  }
+
+  #wakeIdleWaiters(): void {
+    const waiters = this.#idleWaiters;
+    this.#idleWaiters = [];
+    for (const wake of waiters) wake();
+  }
+}
+
+/** What `replace` hands to its caller. */
+export interface AgentLoader {
+  /** Resolves when every commit of the life before is durable and published, or undone. */
+  settled(): Promise<void>;
+  /** Loads code with the present state. */
+  load(options: { readonly artifact: Artifact; readonly profile: "trusted" | "hardened" }): Promise<Incarnation>;
+  /** Loads what `branch` holds, code and state. */
+  loadFrom(branch: Branch): Promise<Incarnation>;
+  /** What `migrate` makes of the state, as ops. */
+  migrationOps(life: Incarnation, fromVersion: number): Promise<ReturnType<typeof stateOps>>;
+}

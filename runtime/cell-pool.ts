@@ -1,0 +1,232 @@
+/**
+ * Which cell hosts which agent. Live agents are spread over `cellsSpread` cells and then fill them; trusted and hardened
+ * code never share one; code on trial gets a cell of its own. A warm spare waits per profile in use, so that recovery
+ * does not pay for a start.
+ *
+ *            trusted:  [cell][cell] + spare
+ *            hardened: [cell]       + spare     (exists once something hardened is live)
+ *            on trial: [cell] [cell] ...        (one candidate each, async lane)
+ *
+ * Invariants
+ * 1. Never more than `agentsPerCell` residents in a live cell.
+ * 2. A lost cell's residents are told exactly once, through `onCellLost`.
+ * 3. A spare is started only when nothing else is starting: on two cores it would compete with recovery.
+ */
+import { Cell, SandboxError } from "../sandbox/index.ts";
+import type { CellExit, CellOptions, PlaceOptions, Resident } from "../sandbox/index.ts";
+import type { Clock } from "../vault/index.ts";
+
+/** Where code may run: with or without JIT. */
+export type Profile = "trusted" | "hardened";
+
+/** Whoever lives in a cell. */
+export interface Tenant {
+  /** The cell is gone; `isSuspect` when this tenant was inside the guest as it died. */
+  onCellLost(exit: CellExit): void;
+}
+
+/** Settings of the pool. */
+export interface CellPoolOptions {
+  readonly cellsSpread: number;
+  readonly agentsPerCell: number;
+  readonly clock: Clock;
+  /** What every cell has in common. */
+  readonly cell: Omit<CellOptions, "profile" | "lane" | "poolSize">;
+}
+
+/** Ready isolates in a live cell: a spawn takes half a millisecond instead of one and a half (performance.md §5). */
+const POOL_LIVE = 8;
+/** Calm before a spare is started, so that it never competes with a recovery. */
+const SPARE_CALM_MS = 200;
+/** Starts tried before a caller is told that cells do not start here. */
+const START_TRIES = 3;
+
+interface Group {
+  readonly profile: Profile;
+  readonly cells: Set<Cell>;
+  starting: Promise<Cell> | undefined;
+  spare: Cell | undefined;
+  isSpareDue: boolean;
+}
+
+/** Owns every cell of a runtime. */
+export class CellPool {
+  readonly #options: CellPoolOptions;
+  readonly #groups = new Map<Profile, Group>();
+  readonly #trials = new Set<Cell>();
+  readonly #tenants = new Map<Cell, Set<Tenant>>();
+  readonly #starts = new Set<Promise<unknown>>();
+  #isClosed = false;
+
+  constructor(options: CellPoolOptions) {
+    this.#options = options;
+  }
+
+  /** Every live cell, spares and trials included. */
+  cells(): readonly Cell[] {
+    const live = [...this.#groups.values()].flatMap((group) => [...group.cells, ...(group.spare ? [group.spare] : [])]);
+    return [...live, ...this.#trials];
+  }
+
+  /** Starts the first cell of a profile, so that the first spawn finds it ready. */
+  async warm(profile: Profile): Promise<void> {
+    await this.#room(this.#group(profile));
+  }
+
+  /** Places a live agent. Rejects with SANDBOX_CELL_START_FAILED or SANDBOX_LAYER_MISSING when no cell can be had. */
+  async place(profile: Profile, tenant: Tenant, options: PlaceOptions): Promise<Resident> {
+    const cell = await this.#room(this.#group(profile));
+    return this.#settle(cell, tenant, options);
+  }
+
+  /** Places code on trial in a new cell of its own, async lane. The cell ends with `release`. */
+  async placeAlone(
+    profile: Profile,
+    tenant: Tenant,
+    options: PlaceOptions,
+  ): Promise<{ readonly resident: Resident; readonly release: () => Promise<void> }> {
+    const cell = await this.#start({ profile, lane: "async", poolSize: 1 });
+    this.#trials.add(cell);
+    this.#watch(cell, () => void this.#trials.delete(cell));
+    const release = async (): Promise<void> => {
+      this.#tenants.get(cell)?.delete(tenant);
+      cell.kill("trial over");
+      await cell.exited;
+    };
+    return { resident: this.#settle(cell, tenant, options), release };
+  }
+
+  /** The tenant left its cell of its own accord. */
+  leave(resident: Resident, tenant: Tenant): void {
+    this.#tenants.get(resident.cell)?.delete(tenant);
+    resident.dispose();
+  }
+
+  /** Ends every cell and waits for it. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.allSettled(this.#starts);
+    await Promise.all(this.cells().map((cell) => cell.stop()));
+  }
+
+  #settle(cell: Cell, tenant: Tenant, options: PlaceOptions): Resident {
+    const resident = cell.place(options);
+    const tenants = this.#tenants.get(cell);
+    if (tenants === undefined) throw new SandboxError("SANDBOX_CELL_LOST", "the cell ended before it could be used");
+    tenants.add(tenant);
+    return resident;
+  }
+
+  #group(profile: Profile): Group {
+    const known = this.#groups.get(profile);
+    if (known !== undefined) return known;
+    const group: Group = { profile, cells: new Set(), starting: undefined, spare: undefined, isSpareDue: false };
+    this.#groups.set(profile, group);
+    return group;
+  }
+
+  /** A live cell with room: the emptiest; a new one when all are full. */
+  async #room(group: Group): Promise<Cell> {
+    for (let tries = 0; tries < START_TRIES; tries++) {
+      const cell = emptiest(group.cells);
+      if (cell !== undefined && cell.residents < this.#options.agentsPerCell) {
+        const mayGrow = group.cells.size < this.#options.cellsSpread && cell.residents >= spreadAt(this.#options);
+        if (mayGrow && group.starting === undefined) this.#background(this.#grow(group));
+        return cell;
+      }
+      await this.#grow(group);
+    }
+    throw new SandboxError("SANDBOX_CELL_START_FAILED", "new cells end before they can be used");
+  }
+
+  async #grow(group: Group): Promise<Cell> {
+    group.starting ??= this.#growNow(group).finally(() => {
+      group.starting = undefined;
+    });
+    return await group.starting;
+  }
+
+  async #growNow(group: Group): Promise<Cell> {
+    const spare = group.spare;
+    group.spare = undefined;
+    const cell =
+      spare?.isAlive === true
+        ? spare
+        : await this.#start({ profile: group.profile, lane: "sync", poolSize: POOL_LIVE });
+    group.cells.add(cell);
+    this.#watch(cell, () => void group.cells.delete(cell));
+    this.#spareLater(group);
+    return cell;
+  }
+
+  #spareLater(group: Group): void {
+    if (group.isSpareDue || this.#isClosed) return;
+    group.isSpareDue = true;
+    this.#options.clock.after(SPARE_CALM_MS, () => {
+      group.isSpareDue = false;
+      if (group.starting !== undefined) this.#spareLater(group);
+      else if (group.spare === undefined && !this.#isClosed) this.#background(this.#startSpare(group));
+    });
+  }
+
+  async #startSpare(group: Group): Promise<void> {
+    const cell = await this.#start({ profile: group.profile, lane: "sync", poolSize: POOL_LIVE });
+    if (group.spare !== undefined || this.#isClosed) return cell.kill("not needed");
+    group.spare = cell;
+    this.#watch(cell, () => {
+      if (group.spare === cell) group.spare = undefined;
+      this.#spareLater(group);
+    });
+  }
+
+  async #start(options: Pick<CellOptions, "profile" | "lane" | "poolSize">): Promise<Cell> {
+    if (this.#isClosed) throw new SandboxError("SANDBOX_CELL_START_FAILED", "the runtime is closing");
+    const starting = Cell.start({ ...this.#options.cell, ...options });
+    this.#starts.add(starting);
+    try {
+      const cell = await starting;
+      this.#tenants.set(cell, new Set());
+      return cell;
+    } finally {
+      this.#starts.delete(starting);
+    }
+  }
+
+  /** Tells the tenants when the cell ends. */
+  #watch(cell: Cell, onEnd: () => void): void {
+    this.#background(
+      cell.exited.then((exit) => {
+        onEnd();
+        const tenants = this.#tenants.get(cell) ?? new Set();
+        this.#tenants.delete(cell);
+        for (const tenant of tenants) tenant.onCellLost(exit);
+      }),
+    );
+  }
+
+  /** Work nobody awaits: a start that fails here is tried again, and reported, when a cell is next needed. */
+  #background(work: Promise<unknown>): void {
+    const done = work.catch((error: unknown) => {
+      if (!(error instanceof SandboxError)) throw error;
+    });
+    this.#starts.add(done);
+    done.finally(() => this.#starts.delete(done)).catch(raise);
+  }
+}
+
+/** A second cell is started once the emptiest holds this many. */
+function spreadAt(options: CellPoolOptions): number {
+  return Math.max(1, Math.floor(options.agentsPerCell / 4));
+}
+
+function emptiest(cells: Iterable<Cell>): Cell | undefined {
+  let best: Cell | undefined;
+  for (const cell of cells) {
+    if (cell.isAlive && (best === undefined || cell.residents < best.residents)) best = cell;
+  }
+  return best;
+}
+
+function raise(error: unknown): never {
+  throw error;
+}

@@ -1,0 +1,184 @@
+/**
+ * What the evolution floor may do to an agent: look at its recorded turns, try code on a fork of it, swap its code
+ * between two messages, and go back. Each change of code and state is one commit.
+ *
+ *   swap:   pause -> load candidate with the present state -> migrate -> [snapshot before, state, code] in one commit -> resume
+ *   adopt:  pause -> point the agent's name at a shadow's branch, with its code, in one commit -> load from it -> resume
+ */
+import type { Artifact } from "../sandbox/index.ts";
+import type { Op, Point } from "../vault/index.ts";
+import type { Agent, AgentHost, ExitNotice } from "./agent.ts";
+import type { CurrentCode } from "./agent-record.ts";
+import { codeOps } from "./agent-record.ts";
+import { currentOf } from "./incarnation.ts";
+import type { Profile } from "./cell-pool.ts";
+import { RuntimeError } from "./errors.ts";
+import { Shadow } from "./shadow.ts";
+import type { RecordedTurn } from "./traffic.ts";
+
+/** The result of a swap. */
+export interface Swapped {
+  /** Label of the snapshot taken just before, in the same commit. */
+  readonly label: string;
+  /** How long no message could be started. */
+  readonly pauseMs: number;
+  /** Log position of the commit; every later turn ran on the new code. */
+  readonly seq: number;
+  /** Whether `migrate` ran. */
+  readonly isMigrated: boolean;
+}
+
+/** An agent as the evolution floor sees it. */
+export class AgentControl {
+  readonly id: string;
+  readonly #agent: Agent;
+  readonly #host: AgentHost;
+
+  constructor(agent: Agent, host: AgentHost) {
+    this.id = agent.id;
+    this.#agent = agent;
+    this.#host = host;
+  }
+
+  /** The current code and what is known of it. Throws RUNTIME_AGENT_UNKNOWN before the first start. */
+  get code(): { readonly artifact: Artifact; readonly current: CurrentCode } {
+    const { artifact, current } = this.#agent;
+    if (artifact === undefined || current === undefined) {
+      throw new RuntimeError("RUNTIME_AGENT_UNKNOWN", `${this.id} was never started`, { details: { agent: this.id } });
+    }
+    return { artifact, current };
+  }
+
+  /** Methods of the life that serves now; empty while the agent sleeps. */
+  get methods(): readonly string[] {
+    return this.#agent.life?.loaded.methods.map(({ name }) => name) ?? [];
+  }
+
+  /** The newest consecutive turns, oldest first. */
+  turns(): readonly RecordedTurn[] {
+    return this.#agent.traffic.turns();
+  }
+
+  /** Calls `listener` with every turn once it is durable and answered. */
+  onTurn(listener: (turn: RecordedTurn) => void): () => void {
+    return this.#agent.mirror(listener);
+  }
+
+  /** Calls `listener` at every exit. */
+  onExit(listener: (notice: ExitNotice) => void): () => void {
+    return this.#agent.monitor(listener);
+  }
+
+  /** Starts `artifact` on a fork of the agent's state at `at` (default: now). The live agent is not touched and does not wait. */
+  async shadow(options: {
+    readonly artifact: Artifact;
+    readonly at?: Point;
+    /** Start from another shadow's state instead of the agent's. */
+    readonly of?: Shadow;
+    readonly profile?: Profile;
+  }): Promise<Shadow> {
+    const { vault, pool, clock } = this.#host;
+    const branch = options.of?.branch ?? this.#agent.branch;
+    return Shadow.start({
+      vault,
+      pool,
+      clock,
+      agent: this.id,
+      artifact: options.artifact,
+      profile: options.profile ?? "hardened",
+      limits: this.#agent.spec.limits,
+      from: options.at === undefined ? branch : await branch.at(options.at),
+    });
+  }
+
+  /**
+   * Makes `artifact` the agent's code, and the migrated state its state, in one durable commit between two messages.
+   * Rejects with RUNTIME_SWAP_FAILED when it does not load or migrate: then the version before it still serves, its
+   * state byte for byte the same.
+   */
+  async swap(options: { readonly artifact: Artifact; readonly label: string; readonly profile?: Profile }): Promise<Swapped> {
+    const { artifact, label } = options;
+    const before = this.code.current;
+    let isMigrated = false;
+    let seq = 0;
+    const pauseMs = await this.#agent.replace(async (loader) => {
+      const life = await this.#guarded(artifact, () =>
+        loader.load({ artifact, profile: options.profile ?? "hardened" }),
+      );
+      try {
+        isMigrated = life.loaded.version !== before.version;
+        const ops = isMigrated
+          ? await this.#guarded(artifact, () => loader.migrationOps(life, before.version))
+          : ([] as readonly Op[]);
+        const branch = this.#agent.branch.id;
+        const writes = [...ops, ...codeOps(artifact, currentOf(life, before.originHash))];
+        const commit = life.commit(
+          [
+            { type: "snapshot", branch, label },
+            { type: "write", branch, ops: writes, epoch: life.fence() },
+          ],
+          "disk",
+        );
+        await commit.durable;
+        seq = commit.seq;
+        return life;
+      } catch (error) {
+        life.discard();
+        throw error;
+      }
+    });
+    if (isMigrated) this.#agent.traffic.clear();
+    this.#host.events.emit({ type: "code.swapped", agent: this.id, from: before.hash, to: artifact.hash, label, pauseMs });
+    return { label, pauseMs, seq, isMigrated };
+  }
+
+  /**
+   * Goes back to the version before: the shadow that ran it on the same messages becomes the agent, with its own state.
+   * One durable commit moves the name and the code. The shadow's cell ends; its branch lives on as the agent's.
+   * `caughtUp` is awaited once no message is in work and every turn so far was published: the shadow must have run them all
+   * when it resolves.
+   */
+  async adopt(
+    shadow: Shadow,
+    options: { readonly code: CurrentCode; readonly caughtUp: () => Promise<void> },
+  ): Promise<{ readonly pauseMs: number }> {
+    const before = this.code.current;
+    const { vault } = this.#host;
+    const { code } = options;
+    const pauseMs = await this.#agent.replace(async (loader) => {
+      await loader.settled();
+      await options.caughtUp();
+      const { branch, artifact } = shadow;
+      const epoch = branch.fence();
+      const { durable } = vault.commit(
+        [
+          { type: "write", branch: branch.id, ops: codeOps(artifact, code), epoch },
+          { type: "name", name: shadow.name, branch: undefined, expect: branch.id },
+          { type: "name", name: this.id, branch: branch.id, expect: this.#agent.branch.id },
+        ],
+        { durability: "disk" },
+      );
+      await durable;
+      const life = await loader.loadFrom(branch);
+      life.fence();
+      return life;
+    });
+    await shadow.keepBranch();
+    this.#agent.traffic.clear();
+    this.#host.events.emit({ type: "code.swapped", agent: this.id, from: before.hash, to: code.hash, label: "rollback", pauseMs });
+    return { pauseMs };
+  }
+
+  async #guarded<T>(artifact: Artifact, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#host.events.emit({ type: "code.refused", agent: this.id, hash: artifact.hash, message });
+      throw new RuntimeError("RUNTIME_SWAP_FAILED", `${this.id} keeps its code: ${message}`, {
+        cause: error,
+        details: { agent: this.id, hash: artifact.hash },
+      });
+    }
+  }
+}

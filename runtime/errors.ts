@@ -1,0 +1,57 @@
+/**
+ * The runtime's one error class and its table of codes. Errors of the lower floors (`SandboxError`, `VaultError`) reach
+ * callers unchanged where the fault is theirs: a heap that was exceeded is SANDBOX_HEAP_EXCEEDED, a full disk is
+ * VAULT_COMMIT_FAILED.
+ */
+
+/** Codes are public API: renaming one is a major change. */
+export type RuntimeErrorCode =
+  /** An option has the wrong type, is out of range or is unknown. `details.issues` names each. */
+  | "RUNTIME_OPTIONS_INVALID"
+  /** This Node is too old for isolated-vm. */
+  | "RUNTIME_NODE_UNSUPPORTED"
+  /** The runtime was closed, or is closing. */
+  | "RUNTIME_CLOSED"
+  /** `spawn` or `fork` with an id that is taken by a running agent. */
+  | "RUNTIME_AGENT_EXISTS"
+  /** No agent of this id is running or kept in the vault. */
+  | "RUNTIME_AGENT_UNKNOWN"
+  /** The agent is stopped, was killed while it worked on this message, or has ended for good. */
+  | "RUNTIME_AGENT_DOWN"
+  /** The agent failed too often within its period and was parked; `restartChild` tries again. */
+  | "RUNTIME_INTENSITY_EXCEEDED"
+  /** The agent's first start failed: its module or `state()` threw. */
+  | "RUNTIME_START_FAILED"
+  /** The mailbox holds as many messages as it may. */
+  | "RUNTIME_MAILBOX_FULL"
+  /** The handler threw. Its writes were dropped, the agent lives. `details` has name, message and the mapped stack. */
+  | "RUNTIME_HANDLER_THREW"
+  /** No answer within `timeoutMs`. `details.mayHaveHappened` says whether the turn had been started. */
+  | "RUNTIME_CALL_TIMEOUT"
+  /** The caller's signal aborted the call. */
+  | "RUNTIME_CALL_ABORTED"
+  /** An agent called itself, which could never be answered. */
+  | "RUNTIME_CALL_CYCLE"
+  /** The agent asked for something nobody here provides (for example `ctx.propose` without an arbiter). */
+  | "RUNTIME_CAPABILITY_MISSING"
+  /** Candidate code could not take over (load, migration); the version before it still serves. */
+  | "RUNTIME_SWAP_FAILED"
+  /** A shadow tried an effect for which no answer was recorded. */
+  | "RUNTIME_EFFECT_REFUSED";
+
+/** An error of the runtime. `details` is plain data that can be logged. */
+export class RuntimeError extends Error {
+  override readonly name = "RuntimeError";
+  readonly code: RuntimeErrorCode;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(
+    code: RuntimeErrorCode,
+    message: string,
+    options: { readonly details?: Readonly<Record<string, unknown>>; readonly cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.details = options.details ?? {};
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * How an isolate's outcome reads to those it concerns: the error its caller gets, the reason its supervisor is given.
+ * Pure functions.
+ */
+import { SandboxError, mapStack } from "../sandbox/index.ts";
+import type { Artifact, GuestFault, Outcome } from "../sandbox/index.ts";
+import { VaultError } from "../vault/index.ts";
+import { RuntimeError } from "./errors.ts";
+import type { ExitReason } from "./exit-reason.ts";
+
+/** Where a fault happened. */
+export interface FaultPlace {
+  readonly agent: string;
+  readonly method: string;
+  readonly artifact: Artifact;
+}
+
+/** The caller's view of a handler that threw. SDK faults (`SANDBOX_…`) keep their own code. */
+export function handlerError(place: FaultPlace, fault: GuestFault): Error {
+  const stack = mapStack(fault.stack, place.artifact);
+  const code = fault.code;
+  if (code?.startsWith("SANDBOX_") === true) {
+    return new SandboxError(code as SandboxError["code"], fault.message, { details: { ...plain(place), stack } }); // the prelude uses only codes of that table
+  }
+  const error = new RuntimeError(
+    "RUNTIME_HANDLER_THREW",
+    `${place.agent}.${place.method} threw ${fault.name}: ${fault.message}`,
+    { details: { ...plain(place), name: fault.name, message: fault.message, stack, ...(code === undefined ? {} : { code }) } },
+  );
+  if (stack !== "") error.stack = stack;
+  return error;
+}
+
+/** The caller's view of a turn that hit a limit. */
+export function limitError(place: FaultPlace, outcome: Extract<Outcome, { readonly kind: "exceeded" }>): SandboxError {
+  const message = `${place.agent}.${place.method}: ${outcome.message}. Its writes were dropped; the agent restarts from its last committed state.`;
+  return new SandboxError(outcome.code, message, { details: { ...plain(place), happened: false } });
+}
+
+/** The caller's view of a turn whose isolate went away under it. */
+export function lostError(place: { readonly agent: string; readonly method: string }, reason: ExitReason): Error {
+  const details = { agent: place.agent, method: place.method, happened: false, reason };
+  if (reason.name === "cell_lost" || reason.name === "cell_lost_suspect") {
+    const message = `the cell of ${place.agent} ended during ${place.method} (${reason.message}); this turn did not happen`;
+    return new SandboxError("SANDBOX_CELL_LOST", message, { details });
+  }
+  const message = `${place.agent} ended during ${place.method} (${reason.message}); this turn did not happen`;
+  return new RuntimeError("RUNTIME_AGENT_DOWN", message, { details });
+}
+
+/** The supervisor's view of a fault that no caller sees. */
+export function faultReason(place: FaultPlace, fault: GuestFault): ExitReason {
+  return {
+    name: "fault",
+    message: `${place.method} threw ${fault.name}: ${fault.message}`,
+    stack: mapStack(fault.stack, place.artifact),
+    ...(fault.code === undefined ? {} : { code: fault.code }),
+  };
+}
+
+/** The supervisor's view of an error that ended a start or a commit. */
+export function errorReason(error: unknown): ExitReason {
+  if (error instanceof VaultError) return { name: "storage", code: error.code, message: error.message };
+  if (error instanceof SandboxError) return { name: "load_failed", code: error.code, message: error.message };
+  if (error instanceof RuntimeError) return { name: "load_failed", code: error.code, message: error.message };
+  return { name: "load_failed", message: error instanceof Error ? error.message : String(error) };
+}
+
+function plain(place: FaultPlace): { readonly agent: string; readonly method: string; readonly hash: string } {
+  return { agent: place.agent, method: place.method, hash: place.artifact.hash };
+}

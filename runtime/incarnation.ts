@@ -1,0 +1,330 @@
+/**
+ * One life of an agent in one isolate: from loading its code to the end of the isolate. This is where a message becomes
+ * a transaction.
+ *
+ *   run(message) -> isolate -> outcome -- done --> commit(ops) -- durable --> reply, casts, checkpoints leave
+ *                                      -- threw -> caller gets the error (call) | the life ends (cast)
+ *                                      -- limit -> caller gets the error, the life ends
+ *                                      -- lost --> the life ends; untouched messages go back to the mailbox
+ *
+ * Invariants
+ * 1. Nothing leaves (reply, cast, question to the outside) before every commit of this life so far is durable: the
+ *    output gate (the idea is Cloudflare's `io-gate.h`). The next turn may already run meanwhile.
+ * 2. A message that asked the outside something is never run a second time.
+ * 3. When the vault refuses or loses a commit, this life is ahead of the disk and ends.
+ * 4. It ends exactly once and reports that once.
+ */
+import type { Artifact, CellExit, IsolateLimits, Loaded, Outcome, Resident } from "../sandbox/index.ts";
+import type { Action, Branch, Clock, Commit, Durability, Vault } from "../vault/index.ts";
+import type { CurrentCode, StateOp } from "./agent-record.ts";
+import { stateEntries, stateOps } from "./agent-record.ts";
+import type { CellPool, Profile, Tenant } from "./cell-pool.ts";
+import type { ExitReason } from "./exit-reason.ts";
+import { errorReason, faultReason, handlerError, limitError, lostError } from "./faults.ts";
+import type { AskAnswer, Message } from "./message.ts";
+import { settleMessage } from "./message.ts";
+import type { RecordedTurn } from "./traffic.ts";
+
+/** What a life needs from its agent. */
+export interface IncarnationHost {
+  readonly id: string;
+  readonly vault: Vault;
+  readonly pool: CellPool;
+  readonly clock: Clock;
+  /** Answers a question of a running turn. Never rejects. */
+  ask(verb: string, text: string): Promise<AskAnswer>;
+  /** A cast (or another message of the outbox) leaves. */
+  send(verb: string, text: string): void;
+  log(level: "debug" | "info" | "warn" | "error", text: string): void;
+  /** A turn is complete; called before it is durable. */
+  turned(turn: RecordedTurn): void;
+  /** The turn is durable and its reply is out. */
+  published(turn: RecordedTurn): void;
+  /** Nothing is in flight, or one less than before. */
+  advanced(): void;
+  /** The life is over. `returned` goes back to the mailbox, in order; `failed` is the message it died of. */
+  ended(life: Incarnation, reason: ExitReason, returned: readonly Message[], failed: Message | undefined): void;
+}
+
+/** What to load, and where. */
+export interface IncarnationOptions {
+  readonly branch: Branch;
+  readonly artifact: Artifact;
+  readonly profile: Profile;
+  readonly limits: IsolateLimits;
+  readonly durability: Durability;
+}
+
+/** A life in an isolate. Made by `load`; takes messages once its agent has made it current. */
+export class Incarnation implements Tenant {
+  readonly options: IncarnationOptions;
+  readonly #host: IncarnationHost;
+  #resident: Resident | undefined;
+  #loaded: Loaded | undefined;
+  #epoch = 0;
+  #turns = 0;
+  #lastCommit: Commit | undefined;
+  #lost: CellExit | undefined;
+  #isOver = false;
+  #heapBytes = 0;
+  readonly #inflight: Message[] = [];
+
+  private constructor(host: IncarnationHost, options: IncarnationOptions) {
+    this.#host = host;
+    this.options = options;
+  }
+
+  /**
+   * Loads the code into a fresh isolate with the branch's state. Nothing is written and no message is taken yet.
+   * Rejects with the sandbox's error (SANDBOX_LOAD_FAILED, SANDBOX_CELL_LOST, ...) and leaves nothing behind.
+   */
+  static async load(host: IncarnationHost, options: IncarnationOptions): Promise<Incarnation> {
+    const life = new Incarnation(host, options);
+    const resident = await host.pool.place(options.profile, life, {
+      agent: host.id,
+      artifact: options.artifact,
+      limits: options.limits,
+      state: stateEntries(options.branch),
+      onAsk: (ask) => life.#ask(ask),
+    });
+    life.#resident = resident;
+    try {
+      life.#loaded = await resident.loaded;
+      life.#heapBytes = life.#loaded.heapBytes;
+      return life;
+    } catch (error) {
+      life.discard();
+      throw error;
+    }
+  }
+
+  get loaded(): Loaded {
+    if (this.#loaded === undefined) throw new Error("not loaded");
+    return this.#loaded;
+  }
+  get cellId(): string {
+    return this.#resident?.cell.id ?? "";
+  }
+  get cellPid(): number | undefined {
+    return this.#resident?.cell.pid;
+  }
+  get heapBytes(): number {
+    return this.#heapBytes;
+  }
+  get epoch(): number {
+    return this.#epoch;
+  }
+  get inflight(): number {
+    return this.#inflight.length;
+  }
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+  /** The newest commit of this life; a later life must wait until it is settled. */
+  get lastCommit(): Commit | undefined {
+    return this.#lastCommit;
+  }
+
+  /** From here on only this life may write to the branch. */
+  fence(): number {
+    this.#epoch = this.options.branch.fence();
+    return this.#epoch;
+  }
+
+  /** Runs a turn of the runtime's own (init, migrate, stop) and returns the changes it made. Throws when it threw. */
+  async runOwn(kind: "init" | "migrate" | "stop", text: string, nowMs: number): Promise<readonly StateOp[]> {
+    const resident = this.#resident;
+    if (resident === undefined) throw new Error("not loaded");
+    const outcome = await resident.run({ id: ++this.#turns, kind, method: kind, text, nowMs, seed: 0 });
+    switch (outcome.kind) {
+      case "done":
+        for (const log of outcome.logs) this.#host.log(log.level, log.text);
+        return outcome.ops;
+      case "threw":
+        throw handlerError(this.#place(kind), outcome.fault);
+      case "exceeded":
+        throw limitError(this.#place(kind), outcome);
+      case "lost":
+        throw lostError(this.#place(kind), { name: "cell_lost", message: outcome.message });
+    }
+  }
+
+  /** Hands a message to the isolate. */
+  run(message: Message): void {
+    const resident = this.#resident;
+    if (resident === undefined || this.#isOver) throw new Error("this life takes no messages");
+    message.progress = "running";
+    message.turn = ++this.#turns;
+    this.#inflight.push(message);
+    const { kind, method, text, nowMs, seed } = message;
+    // Resident.run never rejects; its outcome is the whole story.
+    void resident.run({ id: message.turn, kind, method, text, nowMs, seed }).then((outcome) => this.#settle(message, outcome));
+  }
+
+  /** Writes state changes, code records or snapshots in this life's name. Throws what the vault throws. */
+  commit(actions: readonly Action[], durability: Durability, note?: Uint8Array): Commit {
+    const options = note === undefined ? { durability } : { durability, note };
+    this.#lastCommit = this.#host.vault.commit(actions, options);
+    return this.#lastCommit;
+  }
+
+  /** Ends this life for a reason given from outside. The message being worked on fails, the others return. */
+  end(reason: ExitReason): void {
+    const first = this.#inflight[0];
+    this.#end(reason, first);
+  }
+
+  /** Lets the isolate go without a word: a life that never took messages, or has none in flight. */
+  discard(): void {
+    this.#isOver = true;
+    if (this.#resident !== undefined) this.#host.pool.leave(this.#resident, this);
+  }
+
+  onCellLost(exit: CellExit): void {
+    this.#lost = exit;
+    if (this.#loaded === undefined || this.#isOver) return; // `load` rejects, or nobody is interested any more
+    const isSuspect = exit.suspects.includes(this.#host.id);
+    const first = this.#inflight[0];
+    const failed = first !== undefined && (isSuspect || first.hasAsked) ? first : undefined;
+    const name = isSuspect ? "cell_lost_suspect" : "cell_lost";
+    this.#end({ name, code: "SANDBOX_CELL_LOST", message: `cell ${exit.reason}: ${exit.detail}` }, failed);
+  }
+
+  /** True when the cell died with this agent inside the guest. */
+  get wasSuspect(): boolean {
+    return this.#lost?.suspects.includes(this.#host.id) ?? false;
+  }
+
+  #settle(message: Message, outcome: Outcome): void {
+    if (this.#isOver) return; // the message was failed or returned when this life ended
+    switch (outcome.kind) {
+      case "done":
+        return this.#done(message, outcome);
+      case "threw":
+        return this.#threw(message, outcome);
+      case "exceeded": {
+        const error = limitError(this.#place(message.method), outcome);
+        settleMessage(message, { error });
+        return this.#end({ name: "limit", code: outcome.code, message: `${message.method}: ${outcome.message}` }, message);
+      }
+      case "lost":
+        // A lost cell is reported once, by onCellLost, which knows the suspects. Anything else would be our own bug.
+        if (outcome.code === "SANDBOX_CELL_LOST") return;
+        throw new Error(`${this.#host.id}: isolate disposed while it was current`);
+    }
+  }
+
+  #done(message: Message, outcome: Extract<Outcome, { readonly kind: "done" }>): void {
+    this.#inflight.shift();
+    this.#heapBytes = outcome.meter.heapBytes;
+    for (const log of outcome.logs) this.#host.log(log.level, log.text);
+    const turn = this.#record(message, { ok: true, reply: outcome.reply }, outcome.meter.cpuMs);
+    const actions = this.#actionsOf(outcome);
+    try {
+      if (actions.length > 0) this.commit(actions, this.options.durability, noteOf(message));
+    } catch (error) {
+      return this.#storageFailed(message, error);
+    }
+    this.#host.turned(turn);
+    this.#gate(
+      () => {
+        settleMessage(message, { text: outcome.reply });
+        for (const out of outcome.outbox) if (out.verb !== "checkpoint") this.#host.send(out.verb, out.text);
+        this.#host.published(turn);
+      },
+      (error) => this.#storageFailed(message, error),
+    );
+    this.#host.advanced();
+  }
+
+  #threw(message: Message, outcome: Extract<Outcome, { readonly kind: "threw" }>): void {
+    this.#heapBytes = outcome.meter.heapBytes;
+    for (const log of outcome.logs) this.#host.log(log.level, log.text);
+    const place = this.#place(message.method);
+    if (message.kind === "cast") return this.#end(faultReason(place, outcome.fault), message);
+    this.#inflight.shift();
+    const { name, message: text } = outcome.fault;
+    const turn = this.#record(message, { ok: false, name, message: text }, outcome.meter.cpuMs);
+    this.#host.turned(turn);
+    const error = handlerError(place, outcome.fault);
+    this.#gate(
+      () => {
+        settleMessage(message, { error });
+        this.#host.published(turn);
+      },
+      (failure) => this.#storageFailed(message, failure),
+    );
+    this.#host.advanced();
+  }
+
+  #actionsOf(outcome: Extract<Outcome, { readonly kind: "done" }>): Action[] {
+    const branch = this.options.branch.id;
+    const actions: Action[] = [];
+    if (outcome.ops.length > 0) actions.push({ type: "write", branch, ops: stateOps(outcome.ops), epoch: this.#epoch });
+    for (const out of outcome.outbox) if (out.verb === "checkpoint") actions.push({ type: "snapshot", branch, label: out.text });
+    return actions;
+  }
+
+  #record(message: Message, result: RecordedTurn["result"], cpuMs: number): RecordedTurn {
+    const { kind, method, text, nowMs, seed, asks } = message;
+    return { kind, method, text, nowMs, seed, asks, result, cpuMs, beforeSeq: this.options.branch.head };
+  }
+
+  /** The output gate: `release` once everything this life wrote so far is durable. */
+  #gate(release: () => void, fail: (error: unknown) => void): void {
+    const commit = this.#lastCommit;
+    if (commit === undefined || commit.isDurable) return release();
+    // Both outcomes are handled; what `release` throws is our own bug and must surface.
+    void commit.durable.then(release, fail);
+  }
+
+  #storageFailed(message: Message, error: unknown): void {
+    settleMessage(message, { error: error instanceof Error ? error : new Error(String(error)) });
+    this.#end(errorReason(error), message);
+  }
+
+  #ask(ask: { readonly turn: number; readonly ask: number; readonly verb: string; readonly text: string }): void {
+    const resident = this.#resident;
+    const message = this.#inflight[0];
+    if (resident === undefined || this.#isOver) return;
+    if (message === undefined || message.turn !== ask.turn) {
+      const text = "questions to the outside are for handlers only, not for init, migrate or stop";
+      return resident.answer(ask.turn, ask.ask, { ok: false, code: "RUNTIME_CAPABILITY_MISSING", message: text });
+    }
+    message.hasAsked = true;
+    const reply = (answer: AskAnswer): void => {
+      message.asks.push({ verb: ask.verb, text: ask.text, answer });
+      if (!this.#isOver) resident.answer(ask.turn, ask.ask, answer);
+    };
+    const put = (): void => {
+      if (!this.#isOver) void this.#host.ask(ask.verb, ask.text).then(reply); // host.ask never rejects
+    };
+    this.#gate(put, (error) => this.#storageFailed(message, error));
+  }
+
+  #end(reason: ExitReason, failed: Message | undefined): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const returned = this.#inflight.filter((message) => message !== failed && message.progress !== "settled");
+    this.#inflight.length = 0;
+    for (const message of returned) message.progress = "waiting";
+    if (failed !== undefined) settleMessage(failed, { error: lostError(this.#place(failed.method), reason) });
+    if (this.#resident !== undefined) this.#host.pool.leave(this.#resident, this);
+    this.#host.ended(this, reason, returned, failed);
+  }
+
+  #place(method: string): { readonly agent: string; readonly method: string; readonly artifact: Artifact } {
+    return { agent: this.#host.id, method, artifact: this.options.artifact };
+  }
+}
+
+/** What `history()` shows of a turn. */
+function noteOf(message: Message): Uint8Array {
+  return Buffer.from(JSON.stringify({ kind: message.kind, method: message.method }));
+}
+
+/** What the current code is, once a life was loaded. */
+export function currentOf(life: Incarnation, originHash: string): CurrentCode {
+  const { artifact, profile } = life.options;
+  return { hash: artifact.hash, version: life.loaded.version, originHash, profile };
+}

@@ -1,0 +1,38 @@
+/**
+ * The runtime floor's front door, published as `planaria`: open a vault, spawn agents, call them.
+ */
+
+/** Start here. */
+export { Runtime, requireNode } from "./runtime.ts";
+export type { Capability, RuntimeParts } from "./runtime.ts";
+export type { AgentLimits, RuntimeOptions, SpawnOptions } from "./options.ts";
+
+/** What a user holds. */
+export type { AgentInfo, AgentRef, ArgumentList, CallOptions, HistoryLine } from "./ref.ts";
+export type { TreeNode } from "./tree.ts";
+export type { ExitNotice } from "./agent.ts";
+export type { RestartType } from "./supervisor.ts";
+
+/** Why an agent ended. */
+export { isAbnormal, isCharged } from "./exit-reason.ts";
+export type { ExitName, ExitReason } from "./exit-reason.ts";
+
+/** What happened, in order. */
+export { EventStream } from "./events.ts";
+export type { EventListener, ForeignEvent, PlanariaEvent, RuntimeEvent, StampedEvent } from "./events.ts";
+export type { LogDestination } from "./log.ts";
+
+/** What can go wrong: three floors, one class each, all with a `code`. */
+export { RuntimeError } from "./errors.ts";
+export type { RuntimeErrorCode } from "./errors.ts";
+export { SandboxError } from "../sandbox/index.ts";
+export type { SandboxErrorCode } from "../sandbox/index.ts";
+export { VaultError } from "../vault/index.ts";
+export type { VaultErrorCode } from "../vault/index.ts";
+
+/** For the evolution floor: code on trial, swaps, records. */
+export type { AgentControl, Swapped } from "./control.ts";
+export type { CurrentCode } from "./agent-record.ts";
+export type { Journal } from "./journal.ts";
+export type { RecordedTurn } from "./traffic.ts";
+export type { Shadow, ShadowTurn } from "./shadow.ts";

@@ -1,0 +1,65 @@
+/**
+ * An agent's bounded queue of messages, in order of arrival.
+ *
+ * Invariants
+ * 1. Never more than `capacity` messages are accepted; what comes back (`unshift`) was accepted before and always fits.
+ * 2. Messages leave in order of arrival; a returned one keeps its place before all later ones.
+ * 3. Taking and adding cost O(1) amortised: the array's head is cut off only when half of it is spent.
+ */
+
+/** A bounded first-in first-out queue that accepts returns at its front. */
+export class Mailbox<M> {
+  readonly capacity: number;
+  #items: (M | undefined)[] = [];
+  #head = 0;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+  }
+
+  get length(): number {
+    return this.#items.length - this.#head;
+  }
+
+  /** Appends a message; false when the mailbox is full. */
+  push(message: M): boolean {
+    if (this.length >= this.capacity) return false;
+    this.#items.push(message);
+    return true;
+  }
+
+  /** Puts messages that had been taken back at the front, in their own order. */
+  unshift(messages: readonly M[]): void {
+    if (messages.length === 0) return;
+    this.#items = [...messages, ...this.#items.slice(this.#head)];
+    this.#head = 0;
+  }
+
+  /** Takes the oldest message. */
+  shift(): M | undefined {
+    if (this.#head === this.#items.length) return undefined;
+    const message = this.#items[this.#head];
+    this.#items[this.#head++] = undefined;
+    if (this.#head > 32 && this.#head * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#head);
+      this.#head = 0;
+    }
+    return message;
+  }
+
+  /** Removes one message wherever it stands; false when it is no longer here. */
+  remove(message: M): boolean {
+    const index = this.#items.indexOf(message, this.#head);
+    if (index < 0) return false;
+    this.#items.splice(index, 1);
+    return true;
+  }
+
+  /** Takes everything. */
+  drain(): M[] {
+    const rest = this.#items.slice(this.#head).filter((item): item is M => item !== undefined);
+    this.#items = [];
+    this.#head = 0;
+    return rest;
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * Builds the reference a user holds. Each method looks the agent up by name again, so a reference survives whatever
+ * happens to the agent behind it.
+ */
+import type { AnyAgent } from "../sandbox/index.ts";
+import type { Branch, Clock, HistoryEntry, Point, Vault } from "../vault/index.ts";
+import type { Agent } from "./agent.ts";
+import { stateKeyOf } from "./agent-record.ts";
+import type { AgentInfo, AgentRef, CallOptions, HistoryLine } from "./ref.ts";
+import { shutdownReason } from "./ref.ts";
+
+/** What a reference needs of its runtime. */
+export interface RefHost<Def extends AnyAgent> {
+  readonly vault: Vault;
+  readonly clock: Clock;
+  readonly agent: () => Agent;
+  readonly call: (method: string, arg: unknown, options?: CallOptions) => Promise<unknown>;
+  readonly cast: (method: string, arg: unknown) => void;
+  readonly fork: (id: string, at: Point | undefined) => Promise<void>;
+  readonly restored: (seq: number) => void;
+  readonly ref: (id: string) => AgentRef<Def>;
+}
+
+/** A reference to the agent of this name. */
+export function makeRef<Def extends AnyAgent>(id: string, host: RefHost<Def>): AgentRef<Def> {
+  const ref = {
+    id,
+    call: (method: string, arg?: unknown, options?: CallOptions) => host.call(method, arg, options),
+    cast: (method: string, arg?: unknown) => host.cast(method, arg),
+    fork: async (options: { readonly id: string; readonly at?: Point }) => {
+      await host.fork(options.id, options.at);
+      return host.ref(options.id);
+    },
+    snapshot: async (label: string) => host.agent().snapshot(label),
+    history: async (options?: { readonly limit?: number }) => {
+      const entries = await host.agent().branch.history(options);
+      return entries.map(historyLine);
+    },
+    restore: (at: Point) => restore(host, at),
+    stop: async (reason = "stopped by its owner") => host.agent().stop(shutdownReason(reason)),
+    kill: async () => host.agent().kill("killed by its owner"),
+    revive: async () => host.agent().revive(),
+    monitor: (listener: Parameters<AgentRef["monitor"]>[0]) => host.agent().monitor(listener),
+    info: async () => infoOf(host.agent()),
+  };
+  return ref as unknown as AgentRef<Def>; // the types of call and cast come from Def, which exists only for the compiler
+}
+
+async function restore<Def extends AnyAgent>(host: RefHost<Def>, at: Point): Promise<void> {
+  const agent = host.agent();
+  const branch: Branch = agent.branch;
+  const view = await branch.at(at);
+  let seq = 0;
+  await agent.replace(async (loader) => {
+    const commit = host.vault.restore(branch.id, view, { durability: "disk" });
+    await commit.durable;
+    seq = commit.seq;
+    const life = await loader.loadFrom(branch);
+    life.fence();
+    return life;
+  });
+  agent.traffic.clear();
+  host.restored(seq);
+}
+
+function historyLine(entry: HistoryEntry): HistoryLine {
+  const { seq, timeMs, kind, label } = entry;
+  const keys = entry.keys.map(stateKeyOf).filter((key) => key !== undefined);
+  const note = entry.note === undefined ? undefined : (JSON.parse(Buffer.from(entry.note).toString()) as { method?: string }); // written by incarnation.ts
+  return {
+    seq,
+    timeMs,
+    kind,
+    keys,
+    ...(label === undefined ? {} : { label }),
+    ...(note?.method === undefined ? {} : { method: note.method }),
+  };
+}
+
+/** An agent's figures as they stand. */
+export function infoOf(agent: Agent): AgentInfo {
+  const { life, current } = agent;
+  return {
+    id: agent.id,
+    status: agent.phase,
+    cell: life?.cellId,
+    cellPid: life?.cellPid,
+    heapBytes: life?.heapBytes ?? 0,
+    heapLimitBytes: agent.spec.limits.heapMb << 20,
+    mailbox: agent.mailboxLength,
+    restarts: agent.restarts,
+    hash: current?.hash,
+    version: current?.version,
+    profile: current?.profile,
+    seq: agent.branch.head,
+    epoch: agent.branch.epoch,
+  };
+}

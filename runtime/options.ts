@@ -1,0 +1,226 @@
+/**
+ * The runtime's door for options: every default with its unit and its reason, and one strict parse. An unknown key is
+ * an error, because a misspelt limit must not become no limit.
+ */
+import { availableParallelism } from "node:os";
+import { z } from "zod";
+import type { Durability } from "../vault/index.ts";
+import { RuntimeError } from "./errors.ts";
+import type { RestartType } from "./supervisor.ts";
+
+/** Limits of one agent. All have defaults; all are enforced by the sandbox. */
+export interface AgentLimits {
+  /** V8 heap, in MiB. 32: a comfortable agent; the smallest isolated-vm takes is 8. */
+  readonly heapMb: number;
+  /** Thread CPU time of one turn, in ms. */
+  readonly cpuMs: number;
+  /** Wall time of one entry into the isolate, in ms: V8's timeout, a backstop behind `cpuMs`. */
+  readonly wallMs: number;
+  /** Wall time to evaluate the module, in ms. */
+  readonly loadMs: number;
+  /** Encoded argument of one message, in bytes. */
+  readonly messageBytesMax: number;
+  /** Encoded reply, in bytes. */
+  readonly replyBytesMax: number;
+  /** The whole of `ctx.state`, encoded, in bytes. */
+  readonly stateBytesMax: number;
+  /** Questions to the outside (`ctx.call`, `ctx.propose`) in one turn. */
+  readonly asksPerTurnMax: number;
+  /** Casts and checkpoints in one turn. */
+  readonly outboxPerTurnMax: number;
+  /** Log text in one turn, in bytes. */
+  readonly logBytesPerTurnMax: number;
+  /** Messages that may wait. */
+  readonly mailboxMax: number;
+}
+
+/** What every agent gets where its spec says nothing. */
+export const AGENT_LIMITS: AgentLimits = {
+  heapMb: 32,
+  cpuMs: 250, // security.md §6.4 measured 200 ms as enough for honest turns; the CPU clock is charged, so this is not wall time
+  wallMs: 500, // twice the CPU budget: V8's timeout is wall time and must not stop honest turns under load
+  loadMs: 1_000, // a 200 KB bundle compiles and runs in about 11 ms; the rest is room for a busy machine
+  messageBytesMax: 1 << 20,
+  replyBytesMax: 1 << 20,
+  stateBytesMax: 16 << 20, // half the default heap
+  asksPerTurnMax: 64,
+  outboxPerTurnMax: 256,
+  logBytesPerTurnMax: 64 << 10,
+  mailboxMax: 1_000,
+};
+
+/** Options of `Runtime.open`. */
+export interface RuntimeOptions {
+  /** Folder of the vault; made when missing. */
+  readonly vault: string;
+  /** When an acknowledgement is given: `disk` after fdatasync (default), `os` after write(2), `memory` at once. */
+  readonly durability?: Durability | undefined;
+  /** Most cells that host live agents. Default: the number of cores, at least 2. */
+  readonly cells?: number | undefined;
+  /** Most live agents per cell. 25: a lost cell then comes back well under 100 ms (performance.md §5). */
+  readonly agentsPerCell?: number | undefined;
+  /** Resident growth of a cell before it is killed, in MiB. */
+  readonly cellMemoryMb?: number | undefined;
+  /** `auto`: bubblewrap where it works. `required`: refuse to start without. `off`: Node's permission model only. */
+  readonly osSandbox?: "auto" | "required" | "off" | undefined;
+  /** pino level, or `silent` (default). */
+  readonly logLevel?: "trace" | "debug" | "info" | "warn" | "error" | "silent" | undefined;
+  /** Seed of all chance in the runtime; default: from the system's entropy. */
+  readonly seed?: number | undefined;
+  /** Defaults for all agents of this runtime. */
+  readonly limits?: Partial<AgentLimits> | undefined;
+}
+
+/** `RuntimeOptions` with every default filled in. */
+export interface ParsedRuntimeOptions {
+  readonly vault: string;
+  readonly durability: Durability;
+  readonly cells: number;
+  readonly agentsPerCell: number;
+  readonly cellMemoryMb: number;
+  readonly osSandbox: "auto" | "required" | "off";
+  readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "silent";
+  readonly seed: number | undefined;
+  readonly limits: AgentLimits;
+}
+
+/** Options of `Runtime.spawn`: what the agent is, and how it is supervised. Exactly one of `module` and `source`. */
+export interface SpawnOptions {
+  /** Its name, unique in the vault: letters, digits and `. _ : -`, at most 128. */
+  readonly id: string;
+  /** A file; its imports are bundled. */
+  readonly module?: URL | string | undefined;
+  /** TypeScript text. */
+  readonly source?: string | undefined;
+  /** Default `permanent`. */
+  readonly restart?: RestartType | undefined;
+  /** Restarts tolerated within `periodMs`; one more parks the agent. OTP's dynamic supervisors: 3 in 5 s. */
+  readonly intensity?: number | undefined;
+  readonly periodMs?: number | undefined;
+  /** Time for `stop`, in ms. OTP's default is 5,000. */
+  readonly shutdownMs?: number | "brutal_kill" | "infinity" | undefined;
+  readonly durability?: Durability | undefined;
+  /** `trusted` (JIT) or `hardened` (no JIT). Default: `trusted` for code given here; promoted code runs `hardened`. */
+  readonly profile?: "trusted" | "hardened" | undefined;
+  readonly limits?: Partial<AgentLimits> | undefined;
+}
+
+/** `SpawnOptions` with defaults filled in. */
+export interface ParsedSpawnOptions {
+  readonly id: string;
+  readonly module: URL | string | undefined;
+  readonly source: string | undefined;
+  readonly restart: RestartType;
+  readonly intensity: number;
+  readonly periodMs: number;
+  readonly shutdownMs: number | "brutal_kill" | "infinity";
+  readonly durability: Durability;
+  readonly profile: "trusted" | "hardened";
+  readonly limits: AgentLimits;
+}
+
+const count = (max: number): z.ZodNumber => z.number().int().min(1).max(max);
+const durability = z.enum(["disk", "os", "memory"]);
+
+const limits = z.strictObject({
+  heapMb: z.number().int().min(8).max(4096).optional(),
+  cpuMs: count(600_000).optional(),
+  wallMs: count(600_000).optional(),
+  loadMs: count(600_000).optional(),
+  messageBytesMax: count(64 << 20).optional(),
+  replyBytesMax: count(64 << 20).optional(),
+  stateBytesMax: count(1 << 30).optional(),
+  asksPerTurnMax: count(100_000).optional(),
+  outboxPerTurnMax: count(100_000).optional(),
+  logBytesPerTurnMax: count(16 << 20).optional(),
+  mailboxMax: count(10_000_000).optional(),
+});
+
+const runtimeSchema = z.strictObject({
+  vault: z.string().min(1),
+  durability: durability.optional(),
+  cells: count(256).optional(),
+  agentsPerCell: count(1_000).optional(),
+  cellMemoryMb: z.number().int().min(64).max(1 << 20).optional(),
+  osSandbox: z.enum(["auto", "required", "off"]).optional(),
+  logLevel: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).optional(),
+  seed: z.number().int().min(0).max(0xffff_ffff).optional(),
+  limits: limits.optional(),
+});
+
+/** Agent ids are names in the vault; `~` is kept for the runtime's own branches. */
+export const agentIdPattern: RegExp = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
+
+const agentId = z.string().regex(agentIdPattern, "letters, digits and . _ : - only, at most 128 characters");
+
+const spawnSchema = z
+  .strictObject({
+    id: agentId,
+    module: z.union([z.instanceof(URL), z.string().min(1)]).optional(),
+    source: z.string().optional(),
+    restart: z.enum(["permanent", "transient", "temporary"]).optional(),
+    intensity: z.number().int().min(0).max(1_000_000).optional(),
+    periodMs: count(86_400_000).optional(),
+    shutdownMs: z.union([count(86_400_000), z.enum(["brutal_kill", "infinity"])]).optional(),
+    durability: durability.optional(),
+    profile: z.enum(["trusted", "hardened"]).optional(),
+    limits: limits.optional(),
+  })
+  .refine((options) => (options.module === undefined) !== (options.source === undefined), {
+    message: "give exactly one of module and source",
+  });
+
+/** Throws RUNTIME_OPTIONS_INVALID. */
+export function parseRuntimeOptions(input: unknown): ParsedRuntimeOptions {
+  const given = parse(runtimeSchema, input, "Runtime.open");
+  return {
+    vault: given.vault,
+    durability: given.durability ?? "disk",
+    cells: given.cells ?? Math.max(2, availableParallelism()),
+    agentsPerCell: given.agentsPerCell ?? 25,
+    cellMemoryMb: given.cellMemoryMb ?? 1_024,
+    osSandbox: given.osSandbox ?? "auto",
+    logLevel: given.logLevel ?? "silent",
+    seed: given.seed,
+    limits: withDefaults(AGENT_LIMITS, given.limits),
+  };
+}
+
+/** Throws RUNTIME_OPTIONS_INVALID. `runtime` gives the defaults. */
+export function parseSpawnOptions(
+  input: unknown,
+  runtime: Pick<ParsedRuntimeOptions, "durability" | "limits">,
+): ParsedSpawnOptions {
+  const given = parse(spawnSchema, input, "spawn");
+  return {
+    id: given.id,
+    module: given.module,
+    source: given.source,
+    restart: given.restart ?? "permanent",
+    intensity: given.intensity ?? 3,
+    periodMs: given.periodMs ?? 5_000,
+    shutdownMs: given.shutdownMs ?? 5_000,
+    durability: given.durability ?? runtime.durability,
+    profile: given.profile ?? "trusted",
+    limits: withDefaults(runtime.limits, given.limits),
+  };
+}
+
+/** Checks an agent id. Throws RUNTIME_OPTIONS_INVALID. */
+export function parseAgentId(input: unknown): string {
+  return parse(agentId, input, "agent id");
+}
+
+/** Defaults overlaid with what was given; an explicit `undefined` means the default. */
+function withDefaults(defaults: AgentLimits, given: z.infer<typeof limits> | undefined): AgentLimits {
+  const set = Object.entries(given ?? {}).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...Object.fromEntries(set) };
+}
+
+function parse<T>(schema: z.ZodType<T>, input: unknown, where: string): T {
+  const result = schema.safeParse(input);
+  if (result.success) return result.data;
+  const issues = result.error.issues.map((issue) => ({ path: issue.path.join("."), message: issue.message }));
+  const lines = issues.map((issue) => (issue.path === "" ? issue.message : `${issue.path}: ${issue.message}`));
+  throw new RuntimeError("RUNTIME_OPTIONS_INVALID", `${where}: ${lines.join("; ")}`, { details: { issues } });
+}

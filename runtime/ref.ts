@@ -1,0 +1,85 @@
+/**
+ * What a user holds: a reference to an agent by name. It stays valid across restarts, swaps of code and reopened vaults.
+ */
+import type { AnyAgent, ArgumentOf, MethodsOf, ReplyOf } from "../sandbox/index.ts";
+import type { Point, Snapshot } from "../vault/index.ts";
+import type { ExitNotice } from "./agent.ts";
+import type { ExitReason } from "./exit-reason.ts";
+
+/** How long to wait, and who may call it off. */
+export interface CallOptions {
+  /** Default 5,000: OTP's `gen_server:call`. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** The argument of a method: left out where the handler takes none. */
+export type ArgumentList<Def extends AnyAgent, Method extends MethodsOf<Def>> = [ArgumentOf<Def, Method>] extends [undefined]
+  ? [arg?: undefined, options?: CallOptions]
+  : undefined extends ArgumentOf<Def, Method>
+    ? [arg?: ArgumentOf<Def, Method>, options?: CallOptions]
+    : [arg: ArgumentOf<Def, Method>, options?: CallOptions];
+
+/** One line of an agent's past, newest first in `history()`. */
+export interface HistoryLine {
+  readonly seq: number;
+  readonly timeMs: number;
+  readonly kind: string;
+  readonly label?: string;
+  /** The method whose turn wrote it. */
+  readonly method?: string;
+  /** State keys it wrote. */
+  readonly keys: readonly string[];
+}
+
+/** An agent's figures. */
+export interface AgentInfo {
+  readonly id: string;
+  readonly status: "asleep" | "starting" | "up" | "parked" | "down";
+  readonly cell: string | undefined;
+  readonly cellPid: number | undefined;
+  readonly heapBytes: number;
+  readonly heapLimitBytes: number;
+  readonly mailbox: number;
+  readonly restarts: number;
+  readonly hash: string | undefined;
+  readonly version: number | undefined;
+  readonly profile: "trusted" | "hardened" | undefined;
+  readonly seq: number;
+  readonly epoch: number;
+}
+
+/** A reference to an agent, typed by its definition. */
+export interface AgentRef<Def extends AnyAgent = AnyAgent> {
+  readonly id: string;
+  /**
+   * Request and reply. Resolves after the turn's writes are durable. Rejects with RUNTIME_HANDLER_THREW, SANDBOX_HEAP_EXCEEDED,
+   * SANDBOX_CPU_EXCEEDED, SANDBOX_WALL_EXCEEDED, SANDBOX_CELL_LOST, RUNTIME_CALL_TIMEOUT, RUNTIME_MAILBOX_FULL, RUNTIME_AGENT_DOWN,
+   * SANDBOX_VALUE_UNCLONABLE, SANDBOX_MESSAGE_TOO_LARGE, VAULT_COMMIT_FAILED; each says whether the turn happened.
+   */
+  call<Method extends MethodsOf<Def>>(method: Method, ...rest: ArgumentList<Def, Method>): Promise<ReplyOf<Def, Method>>;
+  /** A message without reply: accepted into the mailbox, or refused by throwing RUNTIME_MAILBOX_FULL or RUNTIME_AGENT_DOWN. */
+  cast<Method extends MethodsOf<Def>>(method: Method, ...rest: ArgumentList<Def, Method>): void;
+  /** A new agent on a copy-on-write branch of this one, now or as it was. Costs the same for any size of state. */
+  fork(options: { readonly id: string; readonly at?: Point }): Promise<AgentRef<Def>>;
+  /** Names the present state. On disk when it resolves. */
+  snapshot(label: string): Promise<Snapshot>;
+  /** What was written and named, newest first, as far back as the log reaches. */
+  history(options?: { readonly limit?: number }): Promise<readonly HistoryLine[]>;
+  /** Makes an earlier state, and the code of then, current. Recorded, so it can be undone: the state before is named. */
+  restore(at: Point): Promise<void>;
+  /** Orderly stop: the message in work is finished and `stop` runs. Not restarted. */
+  stop(reason?: string): Promise<void>;
+  /** Ends the isolate at once, as a crash would. Its supervisor restarts it. */
+  kill(): Promise<void>;
+  /** Starts a parked or stopped agent again. */
+  revive(): Promise<void>;
+  /** Calls `listener` at every exit; returns the way to stop. */
+  monitor(listener: (notice: ExitNotice) => void): () => void;
+  info(): Promise<AgentInfo>;
+}
+
+/** The reason an owner gives for a stop. */
+export function shutdownReason(message: string): ExitReason {
+  return { name: "shutdown", message };
+}

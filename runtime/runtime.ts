@@ -1,0 +1,469 @@
+/**
+ * The runtime: the process that embeds Planaria. It opens the vault, keeps the cells, supervises and routes. It never runs
+ * agent code and never loads isolated-vm.
+ *
+ *   ref.call -> encode -> Agent.accept -> mailbox -> Incarnation.run -> cell ... commit -> vault -> reply
+ *
+ * Invariants
+ * 1. One runtime per vault; the vault's lock sees to it.
+ * 2. Every agent in the vault can be called as soon as the runtime is open; it is started by the first message.
+ * 3. `close` leaves no process, no timer and no lock behind, and loses nothing that was accepted for durability.
+ */
+import { fileURLToPath } from "node:url";
+import type { AnyAgent } from "../sandbox/index.ts";
+import { compile, decode, encode, unpackAddress } from "../sandbox/index.ts";
+import type { Clock } from "../vault/index.ts";
+import { Vault } from "../vault/index.ts";
+import { Agent } from "./agent.ts";
+import type { AgentHost } from "./agent.ts";
+import type { AgentSpec } from "./agent-record.ts";
+import { readCurrent, readSpec } from "./agent-record.ts";
+import { CellPool } from "./cell-pool.ts";
+import { systemClock } from "./clock.ts";
+import { AgentControl } from "./control.ts";
+import { RuntimeError } from "./errors.ts";
+import { EventStream } from "./events.ts";
+import type { EventListener } from "./events.ts";
+import { Journal } from "./journal.ts";
+import { logEvents } from "./log.ts";
+import type { LogDestination } from "./log.ts";
+import type { AskAnswer, Caller, Message } from "./message.ts";
+import { parseAgentId, parseRuntimeOptions, parseSpawnOptions } from "./options.ts";
+import type { ParsedRuntimeOptions, RuntimeOptions, SpawnOptions } from "./options.ts";
+import { freshSeed, seededRandom } from "./random.ts";
+import type { Random } from "./random.ts";
+import type { AgentRef, CallOptions } from "./ref.ts";
+import { shutdownReason } from "./ref.ts";
+import { makeRef } from "./make-ref.ts";
+import { sweepShadows } from "./shadow.ts";
+import { StartQueue } from "./start-queue.ts";
+import type { TreeNode } from "./tree.ts";
+import { describeTree } from "./tree.ts";
+
+/** OTP's default for a call, in ms. */
+const CALL_TIMEOUT_MS = 5_000;
+/** Oldest major version of Node whose isolated-vm we support. */
+const NODE_MAJOR_MIN = 24;
+
+/** Answers a kind of question that agents ask (`ctx.propose`, later `ctx.host.*`). Texts are encoded values. */
+export type Capability = (agent: string, text: string) => Promise<string>;
+
+/** Things a test or an embedder may hand in instead of the system's. */
+export interface RuntimeParts {
+  readonly clock?: Clock;
+  readonly logDestination?: LogDestination;
+  /** The vault's file operations; tests put faults here. */
+  readonly files?: Parameters<typeof Vault.open>[0]["files"];
+}
+
+/** Hosts, supervises and remembers agents. */
+export class Runtime implements AsyncDisposable {
+  readonly events: EventStream;
+  readonly #options: ParsedRuntimeOptions;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #vault: Vault;
+  readonly #pool: CellPool;
+  readonly #starts = new StartQueue();
+  readonly #agents = new Map<string, Agent>();
+  readonly #spawning = new Set<string>();
+  readonly #capabilities = new Map<string, Capability>();
+  readonly #host: AgentHost;
+  readonly #stopLog: () => void;
+  #closing: Promise<void> | undefined;
+
+  private constructor(options: ParsedRuntimeOptions, parts: RuntimeParts, vault: Vault, events: EventStream) {
+    this.#options = options;
+    this.#clock = parts.clock ?? systemClock;
+    this.#random = seededRandom(options.seed ?? freshSeed());
+    this.#vault = vault;
+    this.events = events;
+    this.#stopLog = logEvents(events, { level: options.logLevel, destination: parts.logDestination });
+    this.#pool = this.#makePool();
+    this.#host = {
+      vault,
+      pool: this.#pool,
+      clock: this.#clock,
+      random: this.#random,
+      events,
+      starts: this.#starts,
+      ask: (agent, verb, text) => this.#ask(agent, verb, text),
+      send: (agent, verb, text) => this.#send(agent, verb, text),
+      forgotten: (agent) => void this.#agents.delete(agent.id),
+    };
+  }
+
+  /**
+   * Opens a vault (made when missing) and stands ready. Agents kept in it can be called at once.
+   * Rejects with RUNTIME_NODE_UNSUPPORTED, RUNTIME_OPTIONS_INVALID, VAULT_LOCKED, VAULT_PATH_INVALID, VAULT_PATH_DENIED,
+   * VAULT_FORMAT_UNKNOWN, VAULT_LOG_DAMAGED, VAULT_PAGES_DAMAGED, SANDBOX_LAYER_MISSING, SANDBOX_CELL_START_FAILED.
+   */
+  static async open(input: RuntimeOptions, parts: RuntimeParts = {}): Promise<Runtime> {
+    requireNode(process.versions.node);
+    const options = parseRuntimeOptions(input);
+    const clock = parts.clock ?? systemClock;
+    const events = new EventStream(() => clock.now());
+    const started = clock.monotonicMs();
+    const vault = await Vault.open({
+      ...VAULT_SETTINGS,
+      path: options.vault,
+      clock,
+      durability: options.durability,
+      onEvent: (event) => events.emit(event),
+      ...(parts.files === undefined ? {} : { files: parts.files }),
+    });
+    sweepShadows(vault);
+    const runtime = new Runtime(options, parts, vault, events);
+    try {
+      await runtime.#pool.warm("trusted");
+    } catch (error) {
+      await runtime.close();
+      throw error;
+    }
+    const agents = runtime.ids().length;
+    const replayed = vault.recovery.entries;
+    events.emit({ type: "runtime.opened", vault: options.vault, agents, replayed, durationMs: clock.monotonicMs() - started });
+    return runtime;
+  }
+
+  /**
+   * Starts an agent. A new id gets the state of its `state()`; an id kept in the vault wakes with what it remembers, on
+   * its evolved code unless the code given here is new. Durable when it resolves. Rejects with RUNTIME_AGENT_EXISTS,
+   * RUNTIME_OPTIONS_INVALID, SANDBOX_COMPILE_FAILED, SANDBOX_LOAD_FAILED, RUNTIME_HANDLER_THREW (its `state()` or `migrate` threw).
+   */
+  async spawn<Def extends AnyAgent = AnyAgent>(input: SpawnOptions): Promise<AgentRef<Def>> {
+    this.#requireOpen();
+    const options = parseSpawnOptions(input, this.#options);
+    const { module, source, ...spec } = options;
+    await this.#claimed(spec.id, async () => {
+      const artifact = await compile(
+        module === undefined ? { source: source ?? "", name: `${spec.id}.agent.ts` } : { module: pathOf(module) },
+      );
+      const known = this.#vault.head(spec.id);
+      const isNew = known === undefined || readCurrent(known) === undefined;
+      const branch = known ?? (await this.#newBranch(spec.id));
+      const agent = new Agent(this.#host, { id: spec.id, spec, branch });
+      try {
+        await agent.begin(artifact, spec);
+      } catch (error) {
+        if (isNew) await this.#removeBranch(spec.id);
+        throw error;
+      }
+      this.#agents.set(spec.id, agent);
+      this.events.emit({ type: "agent.spawned", agent: spec.id, hash: artifact.hash, isNew });
+    });
+    return this.ref<Def>(spec.id);
+  }
+
+  /** A reference by name. The agent need not run, nor exist yet: a call to an unknown one rejects with RUNTIME_AGENT_UNKNOWN. */
+  ref<Def extends AnyAgent = AnyAgent>(id: string): AgentRef<Def> {
+    return makeRef<Def>(parseAgentId(id), {
+      vault: this.#vault,
+      clock: this.#clock,
+      agent: () => this.#agent(id),
+      call: (method, arg, options) => this.#call(id, method, arg, options),
+      cast: (method, arg) => this.#cast(id, method, arg),
+      fork: (forkId, at) => this.#fork(id, forkId, at),
+      restored: (seq) => this.events.emit({ type: "agent.restored", agent: id, seq }),
+      ref: (other) => this.ref<Def>(other),
+    });
+  }
+
+  /** Names of all agents, running or asleep in the vault. */
+  ids(): readonly string[] {
+    return this.#vault
+      .names()
+      .map(({ name }) => name)
+      .filter((name) => !name.startsWith("~"));
+  }
+
+  /** The supervision tree as it stands. */
+  tree(): TreeNode {
+    return describeTree(this.ids(), (id) => this.#agents.get(id));
+  }
+
+  /** Removes an agent and its name from the vault. Its forks live on. Durable when it resolves. */
+  async drop(id: string): Promise<void> {
+    const agent = this.#agent(parseAgentId(id));
+    await agent.stop(shutdownReason("dropped"));
+    this.#agents.delete(id);
+    await this.#removeBranch(id);
+    this.events.emit({ type: "agent.dropped", agent: id });
+  }
+
+  /** Receives every event in order; `after` replays kept ones first. */
+  subscribe(listener: EventListener, options: { readonly after?: number } = {}): { readonly missed: number; readonly unsubscribe: () => void } {
+    return this.events.subscribe(listener, options);
+  }
+
+  /** For the evolution floor: code on trial, swaps, and the way back. Throws RUNTIME_AGENT_UNKNOWN. */
+  control(id: string): AgentControl {
+    return new AgentControl(this.#agent(id), this.#host);
+  }
+
+  /** Lets agents ask questions of this kind. Returns the way to withdraw it. */
+  provide(verb: string, capability: Capability): () => void {
+    this.#capabilities.set(verb, capability);
+    return () => void this.#capabilities.delete(verb);
+  }
+
+  /** A durable list of records of that name. */
+  async journal(name: string): Promise<Journal> {
+    this.#requireOpen();
+    return Journal.open(this.#vault, name);
+  }
+
+  /** The clock this runtime lives by. */
+  get clock(): Clock {
+    return this.#clock;
+  }
+
+  /** Figures of the vault. */
+  vaultStats(): ReturnType<Vault["stats"]> {
+    return this.#vault.stats();
+  }
+
+  /** Live cells. */
+  cells(): readonly { readonly id: string; readonly pid: number; readonly residents: number; readonly layers: readonly string[] }[] {
+    return this.#pool.cells().map(({ id, pid, residents, layers }) => ({ id, pid, residents, layers }));
+  }
+
+  /** Stops all agents in reverse order of their start, ends all cells, closes the vault. Resolves when all of it is done. */
+  async close(): Promise<void> {
+    this.#closing ??= this.#closeNow();
+    await this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #closeNow(): Promise<void> {
+    const agents = [...this.#agents.values()].toReversed();
+    await Promise.all(agents.map((agent) => agent.stop(shutdownReason("the runtime closes"))));
+    await this.#pool.close();
+    await this.#vault.close();
+    this.events.emit({ type: "runtime.closed" });
+    this.#stopLog();
+  }
+
+  // ------------------------------------------------------------------ messages
+
+  async #call(id: string, method: string, arg: unknown, options: CallOptions = {}): Promise<unknown> {
+    const agent = this.#agent(id);
+    const text = this.#encode(agent, arg);
+    const reply = await this.#request(agent, { method, text, ...options });
+    return decode(reply, { bytesMax: agent.spec.limits.replyBytesMax });
+  }
+
+  #cast(id: string, method: string, arg: unknown): void {
+    const agent = this.#agent(id);
+    agent.accept(this.#message("cast", method, this.#encode(agent, arg), undefined));
+  }
+
+  #encode(agent: Agent, arg: unknown): string {
+    return encode(arg, { bytesMax: agent.spec.limits.messageBytesMax });
+  }
+
+  #request(agent: Agent, call: { readonly method: string; readonly text: string } & CallOptions): Promise<string> {
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    const caller: Caller = { resolve, reject };
+    const message = this.#message("call", call.method, call.text, caller);
+    if (call.signal?.aborted === true) return Promise.reject(abortError(agent.id, call.method, true));
+    agent.accept(message);
+    if (message.progress === "settled") return promise;
+    this.#limit(agent, message, caller, call);
+    return promise;
+  }
+
+  /** Arms the two ways in which a caller gives up. */
+  #limit(agent: Agent, message: Message, caller: Caller, options: CallOptions): void {
+    const giveUp = (error: (isWithdrawn: boolean) => RuntimeError): void => {
+      if (message.progress === "settled") return;
+      const isWithdrawn = agent.withdraw(message);
+      message.progress = "settled";
+      caller.timer?.cancel();
+      caller.detach?.();
+      caller.reject(error(isWithdrawn));
+    };
+    const timeoutMs = options.timeoutMs ?? CALL_TIMEOUT_MS;
+    if (timeoutMs !== Number.POSITIVE_INFINITY) {
+      caller.timer = this.#clock.after(timeoutMs, () =>
+        giveUp((isWithdrawn) => timeoutError(agent.id, message.method, timeoutMs, isWithdrawn)),
+      );
+    }
+    const { signal } = options;
+    if (signal === undefined) return;
+    const onAbort = (): void => giveUp((isWithdrawn) => abortError(agent.id, message.method, isWithdrawn));
+    signal.addEventListener("abort", onAbort, { once: true });
+    caller.detach = () => signal.removeEventListener("abort", onAbort);
+  }
+
+  #message(kind: "call" | "cast", method: string, text: string, caller: Caller | undefined): Message {
+    const nowMs = this.#clock.now();
+    const seed = this.#random.next32();
+    return { kind, method, text, nowMs, seed, caller, progress: "waiting", turn: 0, hasAsked: false, asks: [] };
+  }
+
+  /** A question from inside a turn. Never rejects: errors travel as answers. */
+  async #ask(from: string, verb: string, text: string): Promise<AskAnswer> {
+    try {
+      if (verb === "call") return { ok: true, text: await this.#route(from, unpackAddress(text)) };
+      const capability = this.#capabilities.get(verb);
+      if (capability === undefined) {
+        const message = verb === "propose" ? "ctx.propose needs an arbiter: Arbiter.start(runtime)" : `nothing here provides ${verb}`;
+        throw new RuntimeError("RUNTIME_CAPABILITY_MISSING", message, { details: { agent: from, verb } });
+      }
+      return { ok: true, text: await capability(from, text) };
+    } catch (error) {
+      const code = (error as { readonly code?: unknown }).code; // a property that may not be there
+      const message = error instanceof Error ? error.message : String(error);
+      return { ok: false, code: typeof code === "string" ? code : "RUNTIME_CAPABILITY_MISSING", message };
+    }
+  }
+
+  async #route(from: string, call: ReturnType<typeof unpackAddress>): Promise<string> {
+    if (call.agent === from) {
+      throw new RuntimeError("RUNTIME_CALL_CYCLE", `${from} called itself; it would wait for ever`, { details: { agent: from } });
+    }
+    return this.#request(this.#agent(call.agent), call);
+  }
+
+  /** A cast leaves an agent after its commit. Nobody waits for it, so a refusal is an event. */
+  #send(from: string, verb: string, text: string): void {
+    if (verb !== "cast") return;
+    const { agent, method, text: arg } = unpackAddress(text);
+    try {
+      this.#agent(agent).accept(this.#message("cast", method, arg, undefined));
+    } catch (error) {
+      if (!(error instanceof RuntimeError)) throw error;
+      this.events.emit({ type: "message.discarded", agent, method: `${from} -> ${method}`, code: error.code });
+    }
+  }
+
+  // ------------------------------------------------------------------ agents
+
+  /** The agent of this name: running, or asleep in the vault. */
+  #agent(id: string): Agent {
+    this.#requireOpen();
+    const running = this.#agents.get(id);
+    if (running !== undefined) return running;
+    const branch = this.#vault.head(id);
+    const spec = branch === undefined ? undefined : readSpec(branch);
+    if (branch === undefined || spec === undefined) {
+      throw new RuntimeError("RUNTIME_AGENT_UNKNOWN", `no agent is called ${id}`, { details: { agent: id } });
+    }
+    const agent = new Agent(this.#host, { id, spec, branch });
+    this.#agents.set(id, agent);
+    return agent;
+  }
+
+  async #fork(from: string, idInput: string, at: Parameters<AgentRef["fork"]>[0]["at"]): Promise<void> {
+    const id = parseAgentId(idInput);
+    const source = this.#agent(from);
+    await this.#claimed(id, async () => {
+      if (this.#vault.head(id) !== undefined) throw existsError(id);
+      const view = at === undefined ? source.branch : await source.branch.at(at);
+      const { branch, commit } = this.#vault.fork(view, { name: id, durability: this.#options.durability });
+      await commit.durable;
+      const spec: AgentSpec = { ...source.spec, id };
+      this.#agents.set(id, new Agent(this.#host, { id, spec, branch }));
+      this.events.emit({ type: "agent.forked", agent: id, from, seq: commit.seq });
+    });
+  }
+
+  /** Keeps two spawns of one name apart, and a spawn from a running agent. */
+  async #claimed(id: string, work: () => Promise<void>): Promise<void> {
+    const running = this.#agents.get(id);
+    const isRunning = running !== undefined && running.phase !== "down" && running.phase !== "parked" && running.isBegun;
+    if (isRunning || this.#spawning.has(id)) throw existsError(id);
+    this.#spawning.add(id);
+    try {
+      await work();
+    } finally {
+      this.#spawning.delete(id);
+    }
+  }
+
+  async #newBranch(id: string): Promise<NonNullable<ReturnType<Vault["head"]>>> {
+    const { branch, commit } = this.#vault.create({ name: id, durability: this.#options.durability });
+    await commit.durable;
+    return branch;
+  }
+
+  async #removeBranch(id: string): Promise<void> {
+    const branch = this.#vault.head(id);
+    if (branch === undefined) return;
+    const free = { type: "name", name: id, branch: undefined, expect: branch.id } as const;
+    await this.#vault.commit([free, { type: "drop", branch: branch.id }], { durability: "disk" }).durable;
+  }
+
+  #requireOpen(): void {
+    if (this.#closing !== undefined) throw new RuntimeError("RUNTIME_CLOSED", "the runtime is closed");
+  }
+
+  #makePool(): CellPool {
+    const options = this.#options;
+    return new CellPool({
+      cellsSpread: options.cells,
+      agentsPerCell: options.agentsPerCell,
+      clock: this.#clock,
+      cell: {
+        osSandbox: options.osSandbox,
+        poolHeapMb: options.limits.heapMb,
+        limits: {
+          memoryMb: options.cellMemoryMb,
+          isolatesMax: options.agentsPerCell,
+          frameBytesMax: FRAME_BYTES_MAX,
+          heartbeatMs: HEARTBEAT_MS,
+        },
+        clock: this.#clock,
+        onEvent: (event) => this.events.emit(event),
+      },
+    });
+  }
+}
+
+/** security.md §6.1: frames are capped at 1 MiB. */
+const FRAME_BYTES_MAX = 1 << 20;
+/** security.md §6.4: no sign of life for 250 ms, beyond what the running turn is allowed. */
+const HEARTBEAT_MS = 250;
+
+/** The vault's settings, with the reasons of vault.md §4. */
+const VAULT_SETTINGS = {
+  segmentBytes: 16 << 20,
+  checkpointBytes: 16 << 20, // keeps recovery under 100 ms
+  memtableBytes: 256 << 20,
+  retainBytes: 256 << 20, // exact points in time behind the checkpoint
+  syncEveryMs: 50,
+  syncEveryEntries: 100,
+} as const;
+
+/** Throws RUNTIME_NODE_UNSUPPORTED for a Node that isolated-vm 7 does not support. */
+export function requireNode(version: string): void {
+  if (Number.parseInt(version, 10) >= NODE_MAJOR_MIN) return;
+  throw new RuntimeError(
+    "RUNTIME_NODE_UNSUPPORTED",
+    `Planaria needs Node ${NODE_MAJOR_MIN} or newer, this is ${version}; \`npm install node@26\` in your project brings one`,
+    { details: { version } },
+  );
+}
+
+function pathOf(module: URL | string): string {
+  return module instanceof URL ? fileURLToPath(module) : module;
+}
+
+function existsError(id: string): RuntimeError {
+  return new RuntimeError("RUNTIME_AGENT_EXISTS", `an agent called ${id} is already running`, { details: { agent: id } });
+}
+
+function timeoutError(agent: string, method: string, timeoutMs: number, isWithdrawn: boolean): RuntimeError {
+  const what = isWithdrawn ? "it had not been started and never will be" : "it may still happen";
+  const details = { agent, method, timeoutMs, mayHaveHappened: !isWithdrawn };
+  return new RuntimeError("RUNTIME_CALL_TIMEOUT", `${agent}.${method}: no answer within ${timeoutMs} ms; ${what}`, { details });
+}
+
+function abortError(agent: string, method: string, isWithdrawn: boolean): RuntimeError {
+  const details = { agent, method, mayHaveHappened: !isWithdrawn };
+  return new RuntimeError("RUNTIME_CALL_ABORTED", `${agent}.${method}: called off`, { details });
+}

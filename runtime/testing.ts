@@ -1,0 +1,33 @@
+/**
+ * `planaria/testing`: a runtime in a folder of its own that is gone when the test is over. Runner-neutral: it needs
+ * only something with `after(fn)`, such as a node:test context.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { RuntimeOptions } from "./options.ts";
+import { Runtime } from "./runtime.ts";
+import type { RuntimeParts } from "./runtime.ts";
+
+/** What a test must offer: a place for clean-up. */
+export interface TestScope {
+  after(cleanUp: () => Promise<void>): void;
+}
+
+/**
+ * Opens a runtime on a fresh vault in a temporary folder. When the test ends it is closed, its processes are gone and the
+ * folder is removed. Durability is `memory` unless asked otherwise, because most tests do not pull the plug.
+ */
+export async function withRuntime(
+  test: TestScope,
+  options: Omit<RuntimeOptions, "vault"> & { readonly vault?: string } = {},
+  parts: RuntimeParts = {},
+): Promise<Runtime> {
+  const folder = await mkdtemp(join(tmpdir(), "planaria-test-"));
+  const runtime = await Runtime.open({ durability: "memory", vault: join(folder, "vault"), ...options }, parts);
+  test.after(async () => {
+    await runtime.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  return runtime;
+}
