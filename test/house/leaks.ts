@@ -1,5 +1,6 @@
 /**
- * What must not leave the machine it was written on, and paths that only hold before the build.
+ * What only holds on the machine it was written on: its folders, its registry, its platform, and the paths that exist
+ * only before the build.
  */
 import { dottedName, isOnFloor, literalText, place, walk, type House } from "./house.ts";
 import type { Rule } from "./rule.ts";
@@ -7,6 +8,7 @@ import type { Rule } from "./rule.ts";
 // The one file that must spell out what it looks for.
 const ownPath = "test/house/leaks.ts";
 const machinePath = /(?:^|[\s"'`=:(])\/(?:home|Users|work)\/\w/;
+const lockfile = "package-lock.json";
 const registryHost = /\b(?:registry\.npmjs\.org|registry\.yarnpkg\.com|npmmirror)/;
 
 function findingsPerLine(house: House, breach: (line: string, path: string) => string | undefined): readonly string[] {
@@ -35,7 +37,7 @@ const noRegistryHosts: Rule = {
   findings: (house) =>
     findingsPerLine(house, (line, path) => {
       if (registryHost.test(line)) return "names a registry";
-      return path === "package-lock.json" && /"resolved":/.test(line) ? "pins a host; see .npmrc" : undefined;
+      return path === lockfile && /"resolved":/.test(line) ? "pins a host; see .npmrc" : undefined;
     }),
   refuses: [
     { shows: "a resolved entry", files: { "package-lock.json": '{ "resolved": "https://somewhere/x.tgz" }' } },
@@ -43,6 +45,39 @@ const noRegistryHosts: Rule = {
   ],
   accepts: [{ shows: "a plain entry", files: { "package-lock.json": '{ "integrity": "sha512-x" }' } }],
 };
+
+const wholeLockfile: Rule = {
+  title: "the lockfile holds the packages of every platform, or npm ci would refuse it",
+  findings: ({ files }) => {
+    const { packages = {} } = JSON.parse(files.get(lockfile) ?? "{}") as Lockfile;
+    const names = new Set(Object.keys(packages).map((path) => path.slice(path.lastIndexOf("node_modules/") + 13)));
+    return Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies)
+        .filter((name) => !names.has(name))
+        .map((name) => `${lockfile}:1 ${path} may need ${name}, which is missing: take a version that is complete`),
+    );
+  },
+  refuses: [
+    {
+      shows: "a platform that is missing",
+      files: { [lockfile]: '{ "packages": { "node_modules/a": { "optionalDependencies": { "@a/mac": "1.0.0" } } } }' },
+    },
+  ],
+  accepts: [
+    {
+      shows: "a platform that is there, below the package",
+      files: {
+        [lockfile]: `{ "packages": { "node_modules/a": { "optionalDependencies": { "@a/mac": "1.0.0" } },
+          "node_modules/a/node_modules/@a/mac": {} } }`,
+      },
+    },
+  ],
+};
+
+/** The part of npm's lockfile, version 3, that is looked at here. */
+interface Lockfile {
+  readonly packages?: Readonly<Record<string, { readonly optionalDependencies?: Readonly<Record<string, string>> }>>;
+}
 
 const urlsToSources: Rule = {
   title: "only sandbox/cell.ts points at a source file by URL, which the compiler does not rewrite",
@@ -63,4 +98,4 @@ const urlsToSources: Rule = {
 };
 
 /** All rules about what must stay here. */
-export const leakRules: readonly Rule[] = [noMachinePaths, noRegistryHosts, urlsToSources];
+export const leakRules: readonly Rule[] = [noMachinePaths, noRegistryHosts, wholeLockfile, urlsToSources];
