@@ -16,6 +16,7 @@
  * - After MDB_PANIC promises hang for ever and a close may block the thread: every wait has a limit, a failed store is
  *   not closed but left to the end of the process.
  * - A rejection carries a second promise (`commitError`) that kills the process if nobody looks at it.
+ * - `eventTurnBatching` wraps each turn in a batch of its own, whose rejection nobody can catch: it is off.
  * - A callback that throws in the middle of a batch commits the first half: keys and values are checked before it.
  * - A callback that returns a promise defers its commit: callbacks are blocks that return nothing.
  */
@@ -38,7 +39,7 @@ export interface PageStoreOptions {
   readonly clock: Clock;
   /** Bound of the cache of verified pages. 256 MB in production. */
   readonly cacheBytes: number;
-  /** Address space for the memory map, hence the largest file. 64 GiB and more in production; costs nothing. */
+  /** Address space for the memory map: 64 GiB and more in production, costs nothing. A larger file is mapped anew. */
   readonly mapBytes: number;
   /** A commit that LMDB has not answered by then counts as failed. 5 s in production (design/vault.md section 4.8). */
   readonly commitLimitMs: number;
@@ -108,13 +109,14 @@ export class PageStore implements PageSource, AsyncDisposable {
       path: options.path,
       noSubdir: true,
       overlappingSync: false,
+      eventTurnBatching: false,
       maxDbs: 8,
       pageSize: LMDB_PAGE_BYTES,
       mapSize: options.mapBytes,
     });
     this.#pages = this.#root.openDB({ ...shape, name: "pages" });
     this.#meta = this.#root.openDB({ ...shape, name: "meta" });
-    growFile(options.path, Math.min(FILE_MARGIN_BYTES, options.mapBytes));
+    growFile(options.path, FILE_MARGIN_BYTES);
     if (isNew) syncFolder(dirname(options.path));
   }
 
@@ -201,7 +203,7 @@ export class PageStore implements PageSource, AsyncDisposable {
 
   async #commit(changes: Changes): Promise<void> {
     if (this.#state instanceof VaultError) throw this.#state;
-    growFile(this.#options.path, this.#fileBytesNeeded(changes));
+    this.#makeRoom(changes);
     const answer = this.#root.batch(() => {
       for (const { table, key, value } of changes.rows()) {
         const database = table === "pages" ? this.#pages : this.#meta;
@@ -237,11 +239,20 @@ export class PageStore implements PageSource, AsyncDisposable {
     return failure;
   }
 
+  /** Keeps the promise of store-file.ts: the file is lengthened before LMDB may need it. */
+  #makeRoom(changes: Changes): void {
+    try {
+      growFile(this.#options.path, this.#fileBytesNeeded(changes));
+    } catch (error) {
+      throw this.#fail("grow", error);
+    }
+  }
+
   #fileBytesNeeded(changes: Changes): number {
     const { lastPageNumber } = lmdbStats(this.#pages);
     const used = (lastPageNumber + 1 + changes.count * LMDB_PAGES_PER_CHANGE) * LMDB_PAGE_BYTES;
     // Twice the bytes: a value may need a run of pages beside the one it replaces.
-    return Math.min(used + 2 * changes.bytes + FILE_MARGIN_BYTES, this.#options.mapBytes);
+    return used + 2 * changes.bytes + FILE_MARGIN_BYTES;
   }
 
   #pageKey(id: PageId): Buffer {
