@@ -79,6 +79,8 @@ const docstrings: Rule = {
     onVault("a bare export", "/** Header. */\n\nexport const a = 1;"),
     onVault("a header that is taken for a docstring", "/** Header. */\nexport const a = 1;"),
     onVault("a line comment", "/** Header. */\n// No.\nexport function f() {}"),
+    onVault("a constant apart", "/** H. */\n/** A. */\nexport const a = 1;\n\nexport const b = 2;"),
+    onVault("a function under a constant", "/** H. */\n/** A. */\nexport const a = 1;\nexport function f() {}"),
     onVault("a list that exports a bare name", "/** Header. */\nconst a = 1;\nexport { a };"),
   ],
   accepts: [
@@ -88,31 +90,46 @@ const docstrings: Rule = {
       "overloads under one docstring",
       "/** H. */\n/** F. */\nexport function f(): void;\nexport function f() {}",
     ),
+    onVault("constants line under line", "/** H. */\n/** Letters. */\nexport const a = 1;\nexport const b = 2;"),
     onVault("a re-export", '/** Header. */\nexport { a } from "./a.ts";'),
     { shows: "a test", files: { "test/vault/wal.test.ts": "/** Header. */\nexport const a = 1;" } },
   ],
 };
 
+/** Files whose exports explain themselves, each with its reason. */
+const selfExplaining: Readonly<Record<string, string>> = {
+  "sandbox/guest/primordials.ts": "each export is a built-in under its own name; the header says why they are captured",
+};
+
 function isDocumented(path: string): boolean {
-  return (
-    (isOnFloor(path) || path.startsWith("test/support/") || path.startsWith("test/house/")) && path.endsWith(".ts")
-  );
+  if (path in selfExplaining || !path.endsWith(".ts")) return false;
+  return isOnFloor(path) || path.startsWith("test/support/") || path.startsWith("test/house/");
 }
 
 function undocumented(source: Source): readonly Node[] {
   const found: Node[] = [];
-  let documentedName = "";
+  let documented: Node | undefined;
   for (const node of statements(source)) {
     if (node.type !== "ExportNamedDeclaration" || isNode(node.source)) continue;
-    const declared = isNode(node.declaration) ? [node] : listed(node).map((name) => declarationOf(source, name));
-    for (const each of declared) {
+    for (const each of isNode(node.declaration) ? [node] : listed(node).map((name) => declarationOf(source, name))) {
       if (each === undefined) continue; // an imported name, documented where it is declared
-      const name = nameOf(each);
-      if (hasDocstring(source, each)) documentedName = name;
-      else if (name === "" || name !== documentedName) found.push(each); // a further overload needs none
+      if (hasDocstring(source, each) || (documented !== undefined && isSameGroup(source, documented, each))) {
+        documented = each;
+      } else found.push(each);
     }
   }
   return found;
+}
+
+/** One docstring serves the overloads of a function, and constants that stand line under line. */
+function isSameGroup({ text }: Source, before: Node, node: Node): boolean {
+  const name = nameOf(node);
+  if (name !== "" && name === nameOf(before)) return true;
+  return isConstant(before) && isConstant(node) && /^ *\n *$/.test(text.slice(before.end, node.start));
+}
+
+function isConstant({ declaration }: Node): boolean {
+  return isNode(declaration) && declaration.type === "VariableDeclaration";
 }
 
 function listed(node: Node): readonly string[] {
