@@ -32,6 +32,7 @@ export const getOwnPropertyDescriptor: typeof Object.getOwnPropertyDescriptor = 
 export const getPrototypeOf: (value: object) => object | null = Object.getPrototypeOf;
 export const freeze: <T>(value: T) => T = Object.freeze;
 export const keysOf: (value: object) => string[] = Object.keys;
+export const setPrototypeOf: (value: object, prototype: object | null) => unknown = Object.setPrototypeOf;
 export const symbolsOf: (value: object) => symbol[] = Object.getOwnPropertySymbols;
 export const hasOwn: (value: object, key: PropertyKey) => boolean = Object.hasOwn;
 export const createObject: (prototype: object | null) => object = Object.create;
@@ -54,3 +55,51 @@ export const slice: (text: string, start: number, end?: number) => string = uncu
 export const indexOf: (text: string, part: string, from?: number) => number = uncurryThis(String.prototype.indexOf);
 export const isWellFormed: (text: string) => boolean = uncurryThis(String.prototype.isWellFormed);
 export const toWellFormed: (text: string) => string = uncurryThis(String.prototype.toWellFormed);
+
+export const mapGet: <K, V>(map: ReadonlyMap<K, V>, key: K) => V | undefined = uncurryThis(Map.prototype.get);
+export const mapSet: <K, V>(map: Map<K, V>, key: K, value: V) => unknown = uncurryThis(Map.prototype.set);
+export const mapHas: <K>(map: ReadonlyMap<K, unknown>, key: K) => boolean = uncurryThis(Map.prototype.has);
+export const mapDelete: <K>(map: Map<K, unknown>, key: K) => boolean = uncurryThis(Map.prototype.delete);
+export const mapForEach: <K, V>(map: ReadonlyMap<K, V>, visit: (value: V, key: K) => void) => void = uncurryThis(
+  Map.prototype.forEach,
+);
+export const setForEach: <T>(set: ReadonlySet<T>, visit: (value: T) => void) => void = uncurryThis(
+  Set.prototype.forEach,
+);
+export const dateGetTime: (date: Date) => number = uncurryThis(Date.prototype.getTime);
+export const dateToIso: (date: Date) => string = uncurryThis(Date.prototype.toISOString);
+export const sortTexts: (texts: string[]) => string[] = uncurryThis(Array.prototype.sort) as (
+  texts: string[],
+) => string[]; // sort without a comparator orders by UTF-16 units and returns its receiver
+
+export const bufferByteLength: (buffer: ArrayBuffer) => number = uncurryThis(
+  getterOf<ArrayBuffer, number>(ArrayBuffer.prototype, "byteLength"),
+);
+export const bufferSlice: (buffer: ArrayBuffer, from: number, to: number) => ArrayBuffer = uncurryThis(
+  ArrayBuffer.prototype.slice,
+);
+const viewPrototype: object = getPrototypeOf(Uint8Array.prototype) ?? Uint8Array.prototype;
+export const viewByteLength: (view: ArrayBufferView) => number = uncurryThis(
+  getterOf<ArrayBufferView, number>(viewPrototype, "byteLength"),
+);
+export const viewByteOffset: (view: ArrayBufferView) => number = uncurryThis(
+  getterOf<ArrayBufferView, number>(viewPrototype, "byteOffset"),
+);
+/** Typed as an ArrayBuffer; `bufferSlice` throws when it is a shared one. */
+export const viewBuffer: (view: ArrayBufferView) => ArrayBuffer = uncurryThis(
+  getterOf<ArrayBufferView, ArrayBuffer>(viewPrototype, "buffer"),
+);
+
+/** A list that inherits nothing: no setter on a patched prototype sees what is stored in it. Use index access only. */
+export function createList<T>(): T[] {
+  const list: T[] = [];
+  setPrototypeOf(list, null);
+  return list;
+}
+
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller alone knows the types of a built-in getter
+function getterOf<This, Result>(prototype: object, key: string): (this: This) => Result {
+  const getter: unknown = getOwnPropertyDescriptor(prototype, key)?.get;
+  if (typeof getter !== "function") throw new TypeError(`the realm lacks the getter ${key}`);
+  return getter as (this: This) => Result; // a built-in getter; its type is the caller's to know
+}
