@@ -97,8 +97,10 @@ export class Page {
     this.level = bytes[9]!;
     this.count = bytes.readUInt16LE(10);
     this.#keyAt = kind === "leaf" ? LEAF_KEY_AT : INNER_KEY_AT;
-    if ((kind === "leaf") !== (this.level === 0 && kind !== "blob")) throw pageDamaged(id, "its kind and level disagree");
-    if (PAGE_HEADER_BYTES + this.count * CELL_OFFSET_BYTES > bytes.length) throw pageDamaged(id, "its cells do not fit");
+    if ((kind === "leaf") !== (this.level === 0 && kind !== "blob"))
+      throw pageDamaged(id, "its kind and level disagree");
+    if (PAGE_HEADER_BYTES + this.count * CELL_OFFSET_BYTES > bytes.length)
+      throw pageDamaged(id, "its cells do not fit");
   }
 
   /** The whole encoded cell `index`, as a view. */
@@ -212,9 +214,9 @@ export interface PageChecksum {
 
 /** Loads the xxh64 code (0.96 us per 16 KB, design/vault.md section 1). */
 export async function loadPageChecksum(): Promise<PageChecksum> {
-  const { h64Raw } = await xxhash();
+  const hasher = await xxhash();
   const sum = (id: PageId, bytes: Buffer): bigint =>
-    h64Raw(bytes.subarray(8), (BigInt(id.arena) << 32n) | BigInt(id.no));
+    hasher.h64Raw(bytes.subarray(8), (BigInt(id.arena) << 32n) | BigInt(id.no));
   return {
     stamp: (id, bytes) => {
       bytes.writeBigUInt64LE(sum(id, bytes), 0);

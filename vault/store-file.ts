@@ -39,7 +39,8 @@ export function assertWholeFile(path: string): void {
     const [newest] = metas.toSorted((a, b) => (a.txn < b.txn ? 1 : -1));
     if (newest === undefined) throw damaged(path, "holds no readable meta page", { bytes });
     const needed = (newest.lastPage + 1) * newest.pageBytes;
-    if (bytes < needed) throw damaged(path, `has ${bytes} bytes where its meta page promises ${needed}`, { bytes, needed });
+    if (bytes < needed)
+      throw damaged(path, `has ${bytes} bytes where its meta page promises ${needed}`, { bytes, needed });
   } finally {
     closeSync(file);
   }

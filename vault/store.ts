@@ -354,7 +354,10 @@ class Changes implements StoreDraft {
   #set(change: Change): void {
     assert.ok(!this.#isSealed, "a store transaction changes nothing after its callback has returned");
     const { length } = change.key;
-    assert.ok(length > 0 && length <= META_KEY_BYTES_MAX, `a meta key has 1 to ${META_KEY_BYTES_MAX} bytes, not ${length}`);
+    assert.ok(
+      length > 0 && length <= META_KEY_BYTES_MAX,
+      `a meta key has 1 to ${META_KEY_BYTES_MAX} bytes, not ${length}`,
+    );
     this.#rows.set(change.table + change.key.toString("latin1"), change);
   }
 }
@@ -378,17 +381,17 @@ function lmdbStats(database: Database<Buffer, Uint8Array>): { entryCount: number
  * The reason behind a rejection of LMDB: a promise that rejects at about the same moment. It is given a few turns of
  * the microtask queue and no more, because a promise of LMDB may also never settle.
  */
-async function causeOf(error: unknown): Promise<unknown> {
-  if (!(error instanceof Error) || !("commitError" in error)) return error;
-  const reason = Promise.resolve(error.commitError).then(
-    () => error,
+async function causeOf(rejection: unknown): Promise<unknown> {
+  if (!(rejection instanceof Error) || !("commitError" in rejection)) return rejection;
+  const reason = Promise.resolve(rejection.commitError).then(
+    () => rejection,
     (cause: unknown) => cause,
   );
-  const patience = (async () => {
-    for (let turn = 0; turn < 8; turn++) await Promise.resolve();
-    return error;
-  })();
-  return Promise.race([reason, patience]);
+  return Promise.race([reason, microtasks(8).then(() => rejection)]);
+}
+
+async function microtasks(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await Promise.resolve();
 }
 
 function openFailure(path: string, error: unknown): VaultError {

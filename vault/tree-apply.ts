@@ -135,7 +135,11 @@ class TreeEditor {
   }
 
   /** What becomes of a leaf (none yet: the empty tree) under the edits below `upper`. `undefined`: nothing changes. */
-  *#editLeaf(page: Page | undefined, upper: Uint8Array | undefined, low: Uint8Array): Generator<void, Item[] | undefined> {
+  *#editLeaf(
+    page: Page | undefined,
+    upper: Uint8Array | undefined,
+    low: Uint8Array,
+  ): Generator<void, Item[] | undefined> {
     const cells: Buffer[] = [];
     const leaf = new LeafReader(page, cells);
     let isChanged = false;
@@ -203,7 +207,8 @@ class LeafReader {
 
   copyRest(): void {
     const page = this.#page;
-    while (page !== undefined && this.#at < page.count) this.#into.push(page.cell(this.#at++));
+    if (page === undefined) return;
+    while (this.#at < page.count) this.#into.push(page.cell(this.#at++));
   }
 }
 

@@ -22,11 +22,7 @@ export interface PageAllocator {
 }
 
 /** Cuts `value` into blob pages, which are added to `pages`. Yields after each page. */
-export function* buildBlob(
-  value: Uint8Array,
-  ids: PageAllocator,
-  pages: BuiltPage[],
-): Generator<void, BlobRef> {
+export function* buildBlob(value: Uint8Array, ids: PageAllocator, pages: BuiltPage[]): Generator<void, BlobRef> {
   const count = Math.ceil(value.length / BLOB_SLICE_BYTES);
   const first = { arena: ids.arena, no: ids.take(count) };
   const digest = createHash("sha256");

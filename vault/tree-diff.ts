@@ -86,7 +86,8 @@ class TreeStream {
     assert.equal(head?.kind, "subtree", "only a subtree can be opened");
     const page = loadPage(this.#source, head.ref);
     if (page.level > 0) {
-      for (const { low, ref } of childrenOf(page, head.low).toReversed()) this.#stack.push({ kind: "subtree", low, ref });
+      for (const { low, ref } of childrenOf(page, head.low).toReversed())
+        this.#stack.push({ kind: "subtree", low, ref });
     } else {
       for (let i = page.count - 1; i >= 0; i--) this.#stack.push({ kind: "entry", low: page.key(i), page, index: i });
     }
@@ -104,7 +105,8 @@ function openNext(left: TreeStream, right: TreeStream): boolean {
 /** The subtree that begins first; of two that begin together, the taller. */
 function inTheWay(a: Head | undefined, b: Head | undefined): "left" | "right" | "neither" {
   const order = compareHeads(a, b);
-  if (a?.kind === "subtree" && b?.kind === "subtree" && order === 0) return a.ref.level < b.ref.level ? "right" : "left";
+  if (a?.kind === "subtree" && b?.kind === "subtree" && order === 0)
+    return a.ref.level < b.ref.level ? "right" : "left";
   if (a?.kind === "subtree" && order <= 0) return "left";
   return b?.kind === "subtree" && order >= 0 ? "right" : "neither";
 }

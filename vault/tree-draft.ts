@@ -40,7 +40,7 @@ export interface LeafDraft {
   readonly cells: readonly Buffer[];
 }
 
-/** Children of one or more inner pages to be. Either all are kept, or there is one, and it is a draft. */
+/** Children of one or more inner pages to be. Either all are kept, or there is only one. */
 export interface InnerDraft {
   readonly kind: "inner";
   readonly low: Uint8Array;
@@ -72,9 +72,7 @@ const UNDERFULL = 0.3;
 export function* settle(items: readonly Item[], options: DraftOptions): Generator<void, readonly Item[]> {
   const fused = yield* fuse(items, options);
   if (fused.length === 1 && isUnderfull(fused[0]!, options)) return fused;
-  const sealed: Item[] = [];
-  for (const item of fused) sealed.push(...(yield* seal(item, options)));
-  return sealed;
+  return yield* sealAll(fused, options);
 }
 
 /** Settles the topmost items into one root, adding levels or taking them away. `undefined` when nothing is left. */
@@ -122,8 +120,7 @@ function* fuse(items: readonly Item[], options: DraftOptions): Generator<void, I
     const right = items[index + 1];
     // A small node that stands between an untouched and a changed one waits for the changed one: that costs no page.
     const takesLeft = left?.kind !== "kept" || right === undefined || right.kind === "kept";
-    const isJoined =
-      left !== undefined && (isUnderfull(left, options) || (isUnderfull(item, options) && takesLeft));
+    const isJoined = left !== undefined && (isUnderfull(left, options) || (isUnderfull(item, options) && takesLeft));
     if (isJoined) fused[fused.length - 1] = yield* join(left, item, options);
     else fused.push(item);
   }
@@ -158,21 +155,17 @@ export function childrenOf(page: Page, low: Uint8Array): Kept[] {
 }
 
 function* seal(item: Item, options: DraftOptions): Generator<void, readonly Kept[]> {
-  switch (item.kind) {
-    case "kept":
-      return [item];
-    case "leaf":
-      return yield* sealRuns({ level: 0, low: item.low, cells: item.cells, lows: cellKey }, options);
-    case "inner": {
-      const children: Kept[] = [];
-      for (const child of item.items) children.push(...(yield* seal(child, options)));
-      const cells = children.map((child) => innerCell(child.low, child.ref));
-      return yield* sealRuns(
-        { level: item.level, low: item.low, cells, lows: (_, i) => children[i]!.low, children },
-        options,
-      );
-    }
-  }
+  if (item.kind === "kept") return [item];
+  if (item.kind === "leaf") return yield* sealRuns({ ...item, level: 0, lows: cellKey }, options);
+  const children = yield* sealAll(item.items, options);
+  const cells = children.map((child) => innerCell(child.low, child.ref));
+  return yield* sealRuns({ ...item, cells, lows: (_, i) => children[i]!.low, children }, options);
+}
+
+function* sealAll(items: readonly Item[], options: DraftOptions): Generator<void, readonly Kept[]> {
+  const sealed: Kept[] = [];
+  for (const item of items) for (const kept of yield* seal(item, options)) sealed.push(kept);
+  return sealed;
 }
 
 interface Runs {

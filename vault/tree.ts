@@ -114,21 +114,17 @@ export function* verifyTree(source: PageSource, root: TreeRoot | undefined): Gen
 /** Loads the page of `ref` and checks that it stands where its parent says. */
 export function loadPage(source: PageSource, ref: PageRef): Page {
   const page = source.page(ref.id);
-  if (page.kind === "blob" || page.level !== ref.level) throw pageDamaged(ref.id, `it is no page of level ${ref.level}`);
+  if (page.kind === "blob" || page.level !== ref.level)
+    throw pageDamaged(ref.id, `it is no page of level ${ref.level}`);
   if (page.count === 0) throw pageDamaged(ref.id, "it is empty");
   return page;
 }
 
 /** A copy of the value in cell `index` of a leaf; `null` for a tombstone. */
 export function readValue(source: PageSource, page: Page, index: number): Uint8Array | null {
-  switch (page.entryKind(index)) {
-    case "tombstone":
-      return null;
-    case "blob":
-      return readBlob(source, page.blob(index), { isHashed: false });
-    case "value":
-      return new Uint8Array(page.value(index));
-  }
+  const kind = page.entryKind(index);
+  if (kind === "tombstone") return null;
+  return kind === "blob" ? readBlob(source, page.blob(index), { isHashed: false }) : new Uint8Array(page.value(index));
 }
 
 const ROOT_BYTES = 57;

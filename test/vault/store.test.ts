@@ -4,11 +4,20 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { Clock } from "../../vault/clock.ts";
 import { buildPage, valueCell } from "../../vault/page.ts";
 import type { PageId } from "../../vault/page.ts";
@@ -35,7 +44,7 @@ class StillClock implements Clock {
     return { cancel: () => void this.#armed.delete(fire) };
   }
   fireAll(): void {
-    for (const fire of [...this.#armed]) fire();
+    for (const fire of this.#armed) fire();
   }
 }
 
@@ -70,7 +79,13 @@ async function storeWithTree(): Promise<{ store: PageStore; root: TreeRoot; entr
     const bytes = new Uint8Array(i === 1_000 ? 200_000 : 300 + (i % 200));
     return [`key${String(i).padStart(5, "0")}`, bytes.map((_byte, at) => (at * 31 + i) % 251)];
   });
-  const ids = { arena: 1, take: ((next) => (count: number) => (next += count) - count)(1) };
+  const ids = {
+    arena: 1,
+    take: (
+      (next) => (count: number) =>
+        (next += count) - count
+    )(1),
+  };
   const build = applyOps(store, undefined, entries, { ids, pageBytes: PAGE_BYTES, keepTombstones: false });
   let step = build.next();
   while (step.done !== true) step = build.next();
@@ -160,7 +175,10 @@ describe("page store", () => {
       draft.deletePage(ids[1]!);
       draft.deletePage({ arena: 5, no: 5 });
     });
-    assert.throws(() => store.page(ids[1]!), { code: "VAULT_PAGE_DAMAGED", details: { ...ids[1], reason: "it is missing" } });
+    assert.throws(() => store.page(ids[1]!), {
+      code: "VAULT_PAGE_DAMAGED",
+      details: { ...ids[1], reason: "it is missing" },
+    });
     assert.deepEqual(store.pageNumbers(0xffff_fffe, { first: 2, limit: 1 }), [3]);
   });
 
@@ -331,7 +349,9 @@ describe("damage to pages in the file", () => {
   });
 
   test("a page written to another page's place is refused", async () => {
-    const refused = await damaged((file, places) => file.copyWithin(places.at(-1)!, places.at(-2)!, places.at(-2)! + 15_000));
+    const refused = await damaged((file, places) =>
+      file.copyWithin(places.at(-1)!, places.at(-2)!, places.at(-2)! + 15_000),
+    );
     assert.ok(refused > 10 && refused < 100, `${refused} keys were refused`);
   });
 });
@@ -343,7 +363,10 @@ describe("page cache", () => {
     const page = (no: number) => {
       const id = { arena: 1, no };
       const { pages: built } = pages.build(
-        applyOps(pages, undefined, [["k", new Uint8Array(8)]], { ...pages.options(PAGE_BYTES, false), ids: { arena: 1, take: () => no } }),
+        applyOps(pages, undefined, [["k", new Uint8Array(8)]], {
+          ...pages.options(PAGE_BYTES, false),
+          ids: { arena: 1, take: () => no },
+        }),
       );
       assert.equal(built[0]![1].length, 35);
       return pages.page(id);
@@ -351,7 +374,10 @@ describe("page cache", () => {
     for (const no of [1, 2]) cache.put(page(no));
     assert.equal(cache.get({ arena: 1, no: 1 })?.id.no, 1);
     cache.put(page(3));
-    assert.deepEqual([1, 2, 3].map((no) => cache.get({ arena: 1, no })?.id.no), [1, undefined, 3]);
+    assert.deepEqual(
+      [1, 2, 3].map((no) => cache.get({ arena: 1, no })?.id.no),
+      [1, undefined, 3],
+    );
     cache.delete({ arena: 1, no: 1 });
     cache.delete({ arena: 1, no: 3 });
     assert.deepEqual([cache.count, cache.bytes], [0, 0]);
@@ -362,7 +388,9 @@ describe("page cache", () => {
     const all = Array.from({ length: 12 }, (_, no) => {
       const ids = { arena: no % 3, take: () => no };
       const entry: Entry = ["k", new Uint8Array(10 * no)];
-      const { root } = source.build(applyOps(source, undefined, [entry], { ids, pageBytes: PAGE_BYTES, keepTombstones: false }));
+      const { root } = source.build(
+        applyOps(source, undefined, [entry], { ids, pageBytes: PAGE_BYTES, keepTombstones: false }),
+      );
       return source.page(root!.id);
     });
     const use = fc.tuple(fc.constantFrom("get", "put", "delete"), fc.nat(11));

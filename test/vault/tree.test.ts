@@ -7,7 +7,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { BLOB_SLICE_BYTES } from "../../vault/page.ts";
 import { applyOps, LARGE_PAGE_BYTES, mergeTrees, PAGE_BYTES } from "../../vault/tree-apply.ts";
 import { diffTrees } from "../../vault/tree-diff.ts";
@@ -23,7 +23,10 @@ type Model = Map<string, Uint8Array | null>;
 /** Keys that are short and collide, differ late, are as long as allowed, or lie on both sides of the surrogates. */
 const key = fc.oneof(
   { weight: 6, arbitrary: fc.nat(2_000).map((n) => `k${n}`) },
-  { weight: 1, arbitrary: fc.constantFrom("é", "\uE000x", "\uFFFDz", "😀", "😀a", "🦠", "\uD7FF", "ﬀ", "a".repeat(512)) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom("é", "\uE000x", "\uFFFDz", "😀", "😀a", "🦠", "\uD7FF", "ﬀ", "a".repeat(512)),
+  },
   { weight: 2, arbitrary: fc.nat(300).map((n) => `${"long/".repeat(95)}${n}`) },
 );
 /** Values: mostly short, some near the quarter of a page where a value leaves the leaf, few with a blob run of two pages. */
@@ -81,24 +84,28 @@ function records(count: number, mark = 0): Entry[] {
 describe("a tree and its model", () => {
   test("any sequence of batches reads back as a sorted map, and every new page is reachable", async (t) => {
     const pages = await MemoryPages.create();
-    const property = fc.property(fc.array(batch, { maxLength: 6, size: "max" }), fc.boolean(), (batches, keepTombstones) => {
-      const options = pages.options(SMALL_PAGE_BYTES, keepTombstones);
-      const history: { root: TreeRoot | undefined; model: Model }[] = [{ root: undefined, model: new Map() }];
-      for (const ops of batches.map(sorted)) {
-        const { root, model } = history.at(-1)!;
-        const built = pages.build(applyOps(pages, root, ops, options));
-        history.push({ root: built.root, model: applyToModel(model, ops, keepTombstones) });
-        const ids = reachable(pages, built.root);
-        for (const [id, bytes] of built.pages) {
-          assert.ok(ids.has(nameOf(id)), `page ${nameOf(id)} is reachable`);
-          assert.ok(bytes.length <= SMALL_PAGE_BYTES || bytes[8] === 3);
+    const property = fc.property(
+      fc.array(batch, { maxLength: 6, size: "max" }),
+      fc.boolean(),
+      (batches, keepTombstones) => {
+        const options = pages.options(SMALL_PAGE_BYTES, keepTombstones);
+        const history: { root: TreeRoot | undefined; model: Model }[] = [{ root: undefined, model: new Map() }];
+        for (const ops of batches.map(sorted)) {
+          const { root, model } = history.at(-1)!;
+          const built = pages.build(applyOps(pages, root, ops, options));
+          history.push({ root: built.root, model: applyToModel(model, ops, keepTombstones) });
+          const ids = reachable(pages, built.root);
+          for (const [id, bytes] of built.pages) {
+            assert.ok(ids.has(nameOf(id)), `page ${nameOf(id)} is reachable`);
+            assert.ok(bytes.length <= SMALL_PAGE_BYTES || bytes[8] === 3);
+          }
+          const again = pages.build(applyOps(pages, built.root, ops.filter(isInLeaf), options));
+          assert.deepEqual([again.root, again.pages.length], [built.root, 0]);
+          assert.equal([...verifyTree(pages, built.root)].length > 0, built.root !== undefined);
         }
-        const again = pages.build(applyOps(pages, built.root, ops.filter(isInLeaf), options));
-        assert.deepEqual([again.root, again.pages.length], [built.root, 0]);
-        assert.equal([...verifyTree(pages, built.root)].length > 0, built.root !== undefined);
-      }
-      for (const { root, model } of history) assertHolds(pages, root, model);
-    });
+        for (const { root, model } of history) assertHolds(pages, root, model);
+      },
+    );
     check(t, property, 120);
   });
 
@@ -108,7 +115,8 @@ describe("a tree and its model", () => {
       const entries = sorted(ops);
       const { root } = pages.build(applyOps(pages, undefined, entries, pages.options(SMALL_PAGE_BYTES, true)));
       const model = new Map(entries);
-      for (const name of [...probes, ...model.keys()]) assert.deepEqual(getFromTree(pages, root, name), model.get(name));
+      for (const name of [...probes, ...model.keys()])
+        assert.deepEqual(getFromTree(pages, root, name), model.get(name));
     });
     check(t, property, 60);
   });
@@ -139,7 +147,10 @@ describe("a tree and its model", () => {
       const merged = pages.build(mergeTrees(pages, base.root, delta.root, pages.options(SMALL_PAGE_BYTES, false)));
       const model = applyToModel(applyToModel(new Map(), sorted(first), false), sorted(second), false);
       assertHolds(pages, merged.root, model);
-      assert.ok(merged.pages.every(([, bytes]) => bytes[8] !== 3), "no long value is copied");
+      assert.ok(
+        merged.pages.every(([, bytes]) => bytes[8] !== 3),
+        "no long value is copied",
+      );
       assertHolds(pages, base.root, applyToModel(new Map(), sorted(first), false));
     });
     check(t, property, 80);
@@ -226,7 +237,14 @@ describe("a large tree", () => {
     const most = all.filter((_, i) => i % 20 !== 0).map(([name]): Entry => [name, null]);
     const thin = pages.build(applyOps(pages, base.root, most, options));
     assert.ok(reachable(pages, thin.root).size < base.pages.length / 5);
-    const none = pages.build(applyOps(pages, thin.root, all.map(([name]): Entry => [name, null]), options));
+    const none = pages.build(
+      applyOps(
+        pages,
+        thin.root,
+        all.map(([name]): Entry => [name, null]),
+        options,
+      ),
+    );
     assert.deepEqual([none.root, none.pages.length], [undefined, 0]);
   });
 
@@ -253,7 +271,10 @@ describe("the edges of a tree", () => {
 
   test("ten thousand keys of 512 bytes make a tree that reads back", async () => {
     const pages = await MemoryPages.create();
-    const entries = Array.from({ length: 10_000 }, (_, i): Entry => [String(i).padStart(512, "k"), new Uint8Array([i])]);
+    const entries = Array.from({ length: 10_000 }, (_, i): Entry => [
+      String(i).padStart(512, "k"),
+      new Uint8Array([i]),
+    ]);
     for (const pageBytes of [SMALL_PAGE_BYTES, PAGE_BYTES, LARGE_PAGE_BYTES]) {
       const { root } = pages.build(applyOps(pages, undefined, sorted(entries), pages.options(pageBytes, false)));
       assertHolds(pages, root, new Map(entries));
