@@ -16,7 +16,7 @@ import { encode } from "../sandbox/index.ts";
 import type { Decision, JournalLine, ProbationReport, StageReport } from "./decision.ts";
 import { explainDecision } from "./decision.ts";
 import { EvolutionError } from "./errors.ts";
-import type { ArbiterOptions, ParsedArbiterOptions, Proposal } from "./options.ts";
+import type { ArbiterOptions, ParsedArbiterOptions, ParsedProposal, Proposal } from "./options.ts";
 import { parseArbiterOptions, parseProposal } from "./options.ts";
 import { Probation } from "./probation.ts";
 import type { Stage, StageVerdict, Trial } from "./stage.ts";
@@ -125,7 +125,7 @@ export class Arbiter implements AsyncDisposable {
     return encode({ accepted: true }, { bytesMax: 1_024 });
   }
 
-  async #enqueue(proposal: Required<Proposal>): Promise<Decision> {
+  async #enqueue(proposal: ParsedProposal): Promise<Decision> {
     if (this.#isClosed) throw new EvolutionError("EVOLUTION_CLOSED", "the arbiter is closed");
     const lane = this.#lane(proposal.agent);
     if (lane.waiting >= this.#options.queueMax) {
@@ -152,7 +152,7 @@ export class Arbiter implements AsyncDisposable {
 
   // ------------------------------------------------------------------ decisions
 
-  async #decide(proposal: Required<Proposal>): Promise<Decision> {
+  async #decide(proposal: ParsedProposal): Promise<Decision> {
     const control = this.#runtime.control(proposal.agent);
     const id = `d${++this.#count}`;
     const { clock } = this.#runtime;

@@ -45,6 +45,14 @@ export interface Proposal {
   readonly note?: string | undefined;
 }
 
+/** A proposal with its defaults filled in. */
+export interface ParsedProposal {
+  readonly agent: string;
+  readonly source: string;
+  readonly author: string;
+  readonly note: string;
+}
+
 const count = (max: number): z.ZodNumber => z.number().int().min(1).max(max);
 
 const arbiterSchema: z.ZodType<ArbiterOptions, unknown> = z.strictObject({
@@ -79,7 +87,7 @@ export function parseArbiterOptions(input: unknown): ParsedArbiterOptions {
 }
 
 /** Throws EVOLUTION_OPTIONS_INVALID. */
-export function parseProposal(input: unknown): Required<Proposal> {
+export function parseProposal(input: unknown): ParsedProposal {
   const given = parse(proposalSchema, input, "propose");
   return { agent: given.agent, source: given.source, author: given.author ?? "operator", note: given.note ?? "" };
 }

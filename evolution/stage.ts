@@ -2,14 +2,14 @@
  * A stage of the road from source text to proven code: something that looks at a candidate and says pass, fail,
  * inconclusive or void. The arbiter runs a list of them in order and stops at the first that does not pass.
  */
-import type { AgentControl, CurrentCode, Outcome } from "../runtime/index.ts";
-import type { Artifact } from "../sandbox/index.ts";
+import type { AgentControl, CurrentCode } from "../runtime/index.ts";
+import type { Artifact, Outcome } from "../sandbox/index.ts";
 import type { Difference, Verdict } from "./decision.ts";
-import type { ParsedArbiterOptions, Proposal } from "./options.ts";
+import type { ParsedArbiterOptions, ParsedProposal } from "./options.ts";
 
 /** A candidate on its way. */
 export interface Trial {
-  readonly proposal: Required<Proposal>;
+  readonly proposal: ParsedProposal;
   readonly control: AgentControl;
   readonly champion: { readonly artifact: Artifact; readonly current: CurrentCode };
   readonly options: ParsedArbiterOptions;

@@ -12,16 +12,20 @@
  * 4. Every accepted message is settled: answered, failed, or (a cast to an agent that ended for good) reported discarded.
  */
 import type { Artifact } from "../sandbox/index.ts";
-import type { Branch, Clock, Commit, Snapshot, Vault } from "../vault/index.ts";
+import type { Branch, Clock, Commit, Op, Snapshot, Vault } from "../vault/index.ts";
 import type { AgentSpec, CurrentCode } from "./agent-record.ts";
-import { codeOps, readArtifact, readCurrent, specOp, stateOps } from "./agent-record.ts";
+import { readArtifact, readCurrent } from "./agent-record.ts";
+import { BetweenTurns } from "./between-turns.ts";
 import type { CellPool } from "./cell-pool.ts";
 import { RuntimeError } from "./errors.ts";
 import type { EventStream } from "./events.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import { errorReason } from "./faults.ts";
+import type { KnownCode } from "./first-start.ts";
+import { chooseCode, commitFirst, migrationOps } from "./first-start.ts";
 import type { IncarnationHost } from "./incarnation.ts";
-import { Incarnation, currentOf } from "./incarnation.ts";
+import { Incarnation } from "./incarnation.ts";
+import { lastWords } from "./last-words.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { AskAnswer, Message } from "./message.ts";
 import { settleMessage } from "./message.ts";
@@ -75,19 +79,18 @@ export class Agent {
   #artifact: Artifact | undefined;
   #phase: Phase = { name: "asleep" };
   #child: ChildState;
-  #holds = 0;
   #downSinceMs: number | undefined;
   #downCause = "";
   #lastCommit: Commit | undefined;
   #hasLived = false;
-  #control: Promise<unknown> = Promise.resolve();
-  #idleWaiters: (() => void)[] = [];
   readonly #host: AgentHost;
   readonly #mailbox: Mailbox<Message>;
   readonly #monitors = new Set<(notice: ExitNotice) => void>();
   readonly #mirrors = new Set<(turn: RecordedTurn) => void>();
+  readonly #between: BetweenTurns;
   readonly #lifeHost: IncarnationHost;
   readonly #lazyStart: () => Promise<void>;
+  readonly #complain: (text: string) => void;
 
   constructor(host: AgentHost, options: { readonly id: string; readonly spec: AgentSpec; readonly branch: Branch }) {
     this.id = options.id;
@@ -97,6 +100,11 @@ export class Agent {
     this.#mailbox = new Mailbox(options.spec.limits.mailboxMax);
     this.#child = newChild({ ...options.spec, id: options.id });
     this.#lazyStart = () => this.#startAgain();
+    this.#between = new BetweenTurns({
+      isBusy: () => this.#phase.name === "starting" || (this.life?.inflight ?? 0) > 0,
+      onRelease: () => this.#pump(),
+    });
+    this.#complain = (text) => host.events.emit({ type: "agent.logged", agent: this.id, level: "warn", text });
     this.#lifeHost = this.#makeLifeHost();
     this.#current = readCurrent(options.branch);
     if (this.#current !== undefined) this.#artifact = readArtifact(options.branch, this.#current.hash);
@@ -149,7 +157,7 @@ export class Agent {
 
   /** Starts a life now unless there is one. */
   wake(): void {
-    if (this.#phase.name !== "asleep" || this.#holds > 0) return;
+    if (this.#phase.name !== "asleep" || this.#between.isHeld) return;
     this.#host.starts.remove(this.#lazyStart);
     void this.#startAgain(); // owns its outcome: it never rejects
   }
@@ -162,7 +170,7 @@ export class Agent {
    * was in the vault before is left exactly as it was.
    */
   async begin(artifact: Artifact, spec: AgentSpec): Promise<void> {
-    await this.#exclusive(async () => {
+    await this.#between.run(async () => {
       const started = this.#host.clock.monotonicMs();
       this.#phase = { name: "starting" };
       try {
@@ -174,24 +182,17 @@ export class Agent {
         throw error;
       }
     });
-    this.#pump();
   }
 
   async #loadFirst(given: Artifact, spec: AgentSpec): Promise<Incarnation> {
-    const known = this.#current;
-    const isDeployed = known === undefined || known.originHash !== given.hash;
-    const artifact = isDeployed ? given : (this.#artifact ?? given);
-    const profile = isDeployed ? spec.profile : known.profile;
-    const life = await this.#load({ artifact, profile, spec });
+    const known = this.#known();
+    const choice = chooseCode(given, known, spec.profile);
+    const life = await this.#load({ ...choice, spec });
     try {
-      const ops = await this.#firstOps(life, known);
-      const current = currentOf(life, isDeployed ? given.hash : known.originHash);
-      const epoch = life.fence();
-      const writes = [...ops, specOp(spec), ...codeOps(artifact, current)];
-      await life.commit([{ type: "write", branch: this.#branch.id, ops: writes, epoch }], spec.durability).durable;
-      if (ops.length > 0) this.traffic.clear();
+      const { current, isStateChanged } = await commitFirst(life, { choice, spec, known, nowMs: this.#host.clock.now() });
+      if (isStateChanged) this.traffic.clear();
       this.#current = current;
-      this.#artifact = artifact;
+      this.#artifact = choice.artifact;
       return life;
     } catch (error) {
       life.discard();
@@ -199,19 +200,10 @@ export class Agent {
     }
   }
 
-  async #firstOps(life: Incarnation, known: CurrentCode | undefined): Promise<ReturnType<typeof stateOps>> {
-    const nowMs = this.#host.clock.now();
-    if (known === undefined) return stateOps(await life.runOwn("init", "null", nowMs));
-    if (known.version === life.loaded.version) return [];
-    return this.#migrationOps(life, known.version, nowMs);
-  }
-
-  async #migrationOps(life: Incarnation, fromVersion: number, nowMs: number): Promise<ReturnType<typeof stateOps>> {
-    if (!life.loaded.hasMigrate) {
-      const text = `the state of ${this.id} has version ${fromVersion}, the new code declares ${life.loaded.version} and has no migrate()`;
-      throw new RuntimeError("RUNTIME_SWAP_FAILED", text, { details: { agent: this.id } });
-    }
-    return stateOps(await life.runOwn("migrate", String(fromVersion), nowMs));
+  #known(): KnownCode | undefined {
+    const current = this.#current;
+    const artifact = this.#artifact;
+    return current === undefined || artifact === undefined ? undefined : { current, artifact };
   }
 
   // ------------------------------------------------------------------ lives
@@ -251,7 +243,8 @@ export class Agent {
     const hash = life.options.artifact.hash;
     const nowMs = clock.monotonicMs();
     events.emit({ type: "agent.started", agent: this.id, cell: life.cellId, hash, epoch: life.epoch, durationMs: nowMs - startedMs });
-    this.#wakeIdleWaiters();
+    this.#between.nudge();
+    if (life.isOver) return this.#exited({ name: "cell_lost", message: "its cell was lost as it started" }, undefined, life);
     if (this.#downSinceMs === undefined) return;
     const downMs = nowMs - this.#downSinceMs;
     this.#downSinceMs = undefined;
@@ -260,25 +253,25 @@ export class Agent {
 
   /** A start that nobody awaits: a restart, or a message for a sleeping agent. Never rejects. */
   async #startAgain(): Promise<void> {
-    if (this.#phase.name !== "asleep" || this.#holds > 0) return;
+    if (this.#phase.name !== "asleep" || this.#between.isHeld) return;
     const started = this.#host.clock.monotonicMs();
-    this.#phase = { name: "starting" };
+    const phase: Phase = { name: "starting" };
+    this.#phase = phase;
     try {
       if (this.#artifact === undefined || this.#current === undefined) throw this.#lostCodeError();
       const life = await this.#load({ artifact: this.#artifact, profile: this.#current.profile });
-      if (!this.#isStarting()) return life.discard(); // stopped or killed meanwhile
+      if (!this.#isStill(phase)) return life.discard(); // killed meanwhile
       life.fence();
       this.#up(life, started);
       this.#pump();
     } catch (error) {
-      if (!this.#isStarting()) return;
-      this.#exited(errorReason(error), undefined);
+      if (this.#isStill(phase)) this.#exited(errorReason(error), undefined);
     }
   }
 
   /** Read through a method, because the phase changes while we wait and the type checker cannot know. */
-  #isStarting(): boolean {
-    return this.#phase.name === "starting";
+  #isStill(phase: Phase): boolean {
+    return this.#phase === phase;
   }
 
   #lostCodeError(): RuntimeError {
@@ -289,7 +282,7 @@ export class Agent {
   #pump(): void {
     const phase = this.#phase;
     if (phase.name === "asleep" && this.#mailbox.length > 0) return this.wake();
-    if (phase.name !== "up" || this.#holds > 0) return;
+    if (phase.name !== "up" || this.#between.isHeld) return;
     while (phase.life.inflight < INFLIGHT_MAX) {
       const message = this.#mailbox.shift();
       if (message === undefined) return;
@@ -312,14 +305,14 @@ export class Agent {
         for (const mirror of this.#mirrors) mirror(turn);
       },
       advanced: () => {
-        this.#wakeIdleWaiters();
+        this.#between.nudge();
         this.#pump();
       },
       ended: (life, reason, returned, failed) => {
         this.#mailbox.unshift(returned);
         if (reason.name === "storage") this.traffic.clear();
         if (this.#phase.name === "up" && this.#phase.life === life) this.#exited(reason, failed?.method, life);
-        this.#wakeIdleWaiters();
+        this.#between.nudge();
       },
     };
   }
@@ -333,7 +326,7 @@ export class Agent {
     const hash = this.#artifact?.hash ?? "";
     events.emit({ type: "agent.exited", agent: this.id, reason, hash, ...(method === undefined ? {} : { message: method }) });
     this.#supervise({ type: "exited", reason, atMs: clock.monotonicMs() });
-    this.#wakeIdleWaiters();
+    this.#between.nudge();
   }
 
   #supervise(event: SupervisorEvent): void {
@@ -408,7 +401,7 @@ export class Agent {
     const phase = this.#phase;
     const reason: ExitReason = { name: "killed", message };
     if (phase.name === "up") phase.life.end(reason);
-    else if (phase.name === "starting" && this.#holds === 0) this.#exited(reason, undefined);
+    else if (phase.name === "starting" && !this.#between.isHeld) this.#exited(reason, undefined);
   }
 
   /** Restarts a parked or stopped agent with a clean restart window. */
@@ -420,10 +413,10 @@ export class Agent {
 
   /** Orderly stop: the message in work is finished, `stop` runs within the shutdown time, waiting messages fail. */
   async stop(reason: ExitReason): Promise<void> {
-    await this.#exclusive(async () => {
+    await this.#between.run(async () => {
       if (this.#phase.name === "down") return;
       const life = this.life;
-      if (life !== undefined) await this.#lastWords(life, reason);
+      if (life !== undefined) await lastWords(life, { spec: this.spec, reason, clock: this.#host.clock, complain: this.#complain });
       await this.#settledCommits();
       life?.discard();
       const { child } = step(this.#child, { type: "terminated" });
@@ -435,31 +428,9 @@ export class Agent {
     });
   }
 
-  async #lastWords(life: Incarnation, reason: ExitReason): Promise<void> {
-    const { shutdownMs } = this.spec;
-    if (shutdownMs === "brutal_kill" || !life.loaded.hasStop) return;
-    const words = this.#stopTurn(life, reason);
-    if (shutdownMs === "infinity") return words;
-    const time = Promise.withResolvers<void>();
-    const timer = this.#host.clock.after(shutdownMs, time.resolve);
-    await Promise.race([words, time.promise]);
-    timer.cancel();
-  }
-
-  async #stopTurn(life: Incarnation, reason: ExitReason): Promise<void> {
-    try {
-      const ops = stateOps(await life.runOwn("stop", JSON.stringify(reason.name), this.#host.clock.now()));
-      if (ops.length === 0 || life.isOver) return;
-      await life.commit([{ type: "write", branch: this.#branch.id, ops, epoch: life.epoch }], this.spec.durability).durable;
-    } catch (error) {
-      // It is ending anyway; what went wrong with its last words is for whoever reads the log.
-      this.#host.events.emit({ type: "agent.logged", agent: this.id, level: "warn", text: `stop: ${String(error)}` });
-    }
-  }
-
   /** Names the present state. Durable when it resolves. */
   async snapshot(label: string): Promise<Snapshot> {
-    return this.#exclusive(async () => {
+    return this.#between.run(async () => {
       const commit = this.#host.vault.commit([{ type: "snapshot", branch: this.#branch.id, label }], { durability: "disk" });
       this.#lastCommit = commit;
       await commit.durable;
@@ -472,7 +443,7 @@ export class Agent {
    * throws, the old life goes on as if nothing had happened. Returns how long no message could be started.
    */
   async replace(prepare: (load: AgentLoader) => Promise<Incarnation>): Promise<number> {
-    return this.#exclusive(async () => {
+    return this.#between.run(async () => {
       const started = this.#host.clock.monotonicMs();
       const phase = this.#phase;
       if (phase.name === "down" && !phase.isParked) throw this.#downError(phase);
@@ -497,40 +468,8 @@ export class Agent {
         if (current === undefined || artifact === undefined) throw this.#lostCodeError();
         return this.#load({ artifact, profile: current.profile, branch });
       },
-      migrationOps: (life, fromVersion) => this.#migrationOps(life, fromVersion, this.#host.clock.now()),
+      migrationOps: (life, fromVersion) => migrationOps(life, { agent: this.id, fromVersion, nowMs: this.#host.clock.now() }),
     };
-  }
-
-  /** Runs `work` alone: after earlier ones, with no message in flight and none being started. */
-  async #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const before = this.#control;
-    const done = Promise.withResolvers<void>();
-    this.#control = done.promise;
-    await before;
-    this.#holds += 1;
-    try {
-      await this.#quiet();
-      return await work();
-    } finally {
-      this.#holds -= 1;
-      done.resolve();
-      this.#pump();
-    }
-  }
-
-  /** Resolves when no life has a message in flight and none is starting. */
-  async #quiet(): Promise<void> {
-    while (this.#phase.name === "starting" || (this.life?.inflight ?? 0) > 0) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#idleWaiters.push(resolve);
-      await promise;
-    }
-  }
-
-  #wakeIdleWaiters(): void {
-    const waiters = this.#idleWaiters;
-    this.#idleWaiters = [];
-    for (const wake of waiters) wake();
   }
 }
 
@@ -543,5 +482,5 @@ export interface AgentLoader {
   /** Loads what `branch` holds, code and state. */
   loadFrom(branch: Branch): Promise<Incarnation>;
   /** What `migrate` makes of the state, as ops. */
-  migrationOps(life: Incarnation, fromVersion: number): Promise<ReturnType<typeof stateOps>>;
+  migrationOps(life: Incarnation, fromVersion: number): Promise<Op[]>;
 }
