@@ -30,6 +30,8 @@ import { VaultError } from "./errors.ts";
 import { loadPageChecksum, Page, pageDamaged } from "./page.ts";
 import type { PageChecksum, PageId } from "./page.ts";
 import { PageCache } from "./store-cache.ts";
+import { Changes, pageKey } from "./store-draft.ts";
+import type { StoreDraft } from "./store-draft.ts";
 import { assertWholeFile, growFile, LMDB_PAGE_BYTES } from "./store-file.ts";
 import type { PageSource } from "./tree.ts";
 
@@ -52,20 +54,8 @@ export interface PageStoreStats {
   readonly cachedBytes: number;
 }
 
-/** What one transaction changes. Usable only inside the callback; the last call for a page or key wins. */
-export interface StoreDraft {
-  /** Stores a page. The store stamps the checksum into `bytes` and owns them from here on. */
-  putPage(id: PageId, bytes: Buffer): void;
-  /** Removes a page; harmless when it is not there. */
-  deletePage(id: PageId): void;
-  /** Sets a meta row. Keys have 1 to 512 bytes. */
-  putMeta(key: Uint8Array, value: Uint8Array): void;
-  deleteMeta(key: Uint8Array): void;
-}
-
 type Row = readonly [key: Uint8Array, value: Buffer];
 
-const META_KEY_BYTES_MAX = 512;
 /** Allowance for the inner pages and the free list that LMDB rewrites beside each changed row. */
 const LMDB_PAGES_PER_CHANGE = 8;
 const FILE_MARGIN_BYTES = 1 << 20;
@@ -223,10 +213,13 @@ export class PageStore implements PageSource, AsyncDisposable {
     const timer = this.#options.clock.after(limitMs, () => {
       silence.reject(new Error(`LMDB did not answer within ${limitMs} ms`));
     });
+    const reasoned = answer.catch(async (rejection: unknown) => {
+      throw await causeOf(rejection);
+    });
     try {
-      await Promise.race([answer, silence.promise]);
+      await Promise.race([reasoned, silence.promise]);
     } catch (error) {
-      throw this.#fail(what, await causeOf(error));
+      throw this.#fail(what, error);
     } finally {
       timer.cancel();
     }
@@ -289,84 +282,6 @@ export class PageStore implements PageSource, AsyncDisposable {
   #wasClosed(): boolean {
     return this.#state === "closed";
   }
-}
-
-interface Change {
-  readonly table: "pages" | "meta";
-  readonly key: Buffer;
-  /** `undefined` deletes. */
-  readonly value: Buffer | undefined;
-  readonly page?: PageId;
-}
-
-/** The draft of one transaction. Every key appears once: LMDB allocates pages for each put, also for overwritten ones. */
-class Changes implements StoreDraft {
-  readonly #checksum: PageChecksum;
-  readonly #rows = new Map<string, Change>();
-  #isSealed = false;
-
-  constructor(checksum: PageChecksum) {
-    this.#checksum = checksum;
-  }
-
-  get count(): number {
-    return this.#rows.size;
-  }
-
-  get bytes(): number {
-    let bytes = 0;
-    for (const { key, value } of this.#rows.values()) bytes += key.length + (value?.length ?? 0);
-    return bytes;
-  }
-
-  fill(fn: (draft: StoreDraft) => void): void {
-    // `unknown`: TypeScript lets an async function pass for one that returns nothing.
-    const result: unknown = fn(this);
-    this.#isSealed = true;
-    assert.equal(result, undefined, "the callback of a store transaction returns nothing: it cannot be asynchronous");
-  }
-
-  rows(): Iterable<Change> {
-    return this.#rows.values();
-  }
-
-  stalePages(): readonly PageId[] {
-    return [...this.#rows.values()].flatMap(({ page }) => page ?? []);
-  }
-
-  putPage(id: PageId, bytes: Buffer): void {
-    this.#checksum.stamp(id, new Page(id, bytes).bytes);
-    this.#set({ table: "pages", key: pageKey(id.arena, id.no, Buffer.alloc(8)), value: bytes, page: id });
-  }
-
-  deletePage(id: PageId): void {
-    this.#set({ table: "pages", key: pageKey(id.arena, id.no, Buffer.alloc(8)), value: undefined, page: id });
-  }
-
-  putMeta(key: Uint8Array, value: Uint8Array): void {
-    this.#set({ table: "meta", key: Buffer.from(key), value: Buffer.from(value) });
-  }
-
-  deleteMeta(key: Uint8Array): void {
-    this.#set({ table: "meta", key: Buffer.from(key), value: undefined });
-  }
-
-  #set(change: Change): void {
-    assert.ok(!this.#isSealed, "a store transaction changes nothing after its callback has returned");
-    const { length } = change.key;
-    assert.ok(
-      length > 0 && length <= META_KEY_BYTES_MAX,
-      `a meta key has 1 to ${META_KEY_BYTES_MAX} bytes, not ${length}`,
-    );
-    this.#rows.set(change.table + change.key.toString("latin1"), change);
-  }
-}
-
-/** Big endian, so that an arena is one range of keys and its pages ascend. Writes into `key` and returns it. */
-function pageKey(arena: number, no: number, key: Buffer): Buffer {
-  key.writeUInt32BE(arena, 0);
-  key.writeUInt32BE(no, 4);
-  return key;
 }
 
 /** lmdb-js types `getStats()` as `{}`; these two are in `MDB_stat` and `MDB_envinfo`. */

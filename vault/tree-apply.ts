@@ -20,7 +20,7 @@
  *     const { root: newRoot, pages } = step.value;
  */
 import assert from "node:assert/strict";
-import { blobCell, cellKey, isTombstone, valueCell } from "./page.ts";
+import { blobCell, cellKey, isTombstone, valueCell } from "./page-build.ts";
 import type { Page } from "./page.ts";
 import { buildBlob } from "./tree-blob.ts";
 import type { BuiltPage, PageAllocator } from "./tree-blob.ts";
@@ -53,6 +53,7 @@ export const LARGE_PAGE_BYTES = 65_512;
 
 /** Smallest page in which an inner node with the longest keys still has seven children. */
 const PAGE_BYTES_MIN = 4_072;
+const KEY_BYTES_MAX = 512;
 /** Yield after this many changes within one leaf: about 0.1 ms. */
 const CHANGES_PER_YIELD = 64;
 const NOTHING = new Uint8Array(0);
@@ -213,7 +214,14 @@ class LeafReader {
 }
 
 function* editsOf(ops: Iterable<Entry>): Generator<Edit, void> {
-  for (const [key, value] of ops) yield { kind: "entry", key: keyBytes(key), value };
+  for (const [text, value] of ops) {
+    const key = keyBytes(text);
+    assert.ok(
+      key.length > 0 && key.length <= KEY_BYTES_MAX,
+      `a key has 1 to ${KEY_BYTES_MAX} bytes, not ${key.length}`,
+    );
+    yield { kind: "entry", key, value };
+  }
 }
 
 function* cellsOf(source: PageSource, root: TreeRoot | undefined): Generator<Edit, void> {

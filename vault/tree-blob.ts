@@ -7,7 +7,8 @@
  * 2. A reference may be copied from tree to tree: blob pages are shared like all others.
  */
 import { createHash } from "node:crypto";
-import { BLOB_SLICE_BYTES, buildBlobPage, PAGE_HEADER_BYTES, pageDamaged } from "./page.ts";
+import { buildBlobPage } from "./page-build.ts";
+import { BLOB_SLICE_BYTES, PAGE_HEADER_BYTES, pageDamaged } from "./page.ts";
 import type { BlobRef, PageId } from "./page.ts";
 import type { PageSource } from "./tree.ts";
 

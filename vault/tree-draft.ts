@@ -9,18 +9,8 @@
  * 2. An untouched subtree is carried as its ref and not read, unless a small neighbour needs its cells.
  * 3. The low key of a parent's first child is the parent's own low key.
  */
-import {
-  assertOrdered,
-  buildPage,
-  cellBytes,
-  cellKey,
-  CELL_OFFSET_BYTES,
-  contentHash,
-  innerCell,
-  INNER_CELL_BYTES,
-  Page,
-  PAGE_HEADER_BYTES,
-} from "./page.ts";
+import { assertOrdered, buildPage, cellBytes, cellKey, contentHash, innerCell } from "./page-build.ts";
+import { CELL_OFFSET_BYTES, INNER_CELL_BYTES, Page, PAGE_HEADER_BYTES } from "./page.ts";
 import type { PageId, PageRef } from "./page.ts";
 import type { BuiltPage, PageAllocator } from "./tree-blob.ts";
 import { loadPage } from "./tree.ts";

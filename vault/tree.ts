@@ -16,7 +16,8 @@
 import { readBlob, skipBlob } from "./tree-blob.ts";
 import { isPast, keyBytes, lowestKey } from "./tree-key.ts";
 import type { KeyBounds } from "./tree-key.ts";
-import { contentHash, pageDamaged } from "./page.ts";
+import { contentHash } from "./page-build.ts";
+import { pageDamaged } from "./page.ts";
 import type { Page, PageId, PageRef } from "./page.ts";
 
 /** A whole tree: its top page, its level, how much is in it, and the content hash that stands for all of it. */

@@ -12,10 +12,9 @@ import {
   contentHash,
   innerCell,
   isTombstone,
-  loadPageChecksum,
-  Page,
   valueCell,
-} from "../../vault/page.ts";
+} from "../../vault/page-build.ts";
+import { loadPageChecksum, Page } from "../../vault/page.ts";
 import type { PageId, PageRef } from "../../vault/page.ts";
 import { applyOps, PAGE_BYTES } from "../../vault/tree-apply.ts";
 import { getFromTree, pagesOfTree, rangeOfTree, verifyTree } from "../../vault/tree.ts";

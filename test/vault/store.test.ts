@@ -19,7 +19,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import * as fc from "fast-check";
 import type { Clock } from "../../vault/clock.ts";
-import { buildPage, valueCell } from "../../vault/page.ts";
+import { buildPage, valueCell } from "../../vault/page-build.ts";
 import type { PageId } from "../../vault/page.ts";
 import { PageCache } from "../../vault/store-cache.ts";
 import { PageStore } from "../../vault/store.ts";

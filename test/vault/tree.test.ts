@@ -307,7 +307,7 @@ describe("the edges of a tree", () => {
     assert.throws(() => decodeRoot(new Uint8Array(3)), RangeError);
   });
 
-  test("changes out of order and page sizes out of bounds are refused as bugs", async () => {
+  test("changes out of order, keys and page sizes out of bounds are refused as bugs", async () => {
     const pages = await MemoryPages.create();
     const options = pages.options(PAGE_BYTES, false);
     const unordered: Entry[] = [
@@ -315,6 +315,9 @@ describe("the edges of a tree", () => {
       ["a", null],
     ];
     assert.throws(() => pages.build(applyOps(pages, undefined, unordered, options)), { code: "ERR_ASSERTION" });
+    for (const name of ["", "k".repeat(513)]) {
+      assert.throws(() => pages.build(applyOps(pages, undefined, [[name, null]], options)), { code: "ERR_ASSERTION" });
+    }
     assert.throws(() => applyOps(pages, undefined, [], { ...options, pageBytes: 1_000 }), { code: "ERR_ASSERTION" });
   });
 
