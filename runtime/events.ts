@@ -61,15 +61,25 @@ export const EVENTS_RETAINED = 10_000;
 
 const diagnostics = channel("planaria");
 
+/** One subscriber and how far it came. */
+interface Subscription {
+  readonly listener: EventListener;
+  /** The number of the last event it needs no more. */
+  seenSeq: number;
+  /** True while `listener` is being called: what it emits meanwhile waits until it has returned. */
+  isBusy: boolean;
+}
+
 /** The one stream of a runtime. */
 export class EventStream {
   readonly #now: () => number;
-  readonly #listeners = new Set<EventListener>();
+  readonly #subscriptions = new Set<Subscription>();
   readonly #ring: StampedEvent[] = [];
   #seq = 0;
 
   constructor(now: () => number) {
     this.#now = now;
+    this.#subscriptions.add({ listener: publish, seenSeq: 0, isBusy: false });
   }
 
   /** The number of the newest event. */
@@ -77,12 +87,14 @@ export class EventStream {
     return this.#seq;
   }
 
-  /** Appends an event and hands it to every subscriber before it returns. */
+  /**
+   * Appends an event and hands it to every subscriber before it returns. Only a subscriber that is itself emitting gets
+   * it later: as soon as it has returned from the event it was called for.
+   */
   emit(event: PlanariaEvent): void {
     const stamped = { seq: ++this.#seq, timeMs: this.#now(), event };
     this.#ring[(stamped.seq - 1) % EVENTS_RETAINED] = stamped;
-    for (const listener of this.#listeners) deliver(listener, stamped);
-    if (diagnostics.hasSubscribers) diagnostics.publish(stamped);
+    for (const subscription of this.#subscriptions) this.#catchUp(subscription);
   }
 
   /**
@@ -94,15 +106,34 @@ export class EventStream {
     options: { readonly after?: number } = {},
   ): { readonly missed: number; readonly unsubscribe: () => void } {
     const after = Math.max(0, options.after ?? this.#seq);
-    const oldest = Math.max(1, this.#seq - EVENTS_RETAINED + 1);
-    const first = Math.max(after + 1, oldest);
-    for (let seq = first; seq <= this.#seq; seq++) {
-      const stamped = this.#ring[(seq - 1) % EVENTS_RETAINED];
-      if (stamped !== undefined) deliver(listener, stamped);
-    }
-    this.#listeners.add(listener);
-    return { missed: first - after - 1, unsubscribe: () => void this.#listeners.delete(listener) };
+    const missed = Math.max(0, this.#oldest() - after - 1);
+    const subscription: Subscription = { listener, seenSeq: after, isBusy: false };
+    this.#subscriptions.add(subscription);
+    this.#catchUp(subscription);
+    return { missed, unsubscribe: () => void this.#subscriptions.delete(subscription) };
   }
+
+  /** Each subscriber has its own place in the stream, so order and "once each" hold also where one emits or subscribes. */
+  #catchUp(subscription: Subscription): void {
+    if (subscription.isBusy) return; // the loop further down the stack goes on from here
+    subscription.isBusy = true;
+    while (subscription.seenSeq < this.#seq && this.#subscriptions.has(subscription)) {
+      const seq = Math.max(subscription.seenSeq + 1, this.#oldest());
+      subscription.seenSeq = seq;
+      const stamped = this.#ring[(seq - 1) % EVENTS_RETAINED];
+      if (stamped !== undefined) deliver(subscription.listener, stamped);
+    }
+    subscription.isBusy = false;
+  }
+
+  #oldest(): number {
+    return Math.max(1, this.#seq - EVENTS_RETAINED + 1);
+  }
+}
+
+/** The first subscriber of every stream. */
+function publish(stamped: StampedEvent): void {
+  if (diagnostics.hasSubscribers) diagnostics.publish(stamped);
 }
 
 /** A listener's error must not stop the emitter half way through a state change: it surfaces on its own. */
