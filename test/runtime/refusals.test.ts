@@ -1,0 +1,154 @@
+/**
+ * Bad input gets a clear error at the door, and nothing is lost.
+ */
+import assert from "node:assert/strict";
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { Runtime, RuntimeError, requireNode } from "../../runtime/index.ts";
+import { withRuntime } from "../../runtime/testing.ts";
+import { COUNTER, codeOf } from "../support/agents.ts";
+
+describe("opening a runtime", () => {
+  it("is refused on a Node that isolated-vm does not support", () => {
+    assert.throws(() => requireNode("20.20.2"), { code: "RUNTIME_NODE_UNSUPPORTED" });
+    requireNode("24.0.0");
+    requireNode(process.versions.node);
+  });
+
+  it("is refused on a path that is a file", async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), "planaria-refusal-"));
+    t.after(() => rm(folder, { recursive: true, force: true }));
+    const file = join(folder, "file");
+    await writeFile(file, "not a folder");
+    assert.equal(await codeOf(Runtime.open({ vault: file })), "VAULT_PATH_INVALID");
+  });
+
+  it("is refused while another runtime has the vault, and names its process", async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), "planaria-refusal-"));
+    t.after(() => rm(folder, { recursive: true, force: true }));
+    await using first = await Runtime.open({ vault: folder });
+    const error = (await Runtime.open({ vault: folder }).catch((thrown: unknown) => thrown)) as RuntimeError;
+    assert.equal(error.code, "VAULT_LOCKED");
+    assert.equal(error.details["pid"], process.pid);
+    assert.deepEqual(first.ids(), []);
+  });
+
+  it("is refused where nobody may write", { skip: process.getuid?.() === 0 ? "root may write everywhere" : false }, async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), "planaria-refusal-"));
+    t.after(() => rm(folder, { recursive: true, force: true }));
+    await mkdir(join(folder, "sealed"));
+    await chmod(join(folder, "sealed"), 0o500);
+    assert.equal(await codeOf(Runtime.open({ vault: join(folder, "sealed", "vault") })), "VAULT_PATH_DENIED");
+  });
+
+  it("is refused with an unknown option, which is named", async () => {
+    const error = (await Runtime.open({ vault: "x", heapMb: 1 } as never).catch((thrown: unknown) => thrown)) as RuntimeError;
+    assert.equal(error.code, "RUNTIME_OPTIONS_INVALID");
+    assert.match(error.message, /heapMb/);
+  });
+});
+
+describe("spawning", () => {
+  it("refuses source that does not compile, with line and column, and leaves no agent behind", async (t) => {
+    const runtime = await withRuntime(t);
+    const error = (await runtime.spawn({ id: "bad", source: "export default {\n  on: (\n" }).catch((thrown: unknown) => thrown)) as RuntimeError;
+    assert.equal(String(error.code), "SANDBOX_COMPILE_FAILED");
+    assert.match(error.message, /bad\.agent\.ts:\d+:\d+/);
+    assert.deepEqual(runtime.ids(), []);
+  });
+
+  it("refuses a module that throws, a missing module, and a state() that throws", async (t) => {
+    const runtime = await withRuntime(t);
+    assert.equal(await codeOf(runtime.spawn({ id: "x", source: "throw new Error('no');" })), "SANDBOX_LOAD_FAILED");
+    assert.equal(await codeOf(runtime.spawn({ id: "x", module: "/nowhere/x.agent.ts" })), "SANDBOX_MODULE_MISSING");
+    const source = `import { agent } from "planaria/agent"; export default agent({ version: 1, state: () => { throw new Error("no state"); }, on: {} });`;
+    assert.equal(await codeOf(runtime.spawn({ id: "x", source })), "RUNTIME_HANDLER_THREW");
+    assert.deepEqual(runtime.ids(), []);
+    await runtime.spawn({ id: "x", source: COUNTER });
+  });
+
+  it("refuses a name that is in use, also while it is being taken", async (t) => {
+    const runtime = await withRuntime(t);
+    const both = await Promise.allSettled([
+      runtime.spawn({ id: "one", source: COUNTER }),
+      runtime.spawn({ id: "one", source: COUNTER }),
+    ]);
+    assert.deepEqual(both.map(({ status }) => status).toSorted(), ["fulfilled", "rejected"]);
+    assert.equal(await codeOf(runtime.spawn({ id: "one", source: COUNTER })), "RUNTIME_AGENT_EXISTS");
+    assert.equal(await codeOf(runtime.ref("one").fork({ id: "one" })), "RUNTIME_AGENT_EXISTS");
+  });
+});
+
+describe("calling", () => {
+  it("refuses unknown agents and unknown methods", async (t) => {
+    const runtime = await withRuntime(t);
+    assert.equal(await codeOf(runtime.ref("nobody").call("x")), "RUNTIME_AGENT_UNKNOWN");
+    const counter = await runtime.spawn({ id: "counter", source: COUNTER });
+    const error = (await counter.call("nothing").catch((thrown: unknown) => thrown)) as RuntimeError;
+    assert.equal(String(error.code), "SANDBOX_METHOD_UNKNOWN");
+    assert.match(error.message, /add/);
+  });
+
+  it("refuses what cannot be cloned, on the way in and on the way out, naming where it sits", async (t) => {
+    const runtime = await withRuntime(t);
+    const counter = await runtime.spawn({ id: "counter", source: COUNTER });
+    const error = (await counter.call("echo", { a: [{ f: () => 1 }] }).catch((thrown: unknown) => thrown)) as RuntimeError;
+    assert.equal(String(error.code), "SANDBOX_VALUE_UNCLONABLE");
+    assert.match(error.message, /a\[0\]\.f/);
+    assert.equal(await codeOf(counter.call("badReply")), "SANDBOX_VALUE_UNCLONABLE");
+    assert.equal(await counter.call("add", 1), 1);
+  });
+
+  it("refuses oversized messages and replies", async (t) => {
+    const runtime = await withRuntime(t, { limits: { messageBytesMax: 1_000, replyBytesMax: 1_000 } });
+    const counter = await runtime.spawn({ id: "counter", source: COUNTER });
+    assert.equal(await codeOf(counter.call("echo", "x".repeat(2_000))), "SANDBOX_MESSAGE_TOO_LARGE");
+    assert.equal(await codeOf(counter.call("large", 2_000)), "SANDBOX_REPLY_TOO_LARGE");
+    assert.equal(await counter.call("add", 1), 1);
+  });
+
+  it("refuses when the mailbox is full, and everything accepted is answered", async (t) => {
+    const runtime = await withRuntime(t, { limits: { mailboxMax: 10 } });
+    const counter = await runtime.spawn({ id: "counter", source: COUNTER });
+    const results = await Promise.allSettled(Array.from({ length: 200 }, () => counter.call("add", 1)));
+    const refused = results.filter((result) => result.status === "rejected");
+    assert.ok(refused.length > 0);
+    for (const { reason } of refused) assert.equal((reason as RuntimeError).code, "RUNTIME_MAILBOX_FULL");
+    assert.equal(await counter.call("read"), 200 - refused.length);
+  });
+
+  it("gives up after its time, says whether the turn may have happened, and a late reply reaches nobody", async (t) => {
+    const runtime = await withRuntime(t, { limits: { cpuMs: 2_000, wallMs: 2_000 } });
+    const counter = await runtime.spawn({ id: "counter", source: COUNTER });
+    const busy = counter.call("loop", undefined, { timeoutMs: 50 });
+    const behind = counter.call("add", 1, { timeoutMs: 10_000 });
+    const error = (await busy.catch((thrown: unknown) => thrown)) as RuntimeError;
+    assert.equal(error.code, "RUNTIME_CALL_TIMEOUT");
+    assert.equal(error.details["mayHaveHappened"], true);
+    assert.equal(await behind, 1);
+  });
+
+  it("can be called off by a signal", async (t) => {
+    const runtime = await withRuntime(t);
+    const counter = await runtime.spawn({ id: "counter", source: COUNTER });
+    assert.equal(await codeOf(counter.call("add", 1, { signal: AbortSignal.abort() })), "RUNTIME_CALL_ABORTED");
+    assert.equal(await counter.call("read"), 0);
+  });
+
+  it("is refused once the runtime is closed", async (t) => {
+    const runtime = await withRuntime(t);
+    const counter = await runtime.spawn({ id: "counter", source: COUNTER });
+    await runtime.close();
+    assert.equal(await codeOf(counter.call("read")), "RUNTIME_CLOSED");
+    assert.equal(await codeOf(runtime.spawn({ id: "late", source: COUNTER })), "RUNTIME_CLOSED");
+  });
+
+  it("to propose is refused without an arbiter", async (t) => {
+    const runtime = await withRuntime(t);
+    const counter = await runtime.spawn({ id: "counter", source: COUNTER });
+    const error = (await counter.call("propose", "x").catch((thrown: unknown) => thrown)) as RuntimeError;
+    assert.equal(error.details["code"], "RUNTIME_CAPABILITY_MISSING");
+  });
+});
