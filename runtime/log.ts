@@ -2,41 +2,71 @@
  * Events become log lines here and nowhere else. The only importer of pino.
  */
 import { pino } from "pino";
-import type { EventStream, PlanariaEvent, StampedEvent } from "./events.ts";
+import type { EventStream, ForeignEvent, PlanariaEvent, StampedEvent } from "./events.ts";
+import { isAbnormal } from "./exit-reason.ts";
 
 /** Where lines go; pino's own destination type, narrowed to what we need (tests pass a collector). */
 export interface LogDestination {
   write(line: string): void;
 }
 
-/** Writes every event of `events` as one JSON line at a level that fits it. Returns the way to stop. */
+/**
+ * Writes every event of `events` as one JSON line at a level that fits it. Returns the way to stop.
+ * The event's fields stand under `event`, so that none of them (a `level`, a `pid`, a `seq` of its own) hides the line's;
+ * `time` is the event's, not that of writing.
+ */
 export function logEvents(
   events: EventStream,
   options: { readonly level: string; readonly destination?: LogDestination | undefined },
 ): () => void {
   if (options.level === "silent") return () => undefined;
-  const settings = { name: "planaria", level: options.level };
+  const settings = { name: "planaria", level: options.level, timestamp: false };
   const logger = options.destination === undefined ? pino(settings) : pino(settings, options.destination);
   const write = (stamped: StampedEvent): void => {
-    const { type, ...fields } = stamped.event;
-    logger[levelOf(stamped.event)]({ seq: stamped.seq, ...fields }, type);
+    const { type, ...event } = stamped.event;
+    logger[levelOf(stamped.event)]({ time: stamped.timeMs, seq: stamped.seq, event }, type);
   };
   return events.subscribe(write, { after: 0 }).unsubscribe;
 }
 
-/** The level an event deserves. */
-export function levelOf(event: PlanariaEvent): "debug" | "info" | "warn" | "error" {
+/** The level an event deserves: error where a person must act, warn where something failed that heals by itself. */
+export function levelOf(event: PlanariaEvent): LogLevel {
+  return isKnown(event) ? levelOfKnown(event) : (FOREIGN_LEVELS.get(event.type) ?? "info");
+}
+
+type LogLevel = "debug" | "info" | "warn" | "error";
+type KnownEvent = Exclude<PlanariaEvent, ForeignEvent>;
+
+/** What the floors above report, where it is more than information. */
+const FOREIGN_LEVELS: ReadonlyMap<string, LogLevel> = new Map([
+  ["candidate.rolled_back", "warn"],
+  ["candidate.failed", "error"],
+]);
+
+function isKnown(event: PlanariaEvent): event is KnownEvent {
+  return !event.type.startsWith("candidate.") && !event.type.startsWith("population.");
+}
+
+function levelOfKnown(event: KnownEvent): LogLevel {
   switch (event.type) {
     case "agent.logged":
-      return (event as { readonly level: "debug" | "info" | "warn" | "error" }).level;
-    case "agent.parked":
-      return "error";
+      return event.level;
     case "agent.exited":
+      return isAbnormal(event.reason) ? "warn" : "info";
+    case "cell.exited":
+      return event.exit.reason === "stopped" ? "info" : "warn";
+    case "agent.parked":
+    case "commit.failed":
+    case "vault.failed":
+      return "error";
     case "code.refused":
     case "message.discarded":
-    case "cell.exited":
+    case "cell.stderr":
+    case "sandbox.layer_missing":
+    case "log.checkpoint-failed":
       return "warn";
     case "agent.checkpointed":
+    case "log.checkpointed":
       return "debug";
     default:
       return "info";

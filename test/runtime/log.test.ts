@@ -1,0 +1,162 @@
+/** Log lines: one JSON object per event, at a level that fits, with nothing of the event lost or overwritten. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { SandboxEvent } from "../../sandbox/index.ts";
+import type { VaultEvent } from "../../vault/index.ts";
+import { EventStream } from "../../runtime/events.ts";
+import type { PlanariaEvent, RuntimeEvent } from "../../runtime/events.ts";
+import type { ExitReason } from "../../runtime/exit-reason.ts";
+import { levelOf, logEvents } from "../../runtime/log.ts";
+import { SimulatedClock } from "../support/simulated-clock.ts";
+
+type KnownEvent = RuntimeEvent | SandboxEvent | VaultEvent;
+type Level = ReturnType<typeof levelOf>;
+/** An event of every type: a new type without a line here does not compile. */
+type Samples = { readonly [T in KnownEvent["type"]]: readonly [Level, Extract<KnownEvent, { readonly type: T }>] };
+
+const fault: ExitReason = { name: "fault", message: "it threw", stack: "Error: it threw" };
+const exit = { detail: "SIGSEGV", exitCode: null, signal: "SIGSEGV", suspects: ["a"] };
+
+const samples: Samples = {
+  "runtime.opened": ["info", { type: "runtime.opened", vault: "./v", agents: 2, replayed: 3, durationMs: 4.5 }],
+  "runtime.closed": ["info", { type: "runtime.closed" }],
+  "agent.spawned": ["info", { type: "agent.spawned", agent: "a", hash: "h", isNew: true }],
+  "agent.started": ["info", { type: "agent.started", agent: "a", cell: "c1", hash: "h", epoch: 2, durationMs: 1.5 }],
+  "agent.exited": ["warn", { type: "agent.exited", agent: "a", reason: fault, hash: "h" }],
+  "agent.restarted": ["info", { type: "agent.restarted", agent: "a", cause: "fault", restarts: 1, downMs: 2 }],
+  "agent.parked": ["error", { type: "agent.parked", agent: "a", reason: fault }],
+  "agent.stopped": ["info", { type: "agent.stopped", agent: "a", reason: { name: "shutdown", message: "stop" } }],
+  "agent.forked": ["info", { type: "agent.forked", agent: "b", from: "a", seq: 77 }],
+  "agent.restored": ["info", { type: "agent.restored", agent: "a", seq: 77 }],
+  "agent.dropped": ["info", { type: "agent.dropped", agent: "a" }],
+  "agent.logged": ["warn", { type: "agent.logged", agent: "a", level: "warn", text: "careful" }],
+  "agent.checkpointed": ["debug", { type: "agent.checkpointed", agent: "a", label: "l", seq: 77 }],
+  "code.swapped": ["info", { type: "code.swapped", agent: "a", from: "h", to: "i", label: "l", pauseMs: 1 }],
+  "code.refused": ["warn", { type: "code.refused", agent: "a", hash: "i", message: "it threw" }],
+  "message.discarded": ["warn", { type: "message.discarded", agent: "a", method: "add", code: "RUNTIME_MAILBOX_FULL" }],
+  "cell.spawned": ["info", { type: "cell.spawned", cell: "c1", pid: 1, layers: ["permission"], startMs: 50 }],
+  "cell.exited": ["warn", { type: "cell.exited", cell: "c1", pid: 1, exit: { ...exit, reason: "crashed" } }],
+  "cell.stderr": ["warn", { type: "cell.stderr", cell: "c1", text: "oops", isTruncated: false }],
+  "sandbox.layer_missing": ["warn", { type: "sandbox.layer_missing", layer: "bubblewrap", detail: "not installed" }],
+  "vault.recovered": [
+    "info",
+    { type: "vault.recovered", entries: 3, tornTail: true, durationMs: 2, checkpointSeq: 77 },
+  ],
+  "log.checkpointed": ["debug", { type: "log.checkpointed", seq: 77, pages: 3, branches: 2, durationMs: 2 }],
+  "log.checkpoint-failed": ["warn", { type: "log.checkpoint-failed", code: "ENOSPC", message: "disk full" }],
+  "commit.failed": ["error", { type: "commit.failed", commits: 2, code: "ENOSPC", message: "disk full" }],
+  "vault.failed": ["error", { type: "vault.failed", code: "EIO", message: "fdatasync failed" }],
+  "vault.closed": ["info", { type: "vault.closed", seq: 77 }],
+};
+
+/** Variants whose level depends on more than their type. */
+const variants: readonly (readonly [string, Level, PlanariaEvent])[] = [
+  ["an agent that was done", "info", exited("normal")],
+  ["an agent that its owner stopped", "info", exited("shutdown")],
+  ["an agent that was killed", "warn", exited("killed")],
+  ["an agent over its limit", "warn", exited("limit")],
+  [
+    "a cell that was stopped",
+    "info",
+    { type: "cell.exited", cell: "c1", pid: 1, exit: { ...exit, reason: "stopped" } },
+  ],
+  ["a cell over its memory", "warn", { type: "cell.exited", cell: "c1", pid: 1, exit: { ...exit, reason: "memory" } }],
+  ...(["debug", "info", "warn", "error"] as const).map(
+    (level) => [`an agent's own ${level} line`, level, { type: "agent.logged", agent: "a", level, text: "t" }] as const,
+  ),
+  ["a new candidate", "info", { type: "candidate.proposed", id: "d1", agent: "a" }],
+  ["a rejected candidate", "info", { type: "candidate.rejected", id: "d1", agent: "a", reason: "slow" }],
+  ["a version that was rolled back", "warn", { type: "candidate.rolled_back", id: "d1", agent: "a" }],
+  ["a trial that broke down", "error", { type: "candidate.failed", id: "d1", agent: "a", message: "bug" }],
+];
+
+function exited(name: ExitReason["name"]): PlanariaEvent {
+  return { type: "agent.exited", agent: "a", reason: { name, message: "m" }, hash: "h" };
+}
+
+const PINO_LEVELS: Readonly<Record<Level, number>> = { debug: 20, info: 30, warn: 40, error: 50 };
+
+/** The lines written for `events` at `level`. */
+function linesOf(events: readonly PlanariaEvent[], level = "trace"): string[] {
+  const lines: string[] = [];
+  const stream = new EventStream(() => 1_234);
+  const stop = logEvents(stream, { level, destination: { write: (line) => void lines.push(line) } });
+  for (const event of events) stream.emit(event);
+  stop();
+  return lines;
+}
+
+describe("log levels", () => {
+  for (const [type, [level, event]] of Object.entries(samples)) {
+    test(`${type} is logged at ${level}`, () => assert.equal(levelOf(event), level));
+  }
+  for (const [what, level, event] of variants) {
+    test(`${what} is logged at ${level}`, () => assert.equal(levelOf(event), level));
+  }
+});
+
+describe("log lines", () => {
+  for (const [type, [level, event]] of Object.entries(samples)) {
+    test(`${type} becomes one JSON line with its number, its time, its level and all its fields`, () => {
+      const lines = linesOf([{ type: "runtime.closed" }, event]);
+      assert.equal(lines.length, 2);
+      const line = lines[1] ?? "";
+      assert.equal(line.indexOf("\n"), line.length - 1);
+      const { seq, time, msg, level: number, name, event: fields } = JSON.parse(line) as Record<string, unknown>;
+      const { type: _, ...expected } = event;
+      assert.deepEqual(
+        { seq, time, msg, number, name, fields },
+        {
+          seq: 2,
+          time: 1_234,
+          msg: type,
+          number: PINO_LEVELS[level],
+          name: "planaria",
+          fields: expected,
+        },
+      );
+    });
+  }
+
+  test("no line names a field twice", () => {
+    const lines = linesOf(Object.values(samples).map(([, event]) => event));
+    assert.equal(lines.length, Object.keys(samples).length);
+    for (const line of lines) assert.equal(line.trimEnd(), JSON.stringify(JSON.parse(line)));
+  });
+
+  test("a line tells when its event happened, not when it was written", () => {
+    const lines: string[] = [];
+    const clock = new SimulatedClock(5_000);
+    const stream = new EventStream(() => clock.now());
+    stream.emit({ type: "runtime.closed" });
+    clock.advance(60_000);
+    logEvents(stream, { level: "info", destination: { write: (line) => void lines.push(line) } });
+    assert.deepEqual(
+      lines.map((line) => (JSON.parse(line) as { readonly time: unknown }).time),
+      [5_000],
+    );
+  });
+
+  test("events below the chosen level are not written", () => {
+    const events = Object.values(samples).map(([, event]) => event);
+    for (const [level, least] of Object.entries(PINO_LEVELS)) {
+      const written = linesOf(events, level).map((line) => (JSON.parse(line) as { readonly msg: string }).msg);
+      const expected = events.filter((event) => PINO_LEVELS[levelOf(event)] >= least).map(({ type }) => type);
+      assert.deepEqual(written, expected);
+    }
+  });
+
+  test("the silent level writes nothing", () => {
+    assert.deepEqual(linesOf([{ type: "agent.parked", agent: "a", reason: fault }], "silent"), []);
+  });
+
+  test("nothing is written after logging was stopped", () => {
+    const lines: string[] = [];
+    const stream = new EventStream(() => 0);
+    const stop = logEvents(stream, { level: "info", destination: { write: (line) => void lines.push(line) } });
+    stream.emit({ type: "runtime.closed" });
+    stop();
+    stream.emit({ type: "runtime.closed" });
+    assert.equal(lines.length, 1);
+  });
+});
