@@ -11,13 +11,24 @@ export interface Random {
   next32(): number;
 }
 
-/** A stream that repeats exactly for the same seed. */
+/** A stream that repeats exactly for the same seed (an unsigned 32-bit integer). Nearby seeds give unrelated streams. */
 export function seededRandom(seed: number): Random {
-  const generator = xoroshiro128plus(seed);
+  const generator = xoroshiro128plus(spread(seed));
   return { next32: () => generator.next() >>> 0 };
 }
 
 /** A seed from the operating system's entropy, for runs that need not repeat. */
 export function freshSeed(): number {
   return randomInt(0x1_0000_0000);
+}
+
+/**
+ * A bijection of 32-bit integers in which every bit depends on every other: the finalizer of MurmurHash3 (aappleby/smhasher
+ * src/MurmurHash3.cpp, fmix32). Without it the first number of a stream is the complement of its seed.
+ */
+function spread(seed: number): number {
+  let bits = seed;
+  bits = Math.imul(bits ^ (bits >>> 16), 0x85eb_ca6b);
+  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2_ae35);
+  return bits ^ (bits >>> 16);
 }
