@@ -94,7 +94,7 @@ class TreeEditor {
   readonly #source: PageSource;
   readonly #edits: Iterator<Edit, void>;
   readonly #options: ApplyOptions;
-  readonly #pages: BuiltPage[] = [];
+  readonly #pages = new Map<number, BuiltPage>();
   #next: Edit | undefined;
 
   constructor(source: PageSource, edits: Iterator<Edit, void>, options: ApplyOptions) {
@@ -112,7 +112,8 @@ class TreeEditor {
       root === undefined
         ? ((yield* this.#editLeaf(undefined, undefined, NOTHING)) ?? [])
         : yield* this.#edit({ kind: "kept", low: NOTHING, ref: root }, undefined);
-    return { root: yield* settleRoot(items, this.#draftOptions()), pages: this.#pages };
+    const newRoot = yield* settleRoot(items, this.#draftOptions());
+    return { root: newRoot, pages: [...this.#pages.values()] };
   }
 
   /** What becomes of subtree `old`, whose keys lie below `upper`, under the edits that fall into it. */

@@ -23,14 +23,19 @@ export interface PageAllocator {
 }
 
 /** Cuts `value` into blob pages, which are added to `pages`. Yields after each page. */
-export function* buildBlob(value: Uint8Array, ids: PageAllocator, pages: BuiltPage[]): Generator<void, BlobRef> {
+export function* buildBlob(
+  value: Uint8Array,
+  ids: PageAllocator,
+  pages: Map<number, BuiltPage>,
+): Generator<void, BlobRef> {
   const count = Math.ceil(value.length / BLOB_SLICE_BYTES);
   const first = { arena: ids.arena, no: ids.take(count) };
   const digest = createHash("sha256");
   for (let i = 0; i < count; i++) {
     const slice = value.subarray(i * BLOB_SLICE_BYTES, (i + 1) * BLOB_SLICE_BYTES);
     digest.update(slice);
-    pages.push([{ arena: first.arena, no: first.no + i }, buildBlobPage(slice)]);
+    const id = { arena: first.arena, no: first.no + i };
+    pages.set(id.no, [id, buildBlobPage(slice)]);
     yield;
   }
   return { first, count, length: value.length, sha256: digest.digest() };

@@ -5,7 +5,7 @@
  *     drafts --fuse: below 30 % joins a neighbour--> --split evenly at 95 %--> --seal--> pages + refs
  *
  * Invariants:
- * 1. A draft is sealed only when its final neighbours are known, so every page that is built belongs to the new tree.
+ * 1. Every page in the result belongs to the new tree: one that is joined after it was sealed is taken back.
  * 2. An untouched subtree is carried as its ref and not read, unless a small neighbour needs its cells.
  * 3. The low key of a parent's first child is the parent's own low key.
  */
@@ -46,8 +46,8 @@ export interface DraftOptions {
   readonly source: PageSource;
   readonly ids: PageAllocator;
   readonly pageBytes: number;
-  /** Receives what is built. */
-  readonly pages: BuiltPage[];
+  /** What is built so far, by number. */
+  readonly pages: Map<number, BuiltPage>;
 }
 
 /** Fill a page is laid out to, so that the next few entries need no split (design/vault.md section 4.3). */
@@ -127,12 +127,20 @@ function* join(left: Item, right: Item, options: DraftOptions): Generator<void, 
   throw new Error("neighbours of one level are either both leaves or both inner nodes");
 }
 
-function thaw(item: Item, { source }: DraftOptions): LeafDraft | InnerDraft {
+function thaw(item: Item, options: DraftOptions): LeafDraft | InnerDraft {
   if (item.kind !== "kept") return item;
-  const page = loadPage(source, item.ref);
+  const page = takeBack(item.ref, options) ?? loadPage(options.source, item.ref);
   const low = item.low;
   if (page.level > 0) return { kind: "inner", low, level: page.level, items: childrenOf(page, low) };
   return { kind: "leaf", low, cells: Array.from({ length: page.count }, (_, i) => page.cell(i)) };
+}
+
+/** A page that this very build sealed, before its parents were joined: it is in no store, and no longer needed. */
+function takeBack({ id }: PageRef, { ids, pages }: DraftOptions): Page | undefined {
+  const built = id.arena === ids.arena ? pages.get(id.no) : undefined;
+  if (built === undefined) return undefined;
+  pages.delete(id.no);
+  return new Page(...built);
 }
 
 /** The children of an inner page whose own low key is `low`. */
@@ -191,7 +199,7 @@ function sealPage(
   const bytes = buildPage(level, cells);
   const page = new Page(id, bytes);
   assertOrdered(page);
-  pages.push([id, bytes]);
+  pages.set(id.no, [id, bytes]);
   const sha256 = contentHash(page);
   if (children === undefined) {
     const total = cells.reduce((sum, cell) => sum + cellBytes(cell), 0);

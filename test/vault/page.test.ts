@@ -115,6 +115,7 @@ describe("page checksum", () => {
     check(t, property, 2_000);
     for (const other of [
       { ...ID, no: 1 },
+      { ...ID, arena: 1 },
       { arena: ID.no, no: ID.arena },
       { arena: 0, no: 0 },
     ]) {

@@ -11,6 +11,7 @@ import * as fc from "fast-check";
 import { BLOB_SLICE_BYTES } from "../../vault/page.ts";
 import { applyOps, LARGE_PAGE_BYTES, mergeTrees, PAGE_BYTES } from "../../vault/tree-apply.ts";
 import { diffTrees } from "../../vault/tree-diff.ts";
+import type { TreeChange } from "../../vault/tree-diff.ts";
 import { compareKeys } from "../../vault/tree-key.ts";
 import { decodeRoot, encodeRoot, getFromTree, pagesOfTree, rangeOfTree, verifyTree } from "../../vault/tree.ts";
 import type { Entry, TreeRoot } from "../../vault/tree.ts";
@@ -166,15 +167,18 @@ describe("a tree and its model", () => {
       const b = isRelated
         ? pages.build(applyOps(pages, a.root, sorted(second), options))
         : pages.build(applyOps(pages, undefined, sorted(second), options));
-      const expected = sorted([...before, ...after])
-        .map(([name]) => ({ key: name, before: before.get(name), after: after.get(name) }))
-        .filter((change) => !isEqual(change.before, change.after));
-      assert.deepEqual([...diffTrees(pages, a.root, b.root)], expected);
+      assert.deepEqual([...diffTrees(pages, a.root, b.root)], changesOf(before, after));
       assert.deepEqual([...diffTrees(pages, b.root, b.root)], []);
     });
     check(t, property, 80);
   });
 });
+
+function changesOf(before: Model, after: Model): TreeChange[] {
+  return sorted([...before, ...after])
+    .map(([name]) => ({ key: name, before: before.get(name), after: after.get(name) }))
+    .filter((change) => !isEqual(change.before, change.after));
+}
 
 function isInLeaf([, bytes]: Entry): boolean {
   return bytes === null || bytes.length <= SMALL_PAGE_BYTES / 4;
@@ -185,6 +189,37 @@ function isEqual(a: Uint8Array | null | undefined, b: Uint8Array | null | undefi
 }
 
 describe("a large tree", () => {
+  test("diff stays exact when whole subtrees are deleted and keys return into the gap", async (t) => {
+    const pages = await MemoryPages.create();
+    const options = pages.options(SMALL_PAGE_BYTES, false);
+    const name = (n: number): string => `${"deep/".repeat(30)}${String(n).padStart(5, "0")}`;
+    const all = Array.from({ length: 2_000 }, (_, i): Entry => [name(2 * i), new Uint8Array(150)]);
+    const base = rootOf(pages.build(applyOps(pages, undefined, all, options)));
+    assert.ok(base.level >= 2);
+    const gap = fc.tuple(fc.nat(2_000), fc.nat(600), fc.array(fc.nat(4_000), { maxLength: 4 }));
+    const property = fc.property(fc.array(gap, { minLength: 1, maxLength: 4 }), (gaps) => {
+      let root: TreeRoot | undefined = base;
+      let model: Model = new Map(all);
+      for (const [from, count, back] of gaps) {
+        const gone = Array.from({ length: count }, (_, i): Entry => [name(2 * (from + i)), null]);
+        for (const ops of [sorted(gone), sorted(back.map((n): Entry => [name(n), new Uint8Array(n % 99)]))]) {
+          const before: TreeRoot | undefined = root;
+          const old = model;
+          const built = pages.build(applyOps(pages, before, ops, options));
+          root = built.root;
+          const ids = reachable(pages, root);
+          assert.ok(built.pages.every(([id]) => ids.has(nameOf(id))));
+          model = applyToModel(model, ops, false);
+          assert.deepEqual([...diffTrees(pages, before, root)], changesOf(old, model));
+        }
+      }
+      assertHolds(pages, root, model);
+      assert.deepEqual([...diffTrees(pages, base, root)], changesOf(new Map(all), model));
+      assert.deepEqual([...diffTrees(pages, root, base)], changesOf(model, new Map(all)));
+    });
+    check(t, property, 40);
+  });
+
   test("a bulk load fills its pages to about 95 %", async () => {
     const pages = await MemoryPages.create();
     const built = pages.build(applyOps(pages, undefined, records(40_000), pages.options(PAGE_BYTES, false)));
