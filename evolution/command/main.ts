@@ -9,10 +9,11 @@
  */
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
+import { register as registerDoctor } from "./doctor.ts";
 import { exitCode } from "./exit-code.ts";
 
 /** The verbs, in the order in which `--help` shows them. */
-const verbs: readonly ((program: Command) => void)[] = [];
+const verbs: readonly ((program: Command) => void)[] = [registerDoctor];
 
 /**
  * Runs the command for `argv` (without the names of Node and of the script) and resolves with the exit code: 0 done,
