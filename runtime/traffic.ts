@@ -27,10 +27,13 @@ export interface RecordedTurn {
   readonly beforeSeq: number;
 }
 
-/** Turns kept per agent. */
+/** Turns kept per agent, if their text allows; never twice as many. */
 export const TURNS_RECORDED = 500;
-/** Bytes of text kept per agent: a quarter of the default heap. */
-export const TURN_BYTES_RECORDED = 8 << 20;
+/**
+ * Text kept per agent: a quarter of the default heap. Counted in UTF-16 units, which V8 keeps in one byte each where the
+ * text is Latin and in two elsewhere.
+ */
+export const TURN_BYTES_RECORDED: number = 8 << 20;
 
 /** A bounded window over the newest turns. */
 export class TrafficRecorder {
@@ -59,7 +62,11 @@ export class TrafficRecorder {
   #trim(): void {
     let first = Math.max(0, this.#turns.length - TURNS_RECORDED);
     let bytes = this.#turns.slice(first).reduce((sum, turn) => sum + sizeOf(turn), 0);
-    for (let turn = this.#turns[first]; bytes > TURN_BYTES_RECORDED / 2 && turn !== undefined; turn = this.#turns[first]) {
+    for (
+      let turn = this.#turns[first];
+      bytes > TURN_BYTES_RECORDED / 2 && turn !== undefined;
+      turn = this.#turns[first]
+    ) {
       bytes -= sizeOf(turn);
       first += 1;
     }
@@ -68,7 +75,12 @@ export class TrafficRecorder {
   }
 }
 
-function sizeOf(turn: RecordedTurn): number {
-  const reply = turn.result.ok ? turn.result.reply.length : turn.result.message.length;
-  return turn.text.length + reply + turn.asks.reduce((sum, ask) => sum + ask.text.length, 128);
+/** All texts that come from outside, and a flat charge for the rest of the record. */
+function sizeOf({ method, text, result, asks }: RecordedTurn): number {
+  const reply = result.ok ? result.reply.length : result.name.length + result.message.length;
+  return 128 + method.length + text.length + reply + asks.reduce((sum, ask) => sum + sizeOfAsk(ask), 0);
+}
+
+function sizeOfAsk({ verb, text, answer }: RecordedAsk): number {
+  return verb.length + text.length + (answer.ok ? answer.text.length : answer.code.length + answer.message.length);
 }
