@@ -29,6 +29,8 @@ export type SandboxErrorCode =
   | "SANDBOX_ASKS_EXCEEDED"
   /** A turn sent more messages than it may. */
   | "SANDBOX_OUTBOX_EXCEEDED"
+  /** A handler awaits something that nothing can settle any more. */
+  | "SANDBOX_TURN_STALLED"
   /** The module was evaluated but is no agent definition, or threw while being evaluated. */
   | "SANDBOX_LOAD_FAILED"
   /** The isolate went over its heap limit and is gone. */

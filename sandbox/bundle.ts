@@ -1,0 +1,87 @@
+/**
+ * The one file that a cell runs: `cell-main.ts` with everything it imports and the guest's prelude inside, so that a cell
+ * needs to read nothing else and starts without stripping types.
+ *
+ * In a built package the file lies next to this one. From sources it is made once per content and kept in the package's
+ * cache folder.
+ *
+ * Invariants:
+ * 1. A cached file is used only when its content is what was written: its first line names the hash of the rest.
+ * 2. Two processes that make the same file at once do not see each other's halves: it appears by a rename.
+ */
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, extname, join } from "node:path";
+import { build } from "esbuild";
+import { SandboxError } from "./errors.ts";
+
+/** Name of the file in a built package, beside the compiled form of this one. */
+export const CELL_BUNDLE_NAME = "cell-bundle.cjs";
+
+let bundle: Promise<string> | undefined;
+
+/** Path of the cell's file, made when it does not exist yet. Throws SANDBOX_CELL_START_FAILED. */
+export function cellBundle(): Promise<string> {
+  bundle ??= import.meta.filename.endsWith(".js") ? prebuilt() : cached();
+  return bundle;
+}
+
+/** Makes the cell's file at `outFile` (`.cjs` or `.mjs`); for the build of the package. */
+export async function writeCellBundle(outFile: string): Promise<void> {
+  const code = await bundleCell(extname(outFile) === ".mjs" ? "esm" : "cjs");
+  const temporary = `${outFile}.${process.pid}`;
+  await mkdir(dirname(outFile), { recursive: true });
+  await writeFile(temporary, `//${sha256(code)}\n${code}`);
+  await rename(temporary, outFile);
+}
+
+async function prebuilt(): Promise<string> {
+  const file = join(import.meta.dirname, CELL_BUNDLE_NAME);
+  if (await isIntact(file)) return file;
+  throw new SandboxError("SANDBOX_CELL_START_FAILED", `${file} is missing or damaged; install the package again.`);
+}
+
+async function cached(): Promise<string> {
+  const folder = join(import.meta.dirname, "..", "node_modules", ".cache", "planaria");
+  const file = join(folder, `cell-${await sourceHash()}.cjs`);
+  if (await isIntact(file)) return file;
+  await rm(file, { force: true });
+  await writeCellBundle(file);
+  return file;
+}
+
+/** Over every source of this floor and the versions of what is bundled with it. */
+async function sourceHash(): Promise<string> {
+  const hash = createHash("sha256").update(process.version);
+  const names = await readdir(import.meta.dirname, { recursive: true });
+  const lock = join(import.meta.dirname, "..", "package-lock.json");
+  const sources = names.filter((name) => name.endsWith(".ts")).sort();
+  for (const path of [...sources.map((name) => join(import.meta.dirname, name)), lock]) {
+    hash.update(path).update(await readFile(path));
+  }
+  return hash.digest("hex").slice(0, 32);
+}
+
+async function isIntact(file: string): Promise<boolean> {
+  const text = await readFile(file, "utf8").catch(() => "");
+  const lineEnd = text.indexOf("\n");
+  return lineEnd > 0 && text.slice(0, lineEnd) === `//${sha256(text.slice(lineEnd + 1))}`;
+}
+
+async function bundleCell(format: "cjs" | "esm"): Promise<string> {
+  const prelude = await buildText(join(import.meta.dirname, "guest", "prelude.ts"), { format: "iife" });
+  return await buildText(join(import.meta.dirname, "cell-main.ts"), {
+    format,
+    platform: "node",
+    define: { PLANARIA_PRELUDE: JSON.stringify(prelude) },
+  });
+}
+
+async function buildText(entry: string, options: Parameters<typeof build>[0]): Promise<string> {
+  const result = await build({ entryPoints: [entry], bundle: true, write: false, target: "node24", ...options });
+  return result.outputFiles?.[0]?.text ?? "";
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}

@@ -1,0 +1,91 @@
+/**
+ * One agent inside the cell: its isolate, what waits for it, and what its turn in progress has used so far.
+ *
+ * Invariants:
+ * 1. One entry at a time, turns in order of arrival. While a turn waits for answers, only answers enter.
+ * 2. Once the isolate is gone nothing enters any more; what waited is forgotten (the Guardian settles it).
+ */
+import { LOAD_TICKET, type PlaceSpec } from "./cell-config.ts";
+import type { Isolate } from "./isolate.ts";
+
+/** A text that waits for the guest's door. */
+export interface Entry {
+  readonly ticket: number;
+  readonly text: string;
+}
+
+/** An agent placed in this cell. */
+export class CellResident {
+  readonly slot: number;
+  readonly spec: PlaceSpec;
+  /** The artifact's script; empty once it was evaluated. */
+  code = "";
+  /** The turn in progress, or the last one. */
+  ticket: number = LOAD_TICKET;
+  /** Used by the turn in progress, all its entries together. */
+  cpuUs = 0;
+  wallUs = 0;
+  /** True while an entry runs on another thread. */
+  isInside = false;
+  /** True between the guest's "wait" and the turn's end. */
+  isWaiting = false;
+  #isolate: Isolate | undefined;
+  #turns: Entry[] = [];
+  #answers: Entry[] = [];
+
+  constructor(slot: number, spec: PlaceSpec, isolate: Isolate) {
+    this.slot = slot;
+    this.spec = spec;
+    this.#isolate = isolate;
+  }
+
+  /** The V8 heap, until it was discarded. */
+  get isolate(): Isolate | undefined {
+    return this.#isolate;
+  }
+
+  /** True while something is in progress or waits. */
+  get isBusy(): boolean {
+    return this.isInside || this.isWaiting || this.#turns.length > 0;
+  }
+
+  /** V8's time limit for the next entry. */
+  get entryMs(): number {
+    return this.ticket === LOAD_TICKET ? this.spec.loadMs : this.spec.wallMs;
+  }
+
+  addTurn(ticket: number, text: string): void {
+    if (this.#isolate !== undefined) this.#turns.push({ ticket, text });
+  }
+
+  /** An answer to anything but the turn that waits is dropped: the turn may have ended meanwhile. */
+  addAnswer(ticket: number, text: string): void {
+    if (this.#isolate !== undefined && ticket === this.ticket) this.#answers.push({ ticket, text });
+  }
+
+  /** The text that may enter now, or undefined. Begins the next turn when the last one has ended. */
+  next(): Entry | undefined {
+    if (this.isInside || this.#isolate === undefined) return undefined;
+    if (this.isWaiting) return this.#answers.shift();
+    const entry = this.#turns.shift();
+    if (entry === undefined) return undefined;
+    this.ticket = entry.ticket;
+    this.cpuUs = 0;
+    this.wallUs = 0;
+    return entry;
+  }
+
+  /** The turn in progress has ended. */
+  settle(): void {
+    this.isWaiting = false;
+    if (this.#answers.length > 0) this.#answers = [];
+  }
+
+  /** Throws the isolate away, also while it runs, and forgets what waited. */
+  discard(): void {
+    this.#isolate?.dispose();
+    this.#isolate = undefined;
+    this.#turns = [];
+    this.settle();
+  }
+}

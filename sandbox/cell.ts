@@ -1,0 +1,357 @@
+/**
+ * A cell: one child process that hosts isolates, seen from the Guardian. It is expendable and not trusted.
+ *
+ *     starting --ready--> alive --kill / bad frame / watch / exit--> ended --process gone--> exited
+ *
+ * Invariants:
+ * 1. Once the cell has ended nothing it says is heard any more, and every outstanding turn has settled as lost.
+ * 2. A record for a slot or turn that is not outstanding, a record of an unknown kind, or bytes that are no frame end
+ *    the cell with SIGKILL and reason "bad_frame".
+ * 3. `exited` resolves once, after the process is really gone, and never rejects.
+ */
+import type { Clock } from "../vault/index.ts";
+import { BlackBox } from "./black-box.ts";
+import { cellBundle } from "./bundle.ts";
+import type { CellConfig } from "./cell-config.ts";
+import type { CellExit, CellExitReason } from "./cell-exit.ts";
+import { CellWatch, type Watched } from "./cell-watch.ts";
+import { SandboxError } from "./errors.ts";
+import type { SandboxEvent } from "./events.ts";
+import { FrameReader } from "./frame-reader.ts";
+import { FrameWriter, RecordType, type FrameRecord } from "./frames.ts";
+import { launchCell, type LaunchedCell } from "./launch.ts";
+import { findLayers, type Layers } from "./layers.ts";
+import { checkCellLimits, checkIsolateLimits, outputBytesMax, type CellLimits } from "./limits.ts";
+import type { PlaceOptions } from "./outcome.ts";
+import { loadText } from "./protocol.ts";
+import { Resident } from "./resident.ts";
+import { SlotTable } from "./slot-table.ts";
+
+/** How a cell is started. */
+export interface CellOptions {
+  /** `hardened` runs without a compiler to machine code. */
+  readonly profile: "trusted" | "hardened";
+  /** `auto`: bubblewrap where it works, one event where it does not. `required`: SANDBOX_LAYER_MISSING instead. */
+  readonly osSandbox: "auto" | "required" | "off";
+  /** `sync`: fast, for proven code. `async`: watched from inside, one entry at a time, at low priority. */
+  readonly lane: "sync" | "async";
+  /** Ready isolates kept warm, and their heap limit. */
+  readonly poolSize: number;
+  readonly poolHeapMb: number;
+  readonly limits: CellLimits;
+  readonly clock: Clock;
+  readonly onEvent: (event: SandboxEvent) => void;
+}
+
+/** From launch to readiness; a cold machine under load stays far below. */
+const START_MS_MAX = 15_000;
+/** From `stop` to SIGKILL. */
+const STOP_MS_MAX = 500;
+/** How long the pipes of a dead process may stay open (a process it left behind) before we stop listening. */
+const CLOSE_MS_MAX = 2_000;
+/** What one cell may print before the rest is dropped. */
+const STDERR_UNITS_MAX = 16_384;
+/** Longest text of a cell that has no resident yet: its greeting. */
+const GREETING_BYTES_MAX = 4096;
+/** Beats per heartbeat allowance, so that one late beat is no death. */
+const BEATS_PER_HEARTBEAT = 3;
+
+let cellCount = 0;
+
+/** One child process that hosts isolates. */
+export class Cell implements AsyncDisposable {
+  readonly id: string;
+  /** Pid of the node process itself, as seen from here. */
+  readonly pid: number;
+  /** What surrounds it, for example permission, bubblewrap, seccomp, jitless. */
+  readonly layers: readonly string[];
+  /** Resolves when the process is gone. */
+  readonly exited: Promise<CellExit>;
+  readonly #options: CellOptions;
+  readonly #launched: LaunchedCell;
+  readonly #blackBox: BlackBox;
+  readonly #slots: SlotTable;
+  readonly #reader: FrameReader;
+  readonly #writer: FrameWriter;
+  readonly #watch: CellWatch;
+  readonly #ready: PromiseWithResolvers<void> = Promise.withResolvers();
+  readonly #exit: PromiseWithResolvers<CellExit> = Promise.withResolvers();
+  #state: "starting" | "alive" | "ended" = "starting";
+  #end: Pick<CellExit, "reason" | "detail" | "suspects"> | undefined;
+  #isStopping = false;
+  #isFlushQueued = false;
+  #stderr = "";
+
+  private constructor(options: CellOptions, launched: LaunchedCell, blackBox: BlackBox, id: string) {
+    const { limits, clock } = options;
+    this.#options = options;
+    this.#launched = launched;
+    this.#blackBox = blackBox;
+    this.id = id;
+    this.pid = launched.pid;
+    this.layers = launched.layers;
+    this.exited = this.#exit.promise;
+    this.#slots = new SlotTable(limits.isolatesMax);
+    this.#reader = new FrameReader({
+      frameBytesMax: limits.frameBytesMax,
+      textBytesMax: GREETING_BYTES_MAX,
+      types: [RecordType.ready, RecordType.stuck],
+      slotMax: this.#slots.slotMax,
+      onRecord: (record) => this.#receive(record),
+    });
+    this.#writer = new FrameWriter({
+      frameBytesMax: limits.frameBytesMax,
+      sink: (frame) => {
+        launched.pipe.write(frame);
+        return launched.pipe.writableLength === 0;
+      },
+    });
+    this.#watch = new CellWatch({
+      clock,
+      pid: this.pid,
+      heartbeatMs: limits.heartbeatMs,
+      memoryMb: limits.memoryMb,
+      isLaneSync: options.lane === "sync",
+      look: () => this.#watched(),
+      tell: ({ reason, detail }) => this.#finish(reason, `cell ${id} ${detail}`),
+    });
+    this.#listen();
+  }
+
+  /**
+   * Starts a cell and waits until its pool is filled and its permissions are dropped.
+   * Throws SANDBOX_LIMIT_INVALID, SANDBOX_LAYER_MISSING, SANDBOX_CELL_START_FAILED.
+   */
+  static async start(options: CellOptions): Promise<Cell> {
+    checkCellLimits(options.limits);
+    return await Cell.startWith(options, permittedLayers(options, await findLayers()), await cellBundle());
+  }
+
+  /** As `start`, with given layers and a given program in the cell's place. For tests of this floor. */
+  static async startWith(options: CellOptions, layers: Layers, bundle: string): Promise<Cell> {
+    const { clock, limits, lane, poolSize, poolHeapMb } = options;
+    const startedMs = clock.monotonicMs();
+    const { slotMax } = new SlotTable(limits.isolatesMax);
+    const blackBox = new BlackBox({ slotMax });
+    const { frameBytesMax, heartbeatMs, memoryMb } = limits;
+    const beatMs = Math.ceil(heartbeatMs / BEATS_PER_HEARTBEAT);
+    const config: Omit<CellConfig, "engineFile"> = { lane, poolSize, poolHeapMb, frameBytesMax, slotMax, beatMs };
+    const isJitless = options.profile === "hardened";
+    const launch = { bundle, config, isJitless, layers, blackBoxFd: blackBox.fd, memoryMb };
+    const launched = await launchCell(launch).catch((error: unknown) => {
+      blackBox.close();
+      throw error;
+    });
+    cellCount += 1;
+    const cell = new Cell(options, launched, blackBox, `cell-${cellCount}`);
+    const late = clock.after(START_MS_MAX, () => cell.#finish("start_failed", `not ready after ${START_MS_MAX} ms`));
+    await cell.#ready.promise.finally(() => late.cancel());
+    const startMs = clock.monotonicMs() - startedMs;
+    options.onEvent({ type: "cell.spawned", cell: cell.id, pid: cell.pid, layers: cell.layers, startMs });
+    return cell;
+  }
+
+  /** True until the cell ended or was told to. */
+  get isAlive(): boolean {
+    return this.#state === "alive" && !this.#isStopping;
+  }
+
+  /** Agents placed and not yet thrown away. */
+  get residents(): number {
+    return this.#slots.count;
+  }
+
+  /**
+   * Places an agent. Turns may be given at once; they wait for the module to load.
+   * Throws SANDBOX_LIMIT_INVALID, and SANDBOX_CELL_FULL when the cell holds `isolatesMax`. In a cell that has ended, the
+   * resident is born lost.
+   */
+  place(options: PlaceOptions): Resident {
+    checkIsolateLimits(options.limits);
+    const slot = this.#state === "alive" ? this.#slots.reserve() : 0;
+    if (slot === undefined) throw this.#full();
+    const send = (type: RecordType, ticket: number, text: string): void => this.#send(type, slot, ticket, text);
+    const resident = new Resident(this, options, { send });
+    if (this.#state !== "alive") {
+      resident.lose({ ticket: -1, order: 0 }, `cell ${this.id} has ended`);
+      return resident;
+    }
+    const { agent, artifact, limits } = options;
+    const { heapMb, cpuMs, wallMs, loadMs } = limits;
+    const spec = { agent, name: artifact.name, heapMb, cpuMs, wallMs, loadMs };
+    this.#slots.put(slot, resident);
+    this.#reader.textBytesMax = Math.max(this.#reader.textBytesMax, outputBytesMax(limits));
+    this.#send(RecordType.place, slot, 0, JSON.stringify(spec));
+    this.#send(RecordType.code, slot, 0, artifact.code);
+    this.#send(RecordType.load, slot, 0, loadText({ limits, agent, state: options.state }));
+    return resident;
+  }
+
+  /** SIGKILL now. Outstanding turns settle as lost before this returns. */
+  kill(detail: string): void {
+    this.#finish("killed", detail);
+  }
+
+  /** Orderly end: what the cell runs comes to its end, what it sent is heard; SIGKILL after half a second. */
+  async stop(): Promise<void> {
+    if (this.#state === "alive" && !this.#isStopping) {
+      this.#isStopping = true;
+      this.#writer.add(RecordType.stop, 0, 0, "");
+      this.#writer.flush();
+      const late = this.#options.clock.after(STOP_MS_MAX, () =>
+        this.#finish("stopped", "did not end by itself in time"),
+      );
+      await this.exited.finally(() => late.cancel());
+    }
+    await this.exited;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  #full(): SandboxError {
+    const { isolatesMax } = this.#options.limits;
+    return new SandboxError("SANDBOX_CELL_FULL", `Cell ${this.id} holds ${isolatesMax} isolates, as many as it may.`);
+  }
+
+  #send(type: RecordType, slot: number, ticket: number, text: string): void {
+    if (this.#state === "ended") return;
+    if (type === RecordType.dispose) this.#slots.close(slot);
+    else this.#watch.wake();
+    this.#writer.add(type, slot, ticket, text);
+    if (this.#isFlushQueued) return;
+    this.#isFlushQueued = true;
+    queueMicrotask(() => {
+      this.#isFlushQueued = false;
+      if (this.#state !== "ended") this.#writer.flush();
+    });
+  }
+
+  #listen(): void {
+    const { child, pipe } = this.#launched;
+    pipe.on("data", (bytes: Buffer) => {
+      if (this.#state !== "ended") this.#read(bytes);
+    });
+    // EPIPE and the like: the other side is gone, which "close" tells.
+    pipe.on("error", () => {});
+    pipe.on("close", () => this.#finish(this.#isStopping ? "stopped" : "crashed", "the cell closed its pipe"));
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => this.#hearStderr(text));
+    child.on("exit", (code, signal) => {
+      this.#finish(this.#isStopping ? "stopped" : "crashed", `its process ended (${signal ?? `exit code ${code}`})`);
+      const late = this.#options.clock.after(CLOSE_MS_MAX, () => this.#settleExit(code, signal));
+      child.once("close", () => {
+        late.cancel();
+        this.#settleExit(code, signal);
+      });
+    });
+  }
+
+  #read(bytes: Buffer): void {
+    try {
+      this.#reader.push(bytes);
+    } catch (error) {
+      if (!(error instanceof SandboxError)) throw error;
+      this.#finish("bad_frame", error.message);
+    }
+  }
+
+  #receive(record: FrameRecord): void {
+    if (this.#state === "ended") return;
+    this.#watch.heard(record.type !== RecordType.beat);
+    if (this.#state === "starting") {
+      if (record.type !== RecordType.ready) throw badRecord(record, "before the greeting");
+      this.#state = "alive";
+      this.#ready.resolve();
+      return;
+    }
+    switch (record.type) {
+      case RecordType.beat:
+        this.#watch.heardRss(record.heapBytes);
+        return;
+      case RecordType.gone:
+        if (!this.#slots.release(record.slot)) throw badRecord(record, "for a slot that was not given up");
+        this.#blackBox.clear(record.slot);
+        return;
+      default: {
+        const resident = this.#slots.get(record.slot);
+        if (resident === undefined) throw badRecord(record, "for an empty slot");
+        if (record.type !== RecordType.stuck) resident.receive(record);
+        else this.#finish("stuck", `an entry of ${resident.agent} cannot be stopped`, [resident.agent]);
+      }
+    }
+  }
+
+  #hearStderr(text: string): void {
+    const room = STDERR_UNITS_MAX - this.#stderr.length;
+    if (room <= 0) return;
+    this.#stderr += text.slice(0, room);
+    const isTruncated = text.length > room;
+    this.#options.onEvent({ type: "cell.stderr", cell: this.id, text: text.slice(0, room), isTruncated });
+  }
+
+  #watched(): Watched {
+    const busy = this.#slots.live().filter((resident) => resident.isCellBusy);
+    return {
+      hasWork: this.#slots.live().some((resident) => resident.hasWork),
+      hasResidents: this.#slots.count > 0,
+      entryMs: Math.max(0, ...busy.map((resident) => resident.entryMs)),
+    };
+  }
+
+  /** The cell is over: kills the process, names suspects, settles what is outstanding. Only the first reason counts. */
+  #finish(reason: CellExitReason, detail: string, named: readonly string[] = []): void {
+    if (this.#state === "ended") return;
+    const isStarting = this.#state === "starting";
+    this.#state = "ended";
+    this.#launched.child.kill("SIGKILL");
+    this.#watch.stop();
+    const entries = this.#blackBox.read();
+    const suspects = this.#slots.suspects(entries, this.#options.lane);
+    this.#end = {
+      reason: isStarting ? "start_failed" : reason,
+      detail,
+      suspects: [...new Set([...named, ...suspects])],
+    };
+    this.#slots.loseAll(entries, `cell ${this.id} was lost: ${detail}`);
+    this.#blackBox.close();
+    const message = `A cell did not become ready: ${detail}. ${this.#stderr.trim()}`;
+    this.#ready.reject(new SandboxError("SANDBOX_CELL_START_FAILED", message));
+  }
+
+  #settleExit(exitCode: number | null, signal: string | null): void {
+    const { child, pipe } = this.#launched;
+    pipe.destroy();
+    child.stderr?.destroy();
+    const end = this.#end;
+    if (end === undefined) return;
+    const { reason, detail, suspects } = end;
+    const exit: CellExit = { reason, detail, exitCode, signal, suspects };
+    if (reason !== "start_failed") {
+      this.#options.onEvent({ type: "cell.exited", cell: this.id, pid: this.pid, exit });
+    }
+    this.#exit.resolve(exit);
+  }
+}
+
+const toldMissing = new Set<string>();
+
+/** Applies `osSandbox` to what works here; complains once per process. */
+function permittedLayers({ osSandbox, onEvent }: CellOptions, layers: Layers): Layers {
+  if (osSandbox === "off") return { ...layers, bubblewrap: undefined };
+  for (const { layer, isActive, detail } of layers.reports) {
+    if (isActive || (layer !== "bubblewrap" && layer !== "seccomp")) continue;
+    if (osSandbox === "required") {
+      throw new SandboxError("SANDBOX_LAYER_MISSING", `${layer} is required and does not work here: ${detail}`, {
+        details: { layer },
+      });
+    }
+    if (!toldMissing.has(layer)) onEvent({ type: "sandbox.layer_missing", layer, detail });
+    toldMissing.add(layer);
+  }
+  return layers;
+}
+
+function badRecord(record: FrameRecord, why: string): SandboxError {
+  return new SandboxError("SANDBOX_FRAME_INVALID", `No honest cell sends this: record type ${record.type} ${why}.`);
+}

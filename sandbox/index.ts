@@ -1,0 +1,26 @@
+/**
+ * The sandbox's front door: cells, the agents placed in them, and the code that goes into them. Everything here runs in
+ * the Guardian; isolated-vm is loaded only by a cell's own process.
+ */
+
+/** Cells and the agents placed in them. */
+export { Cell } from "./cell.ts";
+export type { CellOptions } from "./cell.ts";
+export type { CellExit, CellExitReason } from "./cell-exit.ts";
+export type { CellLimits } from "./limits.ts";
+export { Resident } from "./resident.ts";
+export type { Loaded, Outcome, PlaceOptions, TurnAnswer, TurnAsk, TurnMeter } from "./outcome.ts";
+export type { GuestFault, GuestLog, IsolateLimits, Outbound, StateOp, Turn } from "./protocol.ts";
+
+/** Values as text: what crosses to and from an isolate. */
+export { decode, encode } from "./codec.ts";
+
+/** What this machine offers, and the file that cells run. */
+export { probeLayers } from "./layers.ts";
+export type { LayerReport } from "./layers.ts";
+export { CELL_BUNDLE_NAME, writeCellBundle } from "./bundle.ts";
+
+/** What can go wrong, and what is told. */
+export { SandboxError } from "./errors.ts";
+export type { SandboxErrorCode, SandboxErrorOptions } from "./errors.ts";
+export type { SandboxEvent } from "./events.ts";

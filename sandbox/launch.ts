@@ -1,0 +1,206 @@
+/**
+ * Starting the process of a cell: the chain of programs in front of node, node's own flags, the descriptors.
+ *
+ *     [prlimit] [nice] [bwrap | setpriv] node --permission ... bundle config
+ *
+ * Invariants:
+ * 1. The permission model is always on.
+ * 2. The cell does not outlive this process, however it ends: bubblewrap's `--die-with-parent` or setpriv's
+ *    parent-death signal, else a small shell that waits for our end; on Windows libuv's job object. Beside that, the cell
+ *    ends when its pipe does.
+ * 3. The cell is no member of our terminal's process group: an interrupt there is ours to handle.
+ */
+import { spawn, type ChildProcess } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import type { Duplex } from "node:stream";
+import { BLACK_BOX_ENTRY_BYTES } from "./black-box.ts";
+import { bubblewrapArgs, INSIDE } from "./bubblewrap.ts";
+import { CELL_FD, type CellConfig } from "./cell-config.ts";
+import { engineFile, sharedLibraries } from "./cell-files.ts";
+import { SandboxError } from "./errors.ts";
+import { BUBBLEWRAP_FD, extraPipe, type Layers } from "./layers.ts";
+import { hasSeccompTables, seccompProgram } from "./seccomp.ts";
+
+/** What is launched, and how strictly. */
+export interface LaunchOptions {
+  /** The one file that the cell runs. */
+  readonly bundle: string;
+  readonly config: Omit<CellConfig, "engineFile">;
+  readonly isJitless: boolean;
+  readonly layers: Layers;
+  readonly blackBoxFd: number;
+  /** Growth the cell may have; with it a jitless cell also gets a hard limit on its private memory. */
+  readonly memoryMb: number;
+}
+
+/** A process that was started; it may still fail to become a cell. */
+export interface LaunchedCell {
+  /** The first process of the chain. Its end is the end of the cell. */
+  readonly child: ChildProcess;
+  /** The frames. */
+  readonly pipe: Duplex;
+  /** Pid of node itself, as seen from here. */
+  readonly pid: number;
+  readonly layers: readonly string[];
+}
+
+const MEBIBYTE = 1024 * 1024;
+/** What a jitless node takes before any isolate: measured 150 MiB of private mappings, with room. */
+const JITLESS_DATA_MB = 384;
+/** Descriptors: six of ours, libuv's and V8's a dozen. */
+const OPEN_FILES_MAX = 256;
+const STACK_BYTES_MAX = 8 * MEBIBYTE;
+/** Preferred over the Guardian when the kernel runs out of memory (0 is neutral, 1000 is first). */
+const OOM_SCORE = "500";
+/** Background priority for the lane of unproven code: it gets what others leave, and still its heartbeats through. */
+const NICENESS = "10";
+
+/**
+ * Starts the process. Throws SANDBOX_CELL_START_FAILED when isolated-vm has no library for this Node, or when a program
+ * of the chain fails before node runs.
+ */
+export async function launchCell(options: LaunchOptions): Promise<LaunchedCell> {
+  const { layers } = options;
+  const command = [...limitArgs(options), ...(await confinementArgs(options)), ...nodeArgs(options)];
+  const child = spawn(command[0] ?? process.execPath, command.slice(1), {
+    stdio: stdioOf(options),
+    env: environment(),
+    detached: process.platform !== "win32",
+    windowsHide: true,
+  });
+  const pid = await (layers.bubblewrap === undefined ? outerPid(child) : innerPid(child, options));
+  if (layers.bubblewrap === undefined && layers.setpriv === undefined) watchOurEnd(child);
+  const names = [...namesOf(options), ...(raiseOomScore(pid) ? ["oom_score"] : [])];
+  return { child, pipe: extraPipe(child, CELL_FD.pipe), pid, layers: names };
+}
+
+function namesOf({ layers, isJitless }: LaunchOptions): readonly string[] {
+  const isWrapped = layers.bubblewrap !== undefined;
+  return [
+    "permission",
+    ...(isWrapped ? ["bubblewrap"] : []),
+    ...(isWrapped && layers.hasSeccomp ? ["seccomp"] : []),
+    ...(layers.prlimit === undefined ? [] : ["prlimit"]),
+    ...(isWrapped || layers.setpriv === undefined ? [] : ["setpriv"]),
+    ...(isJitless ? ["jitless"] : []),
+  ];
+}
+
+function limitArgs({ layers, config, isJitless, memoryMb }: LaunchOptions): readonly string[] {
+  const fileBytesMax = (config.slotMax + 1) * BLACK_BOX_ENTRY_BYTES; // The black box is the only file it writes.
+  const data = isJitless ? [`--data=${(memoryMb + JITLESS_DATA_MB) * MEBIBYTE}`] : [];
+  const limits = ["--core=0", `--nofile=${OPEN_FILES_MAX}`, `--fsize=${fileBytesMax}`, `--stack=${STACK_BYTES_MAX}`];
+  const prlimit = layers.prlimit === undefined ? [] : [layers.prlimit, ...limits, ...data, "--"];
+  const nice = config.lane === "sync" || layers.nice === undefined ? [] : [layers.nice, "-n", NICENESS, "--"];
+  return [...prlimit, ...nice];
+}
+
+async function confinementArgs({ layers, bundle }: LaunchOptions): Promise<readonly string[]> {
+  if (layers.bubblewrap === undefined)
+    return layers.setpriv === undefined ? [] : [layers.setpriv, "--no-new-privs", "--pdeathsig", "KILL", "--"];
+  const view = {
+    node: process.execPath,
+    engine: engineFile(),
+    bundle,
+    bundleExtension: extensionOf(bundle),
+    libraries: await sharedLibraries(),
+    infoFd: BUBBLEWRAP_FD.info,
+    seccompFd: layers.hasSeccomp ? BUBBLEWRAP_FD.seccomp : undefined,
+  };
+  return [layers.bubblewrap, ...bubblewrapArgs(view)];
+}
+
+function nodeArgs({ layers, bundle, config, isJitless }: LaunchOptions): readonly string[] {
+  const isWrapped = layers.bubblewrap !== undefined;
+  const engine = isWrapped ? INSIDE.engine : engineFile();
+  const entry = isWrapped ? INSIDE.bundle + extensionOf(bundle) : bundle;
+  const full: CellConfig = { ...config, engineFile: engine };
+  const readable = isWrapped ? [INSIDE.folder] : [bundle, engine];
+  return [
+    isWrapped ? INSIDE.node : process.execPath,
+    ...["--no-node-snapshot", "--disable-warning=SecurityWarning", "--permission", "--allow-addons"],
+    ...readable.map((path) => `--allow-fs-read=${path}`),
+    ...["--disable-sigusr1", "--disable-proto=delete", "--no-harmony-temporal"],
+    ...(isJitless ? ["--jitless"] : []),
+    ...[entry, JSON.stringify(full)],
+  ];
+}
+
+function extensionOf(bundle: string): string {
+  return bundle.slice(bundle.lastIndexOf("."));
+}
+
+function stdioOf({ layers, blackBoxFd }: LaunchOptions): ("ignore" | "pipe" | number)[] {
+  const own: ("ignore" | "pipe" | number)[] = ["ignore", "ignore", "pipe", "pipe", blackBoxFd];
+  return layers.bubblewrap === undefined ? own : [...own, "pipe", "pipe"];
+}
+
+/** Nothing of our environment: it may hold secrets. Windows cannot load libraries without the one variable. */
+function environment(): NodeJS.ProcessEnv {
+  const root = process.env["SystemRoot"];
+  return { UV_USE_IO_URING: "0", ...(root === undefined ? {} : { SystemRoot: root }) };
+}
+
+async function outerPid(child: ChildProcess): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    child.once("error", (cause) => reject(startFailed(cause.message, cause)));
+    child.once("spawn", () => resolve(child.pid ?? 0));
+  });
+}
+
+/** Hands bubblewrap the filter and reads from it whom it started. */
+async function innerPid(child: ChildProcess, { layers, isJitless }: LaunchOptions): Promise<number> {
+  const info = extraPipe(child, BUBBLEWRAP_FD.info);
+  const seccomp = extraPipe(child, BUBBLEWRAP_FD.seccomp);
+  seccomp.on("error", () => {}); // A bubblewrap that fails early closes its end: seen as the info that never comes.
+  let complaint = "";
+  const listen = (part: Buffer): void => void (complaint += part.toString());
+  child.stderr?.on("data", listen);
+  if (layers.hasSeccomp && hasSeccompTables(process.arch)) {
+    seccomp.end(seccompProgram({ arch: process.arch, isJitless }));
+  } else {
+    seccomp.end();
+  }
+  return await new Promise((resolve, reject) => {
+    let text = "";
+    child.once("error", (cause) => reject(startFailed(cause.message, cause)));
+    info.on("error", (cause) => reject(startFailed(cause.message, cause)));
+    info.setEncoding("utf8");
+    info.on("data", (part: string) => {
+      text += part;
+      const found = /"child-pid"\s*:\s*(\d+)/.exec(text)?.[1];
+      if (found === undefined) return;
+      child.stderr?.off("data", listen);
+      resolve(Number(found));
+    });
+    child.once("close", () => reject(startFailed(complaint.trim() || "bubblewrap ended before it started node")));
+  });
+}
+
+function startFailed(detail: string, cause?: unknown): SandboxError {
+  return new SandboxError("SANDBOX_CELL_START_FAILED", `A cell could not be started: ${detail}`, { cause });
+}
+
+/** Best effort: not every system has such a score, and not every administrator lets us raise it. */
+function raiseOomScore(pid: number): boolean {
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, OOM_SCORE);
+    return true;
+  } catch {
+    return false; // Reported by its absence from the cell's layers.
+  }
+}
+
+/** Portable form of invariant 2: a shell that reads until our end closes its input, then kills the cell. */
+function watchOurEnd(child: ChildProcess): void {
+  if (process.platform === "win32" || child.pid === undefined) return;
+  const script = 'trap "" INT HUP TERM; read -r line; kill -9 "$0"';
+  const watcher = spawn("/bin/sh", ["-c", script, String(child.pid)], {
+    stdio: ["pipe", "ignore", "ignore"],
+    env: {},
+    detached: true,
+  });
+  watcher.on("error", () => child.kill("SIGKILL")); // Without its watcher the cell could outlive us.
+  watcher.unref();
+  child.once("exit", () => watcher.kill("SIGKILL"));
+}

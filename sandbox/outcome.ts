@@ -1,0 +1,74 @@
+/** What placing an agent and running its turns takes and gives. Types only. */
+import type { Declared, GuestFault, GuestLog, IsolateLimits, Outbound, StateOp } from "./protocol.ts";
+
+/** A definition that was evaluated and checked. */
+export interface Loaded extends Declared {
+  /** Heap in use afterwards. */
+  readonly heapBytes: number;
+}
+
+/** What a turn used: CPU and wall time inside the guest (waiting for answers not counted), heap in use afterwards. */
+export interface TurnMeter {
+  readonly cpuMs: number;
+  readonly wallMs: number;
+  readonly heapBytes: number;
+}
+
+/** How a turn ended. */
+export type Outcome =
+  | {
+      readonly kind: "done";
+      readonly reply: string;
+      readonly ops: readonly StateOp[];
+      readonly outbox: readonly Outbound[];
+      readonly logs: readonly GuestLog[];
+      readonly meter: TurnMeter;
+    }
+  /** The handler threw. Its draft is dropped, the isolate lives. */
+  | {
+      readonly kind: "threw";
+      readonly fault: GuestFault;
+      readonly logs: readonly GuestLog[];
+      readonly meter: TurnMeter;
+    }
+  /** A limit was hit; the isolate is gone. */
+  | {
+      readonly kind: "exceeded";
+      readonly code: "SANDBOX_HEAP_EXCEEDED" | "SANDBOX_CPU_EXCEEDED" | "SANDBOX_WALL_EXCEEDED";
+      readonly message: string;
+    }
+  /**
+   * The isolate or its cell ended before the turn did. `wasRunning`: it may have been inside the guest; false: it
+   * certainly never entered it.
+   */
+  | {
+      readonly kind: "lost";
+      readonly code: "SANDBOX_CELL_LOST" | "SANDBOX_DISPOSED";
+      readonly wasRunning: boolean;
+      readonly message: string;
+    };
+
+/** A turn asks the outside and waits for `Resident.answer`. */
+export interface TurnAsk {
+  readonly turn: number;
+  readonly ask: number;
+  readonly verb: string;
+  readonly text: string;
+}
+
+/** What the outside says to an ask. */
+export type TurnAnswer =
+  | { readonly ok: true; readonly text: string }
+  | { readonly ok: false; readonly code: string; readonly message: string };
+
+/** One agent to be placed in a cell. */
+export interface PlaceOptions {
+  /** Id, for blame and `ctx.self`. */
+  readonly agent: string;
+  readonly artifact: { readonly name: string; readonly hash: string; readonly code: string };
+  readonly limits: IsolateLimits;
+  /** The whole state as encoded texts. Read once, while placing. */
+  readonly state: Iterable<readonly [key: string, text: string]>;
+  /** A turn waits for an answer from outside. Answer with `resident.answer()`. */
+  readonly onAsk: (ask: TurnAsk) => void;
+}

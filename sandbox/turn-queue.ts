@@ -1,0 +1,115 @@
+/**
+ * The turns of one resident, from `run` to their outcome: which are still here, which are in the pipe or the cell, which
+ * one is at the head. Decides; sends and settles through what it is given.
+ *
+ * Invariants:
+ * 1. Every turn settles exactly once.
+ * 2. Turns are sent in order with tickets 1, 2, 3...; the cell may answer only for the oldest unsettled one.
+ * 3. At most `PIPELINE_TURNS_MAX` turns and about `PIPELINE_UNITS_MAX` of text are beyond this process; the rest waits
+ *    here, where the caller's own mailbox bounds it.
+ */
+import type { Outcome } from "./outcome.ts";
+import { turnText, type Turn } from "./protocol.ts";
+
+/** Turns in the pipe or the cell: enough to keep a cell busy while an answer travels. */
+const PIPELINE_TURNS_MAX = 128;
+/** Text in the pipe or the cell, in UTF-16 units; a single larger turn may still go alone. */
+const PIPELINE_UNITS_MAX = 2 * 1024 * 1024;
+
+/** One turn on its way. */
+export interface PendingTurn {
+  readonly id: number;
+  readonly ticket: number;
+  readonly units: number;
+  readonly settle: (outcome: Outcome) => void;
+  /** Asks that were not answered yet. */
+  readonly asks: Set<number>;
+  /** Answers that were sent and after which the cell has not spoken of this turn yet. */
+  answersInFlight: number;
+  /** The guest has said that it waits. */
+  hasAsked: boolean;
+}
+
+/** The unsettled turns of one resident. */
+export class TurnQueue {
+  readonly #send: (ticket: number, text: string) => void;
+  readonly #sent: PendingTurn[] = [];
+  readonly #unsent: { readonly pending: PendingTurn; readonly text: string }[] = [];
+  #sentUnits = 0;
+  #ticket = 0;
+
+  constructor(send: (ticket: number, text: string) => void) {
+    this.#send = send;
+  }
+
+  /** The turn that the cell may speak of. */
+  get head(): PendingTurn | undefined {
+    return this.#sent[0];
+  }
+
+  /** True when the cell has something to do: a turn that is not only waiting for answers. */
+  get isCellBusy(): boolean {
+    const { head } = this;
+    return head !== undefined && !isIdle(head);
+  }
+
+  /** True when no turn is unsettled. */
+  get isEmpty(): boolean {
+    return this.#sent.length === 0 && this.#unsent.length === 0;
+  }
+
+  /** Takes a turn; sends it now or when there is room. */
+  add(turn: Turn, settle: (outcome: Outcome) => void): void {
+    this.#ticket += 1;
+    const text = turnText(turn);
+    const { id } = turn;
+    const pending: PendingTurn = {
+      id,
+      ticket: this.#ticket,
+      units: text.length,
+      settle,
+      asks: new Set(),
+      answersInFlight: 0,
+      hasAsked: false,
+    };
+    if (this.#unsent.length === 0 && this.#hasRoom(text.length)) this.#dispatch(pending, text);
+    else this.#unsent.push({ pending, text });
+  }
+
+  /** Settles the head and sends what has room now. */
+  settleHead(outcome: Outcome): void {
+    const head = this.#sent.shift();
+    if (head === undefined) return;
+    this.#sentUnits -= head.units;
+    head.settle(outcome);
+    while (this.#unsent[0] !== undefined && this.#hasRoom(this.#unsent[0].text.length)) {
+      const next = this.#unsent.shift();
+      if (next !== undefined) this.#dispatch(next.pending, next.text);
+    }
+  }
+
+  /** Settles everything. `lost` makes the outcome of each turn; a turn that was not sent has entered nothing. */
+  settleAll(lost: (ticket: number, wasSent: boolean) => Outcome): void {
+    const sent = this.#sent.splice(0);
+    const unsent = this.#unsent.splice(0);
+    this.#sentUnits = 0;
+    for (const { settle, ticket } of sent) settle(lost(ticket, true));
+    for (const { pending } of unsent) pending.settle(lost(pending.ticket, false));
+  }
+
+  #hasRoom(units: number): boolean {
+    if (this.#sent.length === 0) return true;
+    return this.#sent.length < PIPELINE_TURNS_MAX && this.#sentUnits + units <= PIPELINE_UNITS_MAX;
+  }
+
+  #dispatch(pending: PendingTurn, text: string): void {
+    this.#sent.push(pending);
+    this.#sentUnits += pending.units;
+    this.#send(pending.ticket, text);
+  }
+}
+
+/** True when the guest has left and nothing is on its way that would let it in again. */
+export function isIdle(turn: PendingTurn): boolean {
+  return turn.hasAsked && turn.answersInFlight === 0;
+}
