@@ -3,7 +3,7 @@
  * run as they are. Node strips no types inside node_modules, so an installed package is plain JavaScript.
  *
  *   runtime sandbox vault evolution --tsc--> dist/**.js, dist/**.d.ts
- *   sandbox (the program of a cell) --esbuild--> dist/sandbox/cell bundle: one file starts faster than many
+ *   sandbox (the program of a cell) --esbuild--> dist/sandbox/cell-bundle.cjs
  *
  * Invariants
  * 1. `dist` holds what this run made and nothing older.
@@ -12,12 +12,14 @@
 import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { CELL_BUNDLE_NAME, writeCellBundle } from "../../sandbox/bundle.ts";
 
 const root = join(import.meta.dirname, "../..");
 const dist = join(root, "dist");
 
 rmSync(dist, { recursive: true, force: true });
 compile();
+await writeCellBundle(join(dist, "sandbox", CELL_BUNDLE_NAME));
 
 /** Removes the types. The compiler has said what is wrong when it fails; this process ends with its code. */
 function compile(): void {

@@ -16,7 +16,7 @@ const doors: Readonly<Record<string, RegExp>> = {
   lmdb: /^vault\/store\.ts$/,
   "isolated-vm": /^sandbox\/isolate\.ts$/,
   esbuild: /^sandbox\/(?:compile|bundle)\.ts$/, // the guest's code, and the program of the cell itself
-  devalue: /^sandbox\/codec\.ts$/,
+  devalue: /^sandbox\/guest\/rich\.ts$/, // the codec's second half; it is also bundled into the guest
   pino: /^runtime\/log\.ts$/,
   "pure-rand": /^runtime\/random\.ts$/,
   zod: /^(?:runtime|evolution)\/options\.ts$/,

@@ -211,16 +211,24 @@ const laterWork = /\b(?:TODO|FIXME|XXX|HACK)\b/;
 const castsExplained: Rule = {
   title: "a cast carries a comment that says what makes it true",
   findings: findingsPerNode(isOnFloor, (node, source) => {
-    if (node.type !== "TSAsExpression" || isConst(node)) return undefined;
+    if (node.type !== "TSAsExpression" || isConst(node) || isEmptyList(node.expression)) return undefined;
     return hasCommentNear(source, node) ? undefined : "is a cast without a comment that says what makes it true";
   }),
   refuses: [onVault("a bare cast", "const a = b as Seq;")],
   accepts: [
     onVault("a comment above", "// Counted by the log alone.\nconst a = b as Seq;"),
     onVault("a comment beside", "const a = b as Seq; // counted by the log alone"),
+    onVault("an empty list", "const a = [] as Seq[];"),
     onVault("as const, which is checked", "const a = [1] as const;"),
   ],
 };
+
+/** An empty list is a list of anything: `[] as Note[]` says what will be put in. */
+function isEmptyList(value: unknown): boolean {
+  return (
+    isNode(value) && value.type === "ArrayExpression" && Array.isArray(value.elements) && value.elements.length === 0
+  );
+}
 
 function isConst({ typeAnnotation }: Node): boolean {
   return isNode(typeAnnotation) && dottedName(typeAnnotation.typeName) === "const";

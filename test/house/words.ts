@@ -101,7 +101,10 @@ const irregular = new Set([
 ]);
 
 /** Names that are no verb in the past, each with its reason. */
-const namedEvents: Readonly<Record<string, string>> = {};
+const namedEvents: Readonly<Record<string, string>> = {
+  "cell.stderr": "what a cell's process printed, under the stream's own name",
+  "sandbox.layer_missing": "a layer was looked for and is missing",
+};
 
 const pastTense: Rule = {
   title: "an event is named noun.verb, in the past tense",
