@@ -12,7 +12,7 @@
 import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { CELL_BUNDLE_NAME, writeCellBundle } from "../../sandbox/bundle.ts";
+import { CELL_BUNDLE_NAME, writeCellBundle } from "../../sandbox/index.ts";
 
 const root = join(import.meta.dirname, "../..");
 const dist = join(root, "dist");

@@ -5,12 +5,6 @@
 import { floors, folderOf, isOnFloor, place, type House, type Import, type Source } from "./house.ts";
 import type { Rule } from "./rule.ts";
 
-/** Files that import past a front door, each with its reason. */
-const sideDoors: Readonly<Record<string, string>> = {
-  // The build script is no part of the published library; the bundler must not be either.
-  "evolution/command/build.ts": "sandbox/bundle.ts",
-};
-
 /** The files that may import a package. A package that is not listed has no door yet: decide on one here. */
 const doors: Readonly<Record<string, RegExp>> = {
   lmdb: /^vault\/store\.ts$/,
@@ -67,8 +61,7 @@ const frontDoors: Rule = {
   findings: findingsPerImport((source, { target }) => {
     if (target === undefined || !isOnFloor(source.path) || !isOnFloor(target)) return undefined;
     const to = folderOf(target);
-    if (to === folderOf(source.path) || target === `${to}/index.ts` || sideDoors[source.path] === target)
-      return undefined;
+    if (to === folderOf(source.path) || target === `${to}/index.ts`) return undefined;
     return `imports ${target}: enter by ${to}/index.ts`;
   }),
   refuses: [{ shows: "a window", files: { "runtime/agent.ts": 'import { Wal } from "../vault/wal.ts";' } }],
