@@ -35,6 +35,7 @@ import type { StoreDraft } from "./store-draft.ts";
 import { assertWholeFile, growFile, LMDB_PAGE_BYTES } from "./store-file.ts";
 import type { PageSource } from "./tree.ts";
 
+/** How a store is opened. */
 export interface PageStoreOptions {
   /** The page file, for example `<vault>/pages.mdb`. Its folder exists. LMDB keeps a `-lock` file beside it. */
   readonly path: string;
@@ -47,6 +48,7 @@ export interface PageStoreOptions {
   readonly commitLimitMs: number;
 }
 
+/** How much is stored and cached. */
 export interface PageStoreStats {
   readonly pages: number;
   readonly fileBytes: number;

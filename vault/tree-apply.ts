@@ -21,6 +21,7 @@
  */
 import assert from "node:assert/strict";
 import { blobCell, cellKey, isTombstone, valueCell } from "./page-build.ts";
+import { CELL_OFFSET_BYTES } from "./page.ts";
 import type { Page } from "./page.ts";
 import { buildBlob } from "./tree-blob.ts";
 import type { BuiltPage, PageAllocator } from "./tree-blob.ts";
@@ -53,6 +54,11 @@ export const LARGE_PAGE_BYTES = 65_512;
 
 /** Smallest page in which an inner node with the longest keys still has seven children. */
 const PAGE_BYTES_MIN = 4_072;
+/**
+ * A bulk load is laid out in drafts of this many pages, so that no step of the build is long. 0.95 is the fill of a
+ * page; the half page less leaves room for the uneven sizes of cells, which would else start one page more.
+ */
+const DRAFT_PAGES = 63.5 * 0.95;
 const KEY_BYTES_MAX = 512;
 /** Yield after this many changes within one leaf: about 0.1 ms. */
 const CHANGES_PER_YIELD = 64;
@@ -142,21 +148,18 @@ class TreeEditor {
     upper: Uint8Array | undefined,
     low: Uint8Array,
   ): Generator<void, Item[] | undefined> {
-    const cells: Buffer[] = [];
-    const leaf = new LeafReader(page, cells);
+    const leaf = new LeafRewrite(page, low, DRAFT_PAGES * this.#options.pageBytes);
     let isChanged = false;
     for (let done = 1; this.#next !== undefined && this.#isNextBelow(upper); done++) {
       const old = leaf.copyUpTo(this.#next.key);
       const fresh = yield* this.#cell(this.#next);
-      if (fresh !== undefined) cells.push(fresh);
+      if (fresh !== undefined) leaf.push(fresh);
       isChanged ||= fresh === undefined ? old !== undefined : old === undefined || !fresh.equals(old);
       this.#advance();
       if (done % CHANGES_PER_YIELD === 0) yield;
     }
-    leaf.copyRest();
     yield;
-    if (!isChanged) return undefined;
-    return cells.length === 0 ? [] : [{ kind: "leaf", low, cells }];
+    return isChanged ? leaf.end() : undefined;
   }
 
   /** The cell an edit puts in the leaf; `undefined` when it puts none. */
@@ -187,15 +190,29 @@ class TreeEditor {
   }
 }
 
-/** Copies the cells of a leaf, in step with the edits to it. */
-class LeafReader {
+/** The cells of a leaf, copied in step with the edits to it, and cut into drafts where a bulk load makes them many. */
+class LeafRewrite {
   readonly #page: Page | undefined;
-  readonly #into: Buffer[];
+  readonly #draftBytes: number;
+  readonly #drafts: Item[] = [];
+  #low: Uint8Array;
+  #cells: Buffer[] = [];
+  #bytes = 0;
   #at = 0;
 
-  constructor(page: Page | undefined, into: Buffer[]) {
+  constructor(page: Page | undefined, low: Uint8Array, draftBytes: number) {
     this.#page = page;
-    this.#into = into;
+    this.#low = low;
+    this.#draftBytes = draftBytes;
+  }
+
+  push(cell: Buffer): void {
+    if (this.#bytes >= this.#draftBytes) {
+      this.#cut();
+      this.#low = cellKey(cell);
+    }
+    this.#cells.push(cell);
+    this.#bytes += cell.length + CELL_OFFSET_BYTES;
   }
 
   /** Copies the cells before `key` and steps over the cell of `key` itself, which is returned. */
@@ -203,14 +220,22 @@ class LeafReader {
     const page = this.#page;
     if (page === undefined) return undefined;
     const end = page.lowerBound(key);
-    while (this.#at < end) this.#into.push(page.cell(this.#at++));
+    while (this.#at < end) this.push(page.cell(this.#at++));
     return end < page.count && page.compare(end, key) === 0 ? page.cell(this.#at++) : undefined;
   }
 
-  copyRest(): void {
-    const page = this.#page;
-    if (page === undefined) return;
-    while (this.#at < page.count) this.#into.push(page.cell(this.#at++));
+  /** Copies the rest and returns the drafts; none when no cell is left. */
+  end(): Item[] {
+    const count = this.#page?.count ?? 0;
+    while (this.#at < count) this.push(this.#page!.cell(this.#at++));
+    if (this.#cells.length > 0) this.#cut();
+    return this.#drafts;
+  }
+
+  #cut(): void {
+    this.#drafts.push({ kind: "leaf", low: this.#low, cells: this.#cells });
+    this.#cells = [];
+    this.#bytes = 0;
   }
 }
 

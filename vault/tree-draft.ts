@@ -87,7 +87,7 @@ export function* settleRoot(items: readonly Item[], options: DraftOptions): Gene
  * Cuts a list of cells, given by their sizes, into as few runs as fit `wanted` bytes each, of about equal size and
  * never over `most`. Returns the end index of each run. A single size over `most` gets a run of its own.
  */
-export function splitEvenly(sizes: readonly number[], { wanted, most }: { wanted: number; most: number }): number[] {
+function splitEvenly(sizes: readonly number[], { wanted, most }: { wanted: number; most: number }): number[] {
   const ends: number[] = [];
   let left = sizes.reduce((sum, size) => sum + size, 0);
   let start = 0;
@@ -211,10 +211,14 @@ function sealPage(
 
 function isUnderfull(item: Item, { pageBytes }: DraftOptions): boolean {
   if (item.kind === "kept") return false;
+  const enough = pageBytes * UNDERFULL;
   let size = 0;
-  if (item.kind === "leaf") for (const cell of item.cells) size += cell.length + CELL_OFFSET_BYTES;
-  else for (const child of item.items) size += INNER_CELL_BYTES + child.low.length + CELL_OFFSET_BYTES;
-  return size < pageBytes * UNDERFULL;
+  if (item.kind === "leaf") {
+    for (let i = 0; i < item.cells.length && size < enough; i++) size += item.cells[i]!.length + CELL_OFFSET_BYTES;
+  } else {
+    for (const child of item.items) size += INNER_CELL_BYTES + child.low.length + CELL_OFFSET_BYTES;
+  }
+  return size < enough;
 }
 
 function levelOf(item: Item): number {

@@ -46,7 +46,9 @@ export function getFromTree(source: PageSource, root: TreeRoot | undefined, key:
   if (root === undefined) return undefined;
   const bytes = keyBytes(key);
   let page = loadPage(source, root);
-  while (page.level > 0) page = loadPage(source, page.child(page.childIndex(bytes)));
+  while (page.level > 0) {
+    page = loadPage(source, { id: page.childId(page.childIndex(bytes)), level: page.level - 1 });
+  }
   const index = page.lowerBound(bytes);
   return index < page.count && page.compare(index, bytes) === 0 ? readValue(source, page, index) : undefined;
 }
@@ -113,7 +115,7 @@ export function* verifyTree(source: PageSource, root: TreeRoot | undefined): Gen
 }
 
 /** Loads the page of `ref` and checks that it stands where its parent says. */
-export function loadPage(source: PageSource, ref: PageRef): Page {
+export function loadPage(source: PageSource, ref: Pick<PageRef, "id" | "level">): Page {
   const page = source.page(ref.id);
   if (page.kind === "blob" || page.level !== ref.level)
     throw pageDamaged(ref.id, `it is no page of level ${ref.level}`);
