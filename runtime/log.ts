@@ -68,7 +68,19 @@ function levelOfKnown(event: KnownEvent): LogLevel {
     case "agent.checkpointed":
     case "log.checkpointed":
       return "debug";
-    default:
+    case "agent.dropped":
+    case "agent.forked":
+    case "agent.restarted":
+    case "agent.restored":
+    case "agent.spawned":
+    case "agent.started":
+    case "agent.stopped":
+    case "cell.spawned":
+    case "code.swapped":
+    case "runtime.closed":
+    case "runtime.opened":
+    case "vault.closed":
+    case "vault.recovered":
       return "info";
   }
 }
