@@ -5,6 +5,7 @@ import type { ApplyOptions, BuiltTree } from "../../vault/tree-apply.ts";
 import type { PageAllocator } from "../../vault/tree-blob.ts";
 import type { PageSource, TreeRoot } from "../../vault/tree.ts";
 
+/** A page source in memory, with a counter of loads and a way to harm what is stored. */
 export class MemoryPages implements PageSource {
   readonly #checksum: PageChecksum;
   readonly #pages = new Map<string, Buffer>();
