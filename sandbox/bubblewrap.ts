@@ -24,18 +24,17 @@ export interface BubblewrapView {
 export function bubblewrapArgs(view: BubblewrapView): readonly string[] {
   const libraryFolders = [...new Set(view.libraries.map((path) => dirname(path)))].join(":");
   return [
-    ...["--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"],
-    ...["--die-with-parent", "--new-session", "--as-pid-1", "--cap-drop", "ALL", "--clearenv"],
-    ...view.libraries.flatMap((path) => ["--ro-bind", path, path]),
-    ...["--ro-bind", view.node, INSIDE.node],
-    ...["--ro-bind", view.engine, INSIDE.engine],
-    ...["--ro-bind", view.bundle, INSIDE.bundle + view.bundleExtension],
+    ["--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"],
+    ["--die-with-parent", "--new-session", "--as-pid-1", "--cap-drop", "ALL", "--clearenv"],
+    view.libraries.flatMap((path) => ["--ro-bind", path, path]),
+    ["--ro-bind", view.node, INSIDE.node],
+    ["--ro-bind", view.engine, INSIDE.engine],
+    ["--ro-bind", view.bundle, INSIDE.bundle + view.bundleExtension],
     // Node needs /dev/null and the like; read-only, so that nobody can fill its memory-backed folders.
-    ...["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev", "--remount-ro", "/"],
-    ...["--chdir", "/", "--hostname", "cell"],
-    ...["--setenv", "UV_USE_IO_URING", "0", "--setenv", "LD_LIBRARY_PATH", libraryFolders],
-    ...(view.seccompFd === undefined ? [] : ["--seccomp", String(view.seccompFd)]),
-    ...["--info-fd", String(view.infoFd)],
-    "--",
-  ];
+    ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev", "--remount-ro", "/"],
+    ["--chdir", "/", "--hostname", "cell"],
+    ["--setenv", "UV_USE_IO_URING", "0", "--setenv", "LD_LIBRARY_PATH", libraryFolders],
+    view.seccompFd === undefined ? [] : ["--seccomp", String(view.seccompFd)],
+    ["--info-fd", String(view.infoFd), "--"],
+  ].flat();
 }

@@ -55,7 +55,7 @@ async function sourceHash(): Promise<string> {
   const hash = createHash("sha256").update(process.version);
   const names = await readdir(import.meta.dirname, { recursive: true });
   const lock = join(import.meta.dirname, "..", "package-lock.json");
-  const sources = names.filter((name) => name.endsWith(".ts")).sort();
+  const sources = names.filter((name) => name.endsWith(".ts")).toSorted();
   for (const path of [...sources.map((name) => join(import.meta.dirname, name)), lock]) {
     hash.update(path).update(await readFile(path));
   }

@@ -67,16 +67,13 @@ function exceededText(resident: CellResident, code: ExceededCode): string {
 }
 
 function reasonOf(resident: CellResident, code: ExceededCode): string {
-  const { spec } = resident;
-  const cpuMs = Math.round(resident.cpuUs / US_PER_MS);
-  switch (code) {
-    case "SANDBOX_HEAP_EXCEEDED":
-      return `went over the heap limit of ${spec.heapMb} MiB`;
-    case "SANDBOX_CPU_EXCEEDED":
-      return `used ${cpuMs} ms of CPU time, over the limit of ${spec.cpuMs} ms`;
-    case "SANDBOX_WALL_EXCEEDED":
-      return `took longer than ${resident.entryMs} ms (${cpuMs} ms of them on the CPU)`;
-    case "SANDBOX_DISPOSED":
-      return "left its isolate unusable";
-  }
+  const { heapMb, cpuMs } = resident.spec;
+  const usedMs = Math.round(resident.cpuUs / US_PER_MS);
+  const reasons: Readonly<Record<ExceededCode, string>> = {
+    SANDBOX_HEAP_EXCEEDED: `went over the heap limit of ${heapMb} MiB`,
+    SANDBOX_CPU_EXCEEDED: `used ${usedMs} ms of CPU time, over the limit of ${cpuMs} ms`,
+    SANDBOX_WALL_EXCEEDED: `took longer than ${resident.entryMs} ms (${usedMs} ms of them on the CPU)`,
+    SANDBOX_DISPOSED: "left its isolate unusable",
+  };
+  return reasons[code];
 }

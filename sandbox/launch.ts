@@ -117,13 +117,12 @@ function nodeArgs({ layers, bundle, config, isJitless }: LaunchOptions): readonl
   const full: CellConfig = { ...config, engineFile: engine };
   const readable = isWrapped ? [INSIDE.folder] : [bundle, engine];
   return [
-    isWrapped ? INSIDE.node : process.execPath,
-    ...["--no-node-snapshot", "--disable-warning=SecurityWarning", "--permission", "--allow-addons"],
-    ...readable.map((path) => `--allow-fs-read=${path}`),
-    ...["--disable-sigusr1", "--disable-proto=delete", "--no-harmony-temporal"],
-    ...(isJitless ? ["--jitless"] : []),
-    ...[entry, JSON.stringify(full)],
-  ];
+    [isWrapped ? INSIDE.node : process.execPath, "--no-node-snapshot", "--disable-warning=SecurityWarning"],
+    ["--permission", "--allow-addons", ...readable.map((path) => `--allow-fs-read=${path}`)],
+    ["--disable-sigusr1", "--disable-proto=delete", "--no-harmony-temporal"],
+    isJitless ? ["--jitless"] : [],
+    [entry, JSON.stringify(full)],
+  ].flat();
 }
 
 function extensionOf(bundle: string): string {
