@@ -67,6 +67,7 @@ export const setForEach: <T>(set: ReadonlySet<T>, visit: (value: T) => void) => 
   Set.prototype.forEach,
 );
 export const dateGetTime: (date: Date) => number = uncurryThis(Date.prototype.getTime);
+export const dateToString: (date: Date) => string = uncurryThis(Date.prototype.toString);
 export const dateToIso: (date: Date) => string = uncurryThis(Date.prototype.toISOString);
 export const sortTexts: (texts: string[]) => string[] = uncurryThis(Array.prototype.sort) as (
   texts: string[],

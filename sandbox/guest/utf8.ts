@@ -3,7 +3,10 @@
 import { charCodeAt } from "./primordials.ts";
 
 /** Bytes of UTF-8 that the text takes; a lone surrogate counts 3, as the replacement character does. */
-export function utf8Length(text: string): number {
+export const utf8Length: (text: string) => number =
+  typeof Buffer === "undefined" ? countBytes : (text) => Buffer.byteLength(text);
+
+function countBytes(text: string): number {
   let bytes = text.length;
   for (let index = 0; index < text.length; index++) {
     const unit = charCodeAt(text, index);

@@ -1,0 +1,131 @@
+/**
+ * What an agent's module imports as "planaria/agent": the types of a definition, and a function that returns it unchanged.
+ * It has no imports and works inside the isolate.
+ *
+ *     export default agent({
+ *       version: 1,
+ *       state: () => ({ count: 0 }),
+ *       on: {
+ *         add(ctx, by: number) { return (ctx.state.count += by); },
+ *         read: { reads: true, handle: (ctx) => ctx.state.count },
+ *       },
+ *     });
+ */
+
+/** `T` with every property, item and entry read-only: what a handler declared `reads: true` sees. */
+export type ReadOnly<T> = T extends (...args: never[]) => unknown
+  ? T
+  : T extends Date
+    ? T
+    : T extends ReadonlyMap<infer K, infer V>
+      ? ReadonlyMap<ReadOnly<K>, ReadOnly<V>>
+      : T extends ReadonlySet<infer V>
+        ? ReadonlySet<ReadOnly<V>>
+        : T extends ArrayBuffer | ArrayBufferView
+          ? T
+          : T extends object
+            ? { readonly [K in keyof T]: ReadOnly<T[K]> }
+            : T;
+
+/** Lines for the operator. Fields are written behind the message as JSON. What a turn logs beyond its limit is dropped. */
+export interface AgentLog {
+  debug(this: void, message: string, fields?: Readonly<Record<string, unknown>>): void;
+  info(this: void, message: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(this: void, message: string, fields?: Readonly<Record<string, unknown>>): void;
+  error(this: void, message: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+/**
+ * What a handler can do. Valid until its handler has settled and all its calls are answered; it may be taken apart
+ * (`({ state, log }) => …`).
+ */
+export interface AgentContext<State> {
+  /**
+   * The agent's memory. Each top-level key is the unit of storage: what a turn did not touch is neither decoded nor
+   * written. Changes become durable together when the turn ends, or are dropped together when the handler throws.
+   * Values: JSON, undefined, NaN, Infinity, -0, Date, Map, Set, BigInt, typed arrays, ArrayBuffer.
+   */
+  readonly state: State;
+  readonly self: { readonly id: string; readonly version: number };
+  /** Milliseconds since 1970; the same during the whole turn, as is `Date`. */
+  now(this: void): number;
+  /** A number in [0, 1) from the turn's own stream, as is `Math.random`. */
+  random(this: void): number;
+  /**
+   * Asks another agent and resolves with its reply. The turn is not over before the answer is there, awaited or not.
+   * Rejects with an Error that has a `code`: the other agent's, the runtime's, or SANDBOX_ASKS_EXCEEDED,
+   * SANDBOX_VALUE_UNCLONABLE, SANDBOX_MESSAGE_TOO_LARGE.
+   */
+  call(this: void, agent: string, method: string, argument?: unknown): Promise<unknown>;
+  /** Sends a message without a reply. It leaves after this turn's changes are committed, or not at all. Throws SANDBOX_OUTBOX_EXCEEDED. */
+  cast(this: void, agent: string, method: string, argument?: unknown): void;
+  /** Names the state as it is after this turn, so that one can come back to it. Throws SANDBOX_OUTBOX_EXCEEDED. */
+  checkpoint(this: void, label: string): void;
+  /** Asks the arbiter to try this source as a new version of this agent. Resolves with its answer; rejects as `call` does. */
+  propose(this: void, source: string): Promise<unknown>;
+  readonly log: AgentLog;
+}
+
+/** A handler that may change the state. An argument without a type is `never`: name its type. */
+export type WriteHandler<State> = (ctx: AgentContext<State>, argument: never) => unknown;
+
+/** A handler that only reads, may be answered by any replica, and sees the state frozen. */
+export interface ReadHandler<State> {
+  readonly reads: true;
+  handle(ctx: AgentContext<ReadOnly<State>>, argument: never): unknown;
+}
+
+export type Methods<State> = Readonly<Record<string, WriteHandler<State> | ReadHandler<State>>>;
+
+/** What `agent` takes and an agent's module exports. */
+export interface AgentDefinition<State extends object = object, M extends Methods<State> = Methods<State>> {
+  /** 1, 2, 3 …: raise it when the shape of the state changes. */
+  readonly version: number;
+  /** The state of a new agent. Called once in its life. */
+  readonly state: () => State;
+  /** What the agent answers to. A handler may be asynchronous: it awaits its own calls. */
+  readonly on: M;
+  /** Turns the state of an older version into this one's; the whole state comes back. Called only when the version changed. */
+  readonly migrate?: (old: never, fromVersion: number) => State | Promise<State>;
+  /** Last words, within the shutdown time. */
+  readonly stop?: (ctx: AgentContext<State>, reason: string) => unknown;
+}
+
+/** Any definition, for those who take one without knowing it. */
+export interface AnyAgentDefinition {
+  readonly version: number;
+  readonly state: () => object;
+  readonly on: Readonly<Record<string, AnyHandler | { readonly handle: AnyHandler }>>;
+}
+type AnyHandler = (ctx: never, argument: never) => unknown;
+
+/** The names of an agent's methods. */
+export type MethodsOf<Def extends AnyAgentDefinition> = keyof Def["on"] & string;
+
+type HandlerOf<Def extends AnyAgentDefinition, M extends MethodsOf<Def>> = Def["on"][M] extends {
+  readonly handle: infer H;
+}
+  ? H
+  : Def["on"][M];
+
+/** The type of a method's argument; `undefined` when it takes none. */
+export type ArgumentOf<Def extends AnyAgentDefinition, M extends MethodsOf<Def>> =
+  HandlerOf<Def, M> extends (ctx: never, ...rest: infer Rest) => unknown
+    ? Rest extends readonly []
+      ? undefined
+      : Rest[0]
+    : never;
+
+/** The type of a method's reply, out of its promise. */
+export type ReplyOf<Def extends AnyAgentDefinition, M extends MethodsOf<Def>> =
+  HandlerOf<Def, M> extends (...args: never[]) => infer Reply ? Awaited<Reply> : never;
+
+/** The type of an agent's state. */
+export type StateOf<Def extends AnyAgentDefinition> = ReturnType<Def["state"]>;
+
+/** Returns the definition unchanged; its type keeps every method with its argument and its reply. */
+export function agent<State extends object, M extends Methods<State>>(
+  definition: AgentDefinition<State, M>,
+): AgentDefinition<State, M> {
+  return definition;
+}

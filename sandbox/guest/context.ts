@@ -1,0 +1,80 @@
+/** `ctx`: everything that a handler can do, as closures over its turn, so that it may be taken apart (`({ state }) => …`). */
+
+import { encode } from "../codec.ts";
+import { SandboxError } from "../errors.ts";
+import { packAddress, type GuestLog, type IsolateLimits } from "../protocol.ts";
+import { createObject, defineProperty, freeze, keysOf } from "./primordials.ts";
+import { readTraps, writeTraps } from "./state-proxy.ts";
+import type { State } from "./state.ts";
+import type { TimeAndChance } from "./time-and-chance.ts";
+import type { TurnRun } from "./turn.ts";
+import { isLongerThan } from "./utf8.ts";
+
+/** Agent ids and method names, in bytes. Below a quarter of what an address may take. */
+const NAME_BYTES_MAX = 512;
+/** As the vault's labels. */
+const LABEL_BYTES_MAX = 512;
+
+/** What contexts are made from; the same for all turns of a guest. */
+export interface ContextParts {
+  readonly limits: IsolateLimits;
+  readonly state: State;
+  readonly time: TimeAndChance;
+  readonly self: { readonly id: string; readonly version: number };
+}
+
+/** The context of one turn. Frozen; it inherits nothing. */
+export function contextOf(turn: TurnRun, parts: ContextParts): object {
+  const { limits, state, time, self } = parts;
+  const bytesMax = limits.messageBytesMax;
+  const address = (agent: unknown, method: unknown, argument: unknown): string =>
+    packAddress({
+      agent: nameOf(agent, "agent"),
+      method: nameOf(method, "method"),
+      text: encode(argument, { bytesMax, root: "arg" }),
+    });
+  const ctx = record({
+    state: new Proxy(createObject(null), turn.reads ? readTraps(state, turn) : writeTraps(state, turn)),
+    self,
+    now: () => time.nowMs,
+    random: () => time.random(),
+    call: (agent: unknown, method: unknown, argument: unknown) =>
+      turn.ask("call", () => address(agent, method, argument)),
+    cast: (agent: unknown, method: unknown, argument: unknown) => turn.send("cast", address(agent, method, argument)),
+    checkpoint: (label: unknown) => turn.send("checkpoint", textOf(label, "label", LABEL_BYTES_MAX)),
+    propose: (source: unknown) => turn.ask("propose", () => textOf(source, "source", bytesMax)),
+    log: logOf(turn),
+  });
+  return freeze(ctx);
+}
+
+function logOf(turn: TurnRun): object {
+  const line =
+    (level: GuestLog["level"]) =>
+    (message: unknown, fields?: unknown): void =>
+      turn.log(level, message, fields);
+  return freeze(record({ debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") }));
+}
+
+/** The same properties without a prototype. */
+export function record(properties: Readonly<Record<string, unknown>>): object {
+  const bare = createObject(null);
+  const keys = keysOf(properties);
+  for (let index = 0; index < keys.length; index++) {
+    const key = keys[index] ?? "";
+    defineProperty(bare, key, { value: properties[key], enumerable: true, writable: true, configurable: true });
+  }
+  return bare;
+}
+
+function nameOf(value: unknown, what: string): string {
+  const name = textOf(value, what, NAME_BYTES_MAX);
+  if (name === "") throw new TypeError(`the ${what} must not be empty`);
+  return name;
+}
+
+function textOf(value: unknown, what: string, bytesMax: number): string {
+  if (typeof value !== "string") throw new TypeError(`the ${what} must be a string`);
+  if (!isLongerThan(value, bytesMax)) return value;
+  throw new SandboxError("SANDBOX_MESSAGE_TOO_LARGE", `the ${what} is longer than ${bytesMax} bytes`);
+}

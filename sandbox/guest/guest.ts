@@ -1,0 +1,289 @@
+/**
+ * The agent's half of the protocol: text in, text out, one turn at a time.
+ *
+ *     L ──> load: evaluate the module, check the definition
+ *     T ──> begin: run the handler ──┬─ settled ───────────────> D (state committed) or T (state rolled back)
+ *                                    └─ on its way ──> R ─┐
+ *     R ──> what happened meanwhile? <────────────────────┘ ─┬─ settled ──> D, T
+ *     A ──> an answer for the handler ──> R                  ├─ asks open ──> W
+ *                                                            └─ neither: it awaits what can never settle ──> T
+ *
+ * Microtasks run only after an entry has returned, which is why an asynchronous handler takes two entries.
+ *
+ * Invariants
+ * 1. `enter` never throws and always returns a text of the protocol, whatever the agent patched or threw.
+ * 2. A turn ends when its handler has settled and all its asks are answered: a call that nobody awaits still takes place.
+ * 3. While a turn is in progress nothing but its answers and resumptions changes anything.
+ */
+
+import { decode, encode, UNDEFINED_TEXT } from "../codec.ts";
+import { pack, unpack } from "../envelope.ts";
+import { SandboxError } from "../errors.ts";
+import {
+  ANSWER,
+  DEFINITION_GLOBAL,
+  LOAD,
+  LOADED,
+  RESUME_TEXT,
+  STATE_KEYS_MAX,
+  TURN,
+  type IsolateLimits,
+  type Turn,
+} from "../protocol.ts";
+import { contextOf, record, type ContextParts } from "./context.ts";
+import { declaredBy, definitionOf, methodNamed, type Definition } from "./definition.ts";
+import { faultOf } from "./fault.ts";
+import { doneText, faultText, LAST_RESORT, threwText, waitText } from "./output.ts";
+import { apply, createList, defineProperty, jsonParse, jsonStringify, keysOf, slice, toNumber } from "./primordials.ts";
+import { suspendRails } from "./rails.ts";
+import { State } from "./state.ts";
+import { explainReadOnly } from "./read-only.ts";
+import { tagOf } from "./survey.ts";
+import type { TimeAndChance } from "./time-and-chance.ts";
+import { TurnRun, type Result } from "./turn.ts";
+
+/** Limits, agent, and two texts for each key. */
+const SEGMENTS_MAX = 2 + 2 * STATE_KEYS_MAX;
+
+interface Loaded {
+  readonly definition: Definition;
+  readonly parts: ContextParts;
+}
+
+/** One agent. The cell has nothing of it but `enter`. */
+export class Guest {
+  readonly #time: TimeAndChance;
+  #loaded: Loaded | undefined;
+  #turn: TurnRun | undefined;
+  #lastOutput: string = RESUME_TEXT;
+
+  constructor(time: TimeAndChance) {
+    this.#time = time;
+  }
+
+  /** The turn in progress, for those who log into it. */
+  get turn(): TurnRun | undefined {
+    return this.#turn;
+  }
+
+  /** One text in, one text out. Never throws. */
+  enter(text: unknown): string {
+    try {
+      this.#lastOutput = this.#dispatch(text);
+    } catch (thrown) {
+      this.#lastOutput = lastWords(thrown);
+    }
+    return this.#lastOutput;
+  }
+
+  #dispatch(text: unknown): string {
+    if (typeof text !== "string") throw broken("it is no text");
+    if (text === RESUME_TEXT) return this.#turn === undefined ? this.#lastOutput : this.#progress(this.#turn);
+    const segments = unpack(text, { segmentsMax: SEGMENTS_MAX }, 1);
+    switch (slice(text, 0, 1)) {
+      case LOAD:
+        return this.#load(segments);
+      case TURN:
+        return this.#begin(segments);
+      case ANSWER:
+        return this.#answer(segments);
+      default:
+        throw broken("it has no known kind");
+    }
+  }
+
+  #load(segments: readonly string[]): string {
+    if (this.#loaded !== undefined) throw broken("the agent is loaded already");
+    const limits = jsonParse(segments[0] ?? "") as IsolateLimits; // written by the Guardian from its own checked limits
+    const state = new State(limits.stateBytesMax);
+    for (let index = 2; index + 1 < segments.length; index += 2)
+      state.restore(segments[index] ?? "", segments[index + 1] ?? "");
+    const definition = definitionOf(evaluate());
+    const self = Object.freeze(record({ id: segments[1] ?? "", version: definition.version }));
+    const parts = { limits, state, time: this.#time, self: self as ContextParts["self"] }; // the two fields just given
+    this.#loaded = { definition, parts };
+    return LOADED + pack([jsonStringify(declaredBy(definition)) ?? ""]);
+  }
+
+  #begin(segments: readonly string[]): string {
+    const loaded = this.#loaded;
+    if (loaded === undefined) throw broken("no agent is loaded");
+    if (this.#turn !== undefined) throw broken("a turn is in progress");
+    // By index: destructuring would use the iterator that the agent may have patched.
+    this.#time.begin(toNumber(segments[4]), toNumber(segments[5]));
+    const kind = segments[1] as Turn["kind"]; // written by turnText
+    const turn = new TurnRun(toNumber(segments[0]), kind, loaded.parts.limits);
+    this.#turn = turn;
+    this.#run(turn, loaded, segments[2] ?? "", segments[3] ?? "");
+    return turn.result === undefined ? RESUME_TEXT : this.#progress(turn);
+  }
+
+  /** Starts the handler; `turn.result` is set when it settled at once. */
+  #run(turn: TurnRun, loaded: Loaded, method: string, text: string): void {
+    try {
+      const value = invoke(turn, loaded, method, text);
+      if (!isThenable(value)) turn.result = { ok: true, value };
+      // Not awaited: it never rejects, and the cell resumes this guest until `turn.result` is there.
+      else void settle(turn, value);
+    } catch (thrown) {
+      turn.result = { ok: false, thrown };
+    }
+  }
+
+  #answer(segments: readonly string[]): string {
+    const turn = this.#turn;
+    if (turn === undefined || turn.id !== toNumber(segments[0])) throw broken("no such turn waits for an answer");
+    const result = answerOf(segments[2] === "1", segments[3] ?? "", segments[4] ?? "");
+    if (!turn.answer(toNumber(segments[1]), result)) throw broken("nobody asked for this answer");
+    return RESUME_TEXT;
+  }
+
+  #progress(turn: TurnRun): string {
+    const { result } = turn;
+    if (result?.ok === false) return this.#fail(turn, result.thrown);
+    if (turn.openAsks > 0) return waitText(turn.id, turn.takeAsks());
+    if (result !== undefined) return this.#finish(turn, result.value);
+    const message = "the handler awaits something that can never settle: no answer from outside is open";
+    return this.#fail(turn, new SandboxError("SANDBOX_TURN_STALLED", message));
+  }
+
+  #finish(turn: TurnRun, value: unknown): string {
+    const { definition, parts } = this.#loaded ?? unloaded();
+    try {
+      return suspendRails(() => {
+        const reply = turn.kind === "call" ? replyText(value, parts.limits.replyBytesMax) : UNDEFINED_TEXT;
+        if (replaces(turn, definition)) replaceState(parts.state, value, turn.kind);
+        const ops = turn.reads ? createList<never>() : parts.state.commit();
+        const output = doneText(turn, reply, ops);
+        this.#end(turn);
+        return output;
+      });
+    } catch (thrown) {
+      return this.#fail(turn, thrown);
+    }
+  }
+
+  #fail(turn: TurnRun, thrown: unknown): string {
+    this.#loaded?.parts.state.rollback();
+    this.#end(turn);
+    return threwText(turn, explainReadOnly(faultOf(thrown), turn.reads));
+  }
+
+  #end(turn: TurnRun): void {
+    turn.isOver = true;
+    this.#turn = undefined;
+  }
+}
+
+/** Runs the artifact's script, which left itself as a function, and takes what it exported. */
+function evaluate(): unknown {
+  const script = takeGlobal();
+  if (typeof script !== "function") throw broken("there is no artifact to evaluate");
+  apply(script as () => unknown, undefined, []); // a function, by the check above
+  return takeGlobal();
+}
+
+function takeGlobal(): unknown {
+  const value: unknown = Reflect.get(globalThis, DEFINITION_GLOBAL);
+  Reflect.deleteProperty(globalThis, DEFINITION_GLOBAL);
+  return value;
+}
+
+function invoke(turn: TurnRun, loaded: Loaded, name: string, text: string): unknown {
+  const { definition, parts } = loaded;
+  switch (turn.kind) {
+    case "init":
+      if (parts.state.size > 0) throw broken("the agent has a state already");
+      return apply(definition.state, undefined, []);
+    case "migrate":
+      if (definition.migrate === undefined) return undefined;
+      return apply(definition.migrate, undefined, [plainState(parts.state), decodeArgument(text, parts)]);
+    case "stop":
+      if (definition.stop === undefined) return undefined;
+      return apply(definition.stop, undefined, [contextOf(turn, parts), decodeArgument(text, parts)]);
+    case "call":
+    case "cast": {
+      const method = methodNamed(definition, name);
+      turn.reads = method.reads;
+      return apply(method.handle, method.holder, [contextOf(turn, parts), decodeArgument(text, parts)]);
+    }
+    default:
+      throw broken("no turn is of this kind");
+  }
+}
+
+function decodeArgument(text: string, parts: ContextParts): unknown {
+  return decode(text, { bytesMax: parts.limits.messageBytesMax });
+}
+
+/** May throw: `then` can be a getter of the agent's. */
+function isThenable(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}
+
+/** `await` is syntax: it works whatever became of `Promise.prototype`. */
+async function settle(turn: TurnRun, value: unknown): Promise<void> {
+  let result: Result;
+  try {
+    result = { ok: true, value: await value };
+  } catch (thrown) {
+    result = { ok: false, thrown };
+  }
+  turn.result = result;
+}
+
+function answerOf(isOk: boolean, text: string, message: string): Result {
+  if (!isOk) return { ok: false, thrown: Object.assign(new Error(message), { code: text }) };
+  try {
+    return { ok: true, value: decode(text, { bytesMax: Infinity }) };
+  } catch (thrown) {
+    return { ok: false, thrown };
+  }
+}
+
+function replyText(value: unknown, bytesMax: number): string {
+  try {
+    return encode(value, { bytesMax, root: "reply" });
+  } catch (error) {
+    const refusal = error as SandboxError; // `encode` throws nothing else
+    if (refusal.code !== "SANDBOX_MESSAGE_TOO_LARGE") throw refusal;
+    throw new SandboxError("SANDBOX_REPLY_TOO_LARGE", `The reply is longer than ${bytesMax} bytes.`, { cause: error });
+  }
+}
+
+function replaces(turn: TurnRun, definition: Definition): boolean {
+  return turn.kind === "init" || (turn.kind === "migrate" && definition.migrate !== undefined);
+}
+
+function replaceState(state: State, value: unknown, kind: string): void {
+  if (typeof value !== "object" || value === null || tagOf(value) !== "Object") {
+    throw new TypeError(`${kind === "init" ? "state()" : "migrate()"} must return a plain record, the whole state`);
+  }
+  state.replace(value as Readonly<Record<string, unknown>>, keysOf(value)); // a plain record, as just checked
+}
+
+function plainState(state: State): object {
+  const plain = {};
+  const keys = state.keys();
+  for (let index = 0; index < keys.length; index++) {
+    const key = keys[index] ?? "";
+    defineProperty(plain, key, { value: state.copy(key), writable: true, enumerable: true, configurable: true });
+  }
+  return plain;
+}
+
+function lastWords(thrown: unknown): string {
+  try {
+    return faultText(faultOf(thrown));
+  } catch {
+    return LAST_RESORT;
+  }
+}
+
+function unloaded(): never {
+  throw broken("no agent is loaded");
+}
+
+function broken(why: string): SandboxError {
+  return new SandboxError("SANDBOX_REQUEST_INVALID", `The guest cannot take this text: ${why}.`);
+}

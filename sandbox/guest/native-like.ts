@@ -1,0 +1,10 @@
+/** Replacements of built-ins that look like them to whoever asks for their name and length. */
+
+import { defineProperty } from "./primordials.ts";
+
+/** Gives a function the name and length of a built-in. Pass a method or an arrow: as built-ins, they refuse `new`. */
+export function nativeLike<F extends (...args: never[]) => unknown>(name: string, length: number, replacement: F): F {
+  defineProperty(replacement, "name", { value: name, configurable: true });
+  defineProperty(replacement, "length", { value: length, configurable: true });
+  return replacement;
+}

@@ -1,0 +1,73 @@
+/** The texts that a guest answers with. Their form is described, and parsed, in protocol.ts. */
+
+import { pack } from "../envelope.ts";
+import {
+  DONE,
+  FAULT,
+  THREW,
+  WAIT,
+  type Ask,
+  type GuestFault,
+  type GuestLog,
+  type Outbound,
+  type StateOp,
+} from "../protocol.ts";
+
+/** What is said when even describing what went wrong goes wrong. Built while the realm is still clean. */
+export const LAST_RESORT: string = FAULT + pack(["", "Error", "the guest cannot describe what went wrong", ""]);
+
+/** What a turn has to send and say. */
+interface Sayings {
+  readonly id: number;
+  readonly outbox: readonly Outbound[];
+  readonly logs: readonly GuestLog[];
+}
+
+export function doneText(turn: Sayings, reply: string, ops: readonly StateOp[]): string {
+  const { id, outbox, logs } = turn;
+  const segments: string[] = [`${id}`, reply, `${ops.length}`, `${outbox.length}`, `${logs.length}`];
+  for (let index = 0; index < ops.length; index++) {
+    const op = ops[index];
+    if (op !== undefined) add(segments, op[0], op[1] === undefined ? "-" : `=${op[1]}`);
+  }
+  for (let index = 0; index < outbox.length; index++) {
+    const outbound = outbox[index];
+    if (outbound !== undefined) add(segments, outbound.verb, outbound.text);
+  }
+  addLogs(segments, logs);
+  return DONE + pack(segments);
+}
+
+export function threwText(turn: Sayings, fault: GuestFault): string {
+  const { code = "", name, message, stack } = fault;
+  const segments: string[] = [`${turn.id}`, code, name, message, stack, `${turn.logs.length}`];
+  addLogs(segments, turn.logs);
+  return THREW + pack(segments);
+}
+
+export function waitText(id: number, asks: readonly Ask[]): string {
+  const segments: string[] = [`${id}`, `${asks.length}`];
+  for (let index = 0; index < asks.length; index++) {
+    const ask = asks[index];
+    if (ask === undefined) continue;
+    segments[segments.length] = `${ask.ask}`;
+    add(segments, ask.verb, ask.text);
+  }
+  return WAIT + pack(segments);
+}
+
+export function faultText(fault: GuestFault): string {
+  return FAULT + pack([fault.code ?? "", fault.name, fault.message, fault.stack]);
+}
+
+function addLogs(segments: string[], logs: readonly GuestLog[]): void {
+  for (let index = 0; index < logs.length; index++) {
+    const log = logs[index];
+    if (log !== undefined) add(segments, log.level, log.text);
+  }
+}
+
+function add(segments: string[], first: string, second: string): void {
+  segments[segments.length] = first;
+  segments[segments.length] = second;
+}

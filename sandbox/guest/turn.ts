@@ -1,0 +1,153 @@
+/**
+ * One turn from the inside: what it asked, what it wants to send, what it logged, and whether its handler has settled.
+ *
+ * Invariants
+ * 1. A turn is over once, and nothing counts that agent code does with its `ctx` afterwards.
+ * 2. Nothing leaves a turn but through its lists; their lengths keep the limits, so the Guardian never has to refuse what an
+ *    honest guest sends.
+ */
+
+import { encode } from "../codec.ts";
+import { SandboxError } from "../errors.ts";
+import { LOG_LINES_MAX, type Ask, type GuestLog, type IsolateLimits, type Outbound, type Turn } from "../protocol.ts";
+import { createList, mapDelete, mapGet, mapSet, toWellFormed } from "./primordials.ts";
+import { utf8Length } from "./utf8.ts";
+
+/** How a handler settled. */
+export type Result = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly thrown: unknown };
+
+interface OpenAsk {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Said once when a turn logs more than it may; its bytes are kept free. */
+const LOG_CUT = "(more lines of this turn were dropped: it logged more than its limit)";
+const LOG_CUT_BYTES = LOG_CUT.length;
+
+/** The turn in progress. */
+export class TurnRun {
+  readonly id: number;
+  readonly kind: Turn["kind"];
+  /** The handler was declared `reads: true`. */
+  reads = false;
+  isOver = false;
+  result: Result | undefined;
+  readonly outbox: Outbound[] = createList();
+  readonly logs: GuestLog[] = createList();
+  readonly #limits: IsolateLimits;
+  readonly #open: Map<number, OpenAsk> = new Map();
+  #openCount = 0;
+  #askCount = 0;
+  #unsent: Ask[] = createList();
+  #logBytes = 0;
+  #isLogCut = false;
+
+  constructor(id: number, kind: Turn["kind"], limits: IsolateLimits) {
+    this.id = id;
+    this.kind = kind;
+    this.#limits = limits;
+  }
+
+  /** Asks that nobody answered yet. */
+  get openAsks(): number {
+    return this.#openCount;
+  }
+
+  /** @throws {SandboxError} SANDBOX_REQUEST_INVALID when the turn is over: `ctx` outlived it. */
+  assertOpen(): void {
+    if (!this.isOver) return;
+    throw new SandboxError("SANDBOX_REQUEST_INVALID", "This turn is over: ctx is valid until its handler has settled.");
+  }
+
+  /** A promise of the answer. Rejects with SANDBOX_ASKS_EXCEEDED beyond the limit. */
+  ask(verb: string, write: () => string): Promise<unknown> {
+    return quiet(
+      new Promise((resolve, reject) => {
+        this.assertOpen();
+        const max = this.#limits.asksPerTurnMax;
+        if (this.#askCount >= max) throw exceeded("SANDBOX_ASKS_EXCEEDED", `asks more than ${max} times`);
+        const text = write();
+        const ask = ++this.#askCount;
+        mapSet(this.#open, ask, { resolve, reject });
+        this.#openCount++;
+        this.#unsent[this.#unsent.length] = { ask, verb, text };
+      }),
+    );
+  }
+
+  /** The asks since the last time, to be sent. */
+  takeAsks(): readonly Ask[] {
+    const asks = this.#unsent;
+    this.#unsent = createList();
+    return asks;
+  }
+
+  /** Hands an answer to the handler. False when nobody asked. */
+  answer(ask: number, result: Result): boolean {
+    const open = mapGet(this.#open, ask);
+    if (open === undefined) return false;
+    mapDelete(this.#open, ask);
+    this.#openCount--;
+    if (result.ok) open.resolve(result.value);
+    else open.reject(result.thrown);
+    return true;
+  }
+
+  /** @throws {SandboxError} SANDBOX_OUTBOX_EXCEEDED */
+  send(verb: string, text: string): void {
+    this.assertOpen();
+    const max = this.#limits.outboxPerTurnMax;
+    if (this.outbox.length >= max) throw exceeded("SANDBOX_OUTBOX_EXCEEDED", `sends more than ${max} messages`);
+    this.outbox[this.outbox.length] = { verb, text };
+  }
+
+  /** Logging never fails a turn: what is too much is dropped, and one line says so. */
+  log(level: GuestLog["level"], message: unknown, fields: unknown): void {
+    if (this.isOver || this.#isLogCut) return;
+    const text = logText(message, fields, this.#limits.logBytesPerTurnMax);
+    const bytes = utf8Length(text);
+    const hasRoom = this.#logBytes + bytes + LOG_CUT_BYTES <= this.#limits.logBytesPerTurnMax;
+    if (hasRoom && this.logs.length < LOG_LINES_MAX - 1) {
+      this.#logBytes += bytes;
+      this.logs[this.logs.length] = { level, text };
+      return;
+    }
+    this.#isLogCut = true;
+    if (LOG_CUT_BYTES <= this.#limits.logBytesPerTurnMax)
+      this.logs[this.logs.length] = { level: "warn", text: LOG_CUT };
+  }
+}
+
+/** Marks a promise as handled: a call whose promise nobody awaits must not become a stray rejection of the next entry. */
+function quiet(promise: Promise<unknown>): Promise<unknown> {
+  // Not awaited on purpose: it settles with the promise and never rejects.
+  void swallow(promise);
+  return promise;
+}
+
+async function swallow(promise: Promise<unknown>): Promise<void> {
+  try {
+    await promise;
+  } catch {
+    // Whoever awaits the promise itself sees the error.
+  }
+}
+
+function exceeded(code: "SANDBOX_ASKS_EXCEEDED" | "SANDBOX_OUTBOX_EXCEEDED", what: string): SandboxError {
+  return new SandboxError(code, `This turn ${what}; that is its limit.`);
+}
+
+function logText(message: unknown, fields: unknown, bytesMax: number): string {
+  const text = typeof message === "string" ? toWellFormed(message) : printed(message, bytesMax);
+  return fields === undefined ? text : `${text} ${printed(fields, bytesMax)}`;
+}
+
+/** What a value looks like in a log line. */
+export function printed(value: unknown, bytesMax: number): string {
+  try {
+    return encode(value, { bytesMax });
+  } catch {
+    return "(cannot be written as text)"; // a log line is worth less than the turn
+  }
+}

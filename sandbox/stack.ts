@@ -1,0 +1,63 @@
+/** Guest stacks in the words of the agent's author: positions in the TypeScript that was written, not in what was run. */
+
+import { SourceMap, type SourceMapPayload } from "node:module";
+import { ARTIFACT_FILE, PRELUDE_FILE } from "./protocol.ts";
+
+/** Parsed maps kept; an agent that fails in every turn should not have its map parsed in every turn. */
+const MAPS_MAX = 16;
+/** Compiler's own modules and the frames that are not the agent's: the prelude, and isolated-vm's seam. */
+const FOREIGN = [PRELUDE_FILE, "<isolated-vm boundary>", "planaria:"];
+
+const maps = new Map<string, SourceMap>();
+
+/**
+ * Maps `agent.js:2:9` to `counter.agent.ts:4:9` and drops frames that are not the agent's. A stack of anything else, or a
+ * position that the map does not know, is left as it is. Never throws on a guest's text.
+ */
+export function mapStack(stack: string, artifact: { readonly name: string; readonly map: string }): string {
+  const map = mapOf(artifact.map);
+  return stack
+    .split("\n")
+    .map((line) => mapLine(line, map, artifact.name))
+    .filter((line) => !isFrame(line) || !FOREIGN.some((mark) => line.includes(mark)))
+    .join("\n");
+}
+
+function mapLine(line: string, map: SourceMap | undefined, name: string): string {
+  if (map === undefined || !isFrame(line)) return line;
+  return line.replace(POSITION, (text, row: string, column: string) => {
+    const origin = map.findOrigin(Number(row), Number(column));
+    if (!("fileName" in origin)) return text;
+    return `${sourceName(origin.fileName, name)}:${origin.lineNumber}:${origin.columnNumber}`;
+  });
+}
+
+const POSITION: RegExp = new RegExp(`${ARTIFACT_FILE.replace(".", "\\.")}:(\\d{1,9}):(\\d{1,9})`);
+
+function isFrame(line: string): boolean {
+  return line.startsWith("    at ");
+}
+
+/** The entry has its own name whether it was a file or a text; imports keep their path relative to it. */
+function sourceName(fileName: string, name: string): string {
+  return fileName === `text:${name}` ? name : fileName;
+}
+
+function mapOf(text: string): SourceMap | undefined {
+  const known = maps.get(text);
+  if (known !== undefined) return known;
+  const payload = payloadOf(text);
+  if (payload === undefined) return undefined;
+  const oldest = maps.size < MAPS_MAX ? undefined : maps.keys().next().value;
+  if (oldest !== undefined) maps.delete(oldest);
+  const map = new SourceMap(payload);
+  maps.set(text, map);
+  return map;
+}
+
+/** An artifact without a map (an empty text) keeps its positions. */
+function payloadOf(text: string): SourceMapPayload | undefined {
+  if (text === "") return undefined;
+  const payload: unknown = JSON.parse(text);
+  return payload as SourceMapPayload; // written by esbuild when the artifact was compiled
+}
