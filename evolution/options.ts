@@ -67,7 +67,10 @@ const arbiterSchema: z.ZodType<ArbiterOptions, unknown> = z.strictObject({
 
 const proposalSchema: z.ZodType<Proposal, unknown> = z.strictObject({
   agent: z.string().min(1),
-  source: z.string().min(1).max(4 << 20),
+  source: z
+    .string()
+    .min(1)
+    .max(4 << 20),
   author: z.string().max(200).optional(),
   note: z.string().max(10_000).optional(),
 });
@@ -75,7 +78,7 @@ const proposalSchema: z.ZodType<Proposal, unknown> = z.strictObject({
 /** Throws EVOLUTION_OPTIONS_INVALID. */
 export function parseArbiterOptions(input: unknown): ParsedArbiterOptions {
   const given = parse(arbiterSchema, input ?? {}, "Arbiter.start");
-  return {
+  const options: ParsedArbiterOptions = {
     profile: given.profile ?? "hardened",
     replayTurnsMax: given.replayTurnsMax ?? 200, // evolution.md b1: halving 25 -> 100 -> 500; one rung in between
     replayTurnsMin: given.replayTurnsMin ?? 20,
@@ -84,6 +87,11 @@ export function parseArbiterOptions(input: unknown): ParsedArbiterOptions {
     probationMs: given.probationMs ?? 600_000,
     queueMax: given.queueMax ?? 32,
   };
+  const { replayTurnsMin, replayTurnsMax } = options;
+  if (replayTurnsMin <= replayTurnsMax) return options;
+  throw invalid("Arbiter.start", [
+    { path: "replayTurnsMin", message: `${replayTurnsMin} is more than replayTurnsMax (${replayTurnsMax})` },
+  ]);
 }
 
 /** Throws EVOLUTION_OPTIONS_INVALID. */
@@ -96,6 +104,15 @@ function parse<T>(schema: z.ZodType<T, unknown>, input: unknown, where: string):
   const result = schema.safeParse(input);
   if (result.success) return result.data;
   const issues = result.error.issues.map((issue) => ({ path: issue.path.join("."), message: issue.message }));
+  throw invalid(where, issues);
+}
+
+interface Issue {
+  readonly path: string;
+  readonly message: string;
+}
+
+function invalid(where: string, issues: readonly Issue[]): EvolutionError {
   const lines = issues.map((issue) => (issue.path === "" ? issue.message : `${issue.path}: ${issue.message}`));
-  throw new EvolutionError("EVOLUTION_OPTIONS_INVALID", `${where}: ${lines.join("; ")}`, { details: { issues } });
+  return new EvolutionError("EVOLUTION_OPTIONS_INVALID", `${where}: ${lines.join("; ")}`, { details: { issues } });
 }
