@@ -68,7 +68,12 @@ export interface Decision {
 /** One line of the journal: a decision, or how its probation ended. */
 export type JournalLine =
   | { readonly type: "decided"; readonly decision: Decision }
-  | { readonly type: "probation_ended"; readonly id: string; readonly timeMs: number; readonly report: ProbationReport };
+  | {
+      readonly type: "probation_ended";
+      readonly id: string;
+      readonly timeMs: number;
+      readonly report: ProbationReport;
+    };
 
 /** The decision as a person reads it. */
 export function explainDecision(decision: Decision, probation: ProbationReport | undefined): string {
@@ -76,13 +81,19 @@ export function explainDecision(decision: Decision, probation: ProbationReport |
     `decision ${decision.id}: ${decision.ruling}`,
     `  agent     ${decision.agent}`,
     `  author    ${decision.author}${decision.note === "" ? "" : ` ("${decision.note}")`}`,
+    `  time      ${new Date(decision.timeMs).toISOString()}`,
     `  code      ${short(decision.championHash)} -> ${short(decision.candidateHash)}`,
     `  because   ${decision.reason}`,
     ...decision.stages.flatMap(explainStage),
   ];
-  if (decision.pauseMs !== undefined) lines.push(`  promoted with a pause of ${decision.pauseMs.toFixed(1)} ms; the state before is "${decision.snapshot}"`);
+  if (decision.pauseMs !== undefined)
+    lines.push(
+      `  promoted with a pause of ${decision.pauseMs.toFixed(1)} ms; the state before is "${decision.snapshot}"`,
+    );
   if (probation !== undefined) {
     lines.push(`  probation ${probation.end} after ${probation.turns} turns: ${probation.reason}`);
+    if (probation.rollbackMs !== undefined)
+      lines.push(`            the version before served again after ${probation.rollbackMs.toFixed(1)} ms`);
     lines.push(...explainDifference(probation.difference));
   }
   return lines.join("\n");
