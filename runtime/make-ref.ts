@@ -2,7 +2,7 @@
  * Builds the reference a user holds. Each method looks the agent up by name again, so a reference survives whatever
  * happens to the agent behind it.
  */
-import type { AnyAgent } from "../sandbox/index.ts";
+import type { AnyAgentDefinition } from "../sandbox/index.ts";
 import type { Branch, Clock, HistoryEntry, Point, Vault } from "../vault/index.ts";
 import type { Agent } from "./agent.ts";
 import { stateKeyOf } from "./agent-record.ts";
@@ -10,7 +10,7 @@ import type { AgentInfo, AgentRef, CallOptions, HistoryLine } from "./ref.ts";
 import { shutdownReason } from "./ref.ts";
 
 /** What a reference needs of its runtime. */
-export interface RefHost<Def extends AnyAgent> {
+export interface RefHost<Def extends AnyAgentDefinition> {
   readonly vault: Vault;
   readonly clock: Clock;
   readonly agent: () => Agent;
@@ -22,7 +22,7 @@ export interface RefHost<Def extends AnyAgent> {
 }
 
 /** A reference to the agent of this name. */
-export function makeRef<Def extends AnyAgent>(id: string, host: RefHost<Def>): AgentRef<Def> {
+export function makeRef<Def extends AnyAgentDefinition>(id: string, host: RefHost<Def>): AgentRef<Def> {
   const ref = {
     id,
     call: (method: string, arg?: unknown, options?: CallOptions) => host.call(method, arg, options),
@@ -46,7 +46,7 @@ export function makeRef<Def extends AnyAgent>(id: string, host: RefHost<Def>): A
   return ref as unknown as AgentRef<Def>; // the types of call and cast come from Def, which exists only for the compiler
 }
 
-async function restore<Def extends AnyAgent>(host: RefHost<Def>, at: Point): Promise<void> {
+async function restore<Def extends AnyAgentDefinition>(host: RefHost<Def>, at: Point): Promise<void> {
   const agent = host.agent();
   const branch: Branch = agent.branch;
   const view = await branch.at(at);

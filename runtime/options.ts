@@ -214,7 +214,9 @@ export function parseAgentId(input: unknown): string {
 /** Defaults overlaid with what was given; an explicit `undefined` means the default. */
 function withDefaults(defaults: AgentLimits, given: z.infer<typeof limits> | undefined): AgentLimits {
   const set = Object.entries(given ?? {}).filter(([, value]) => value !== undefined);
-  return { ...defaults, ...Object.fromEntries(set) };
+  const merged = { ...defaults, ...Object.fromEntries(set) };
+  // The backstop follows the budget: whoever allows more CPU time allows more wall time.
+  return given?.wallMs === undefined ? { ...merged, wallMs: Math.max(merged.wallMs, 2 * merged.cpuMs) } : merged;
 }
 
 function parse<T>(schema: z.ZodType<T>, input: unknown, where: string): T {

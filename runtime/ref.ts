@@ -1,7 +1,7 @@
 /**
  * What a user holds: a reference to an agent by name. It stays valid across restarts, swaps of code and reopened vaults.
  */
-import type { AnyAgent, ArgumentOf, MethodsOf, ReplyOf } from "../sandbox/index.ts";
+import type { AnyAgentDefinition, ArgumentOf, MethodsOf, ReplyOf } from "../sandbox/index.ts";
 import type { Point, Snapshot } from "../vault/index.ts";
 import type { ExitNotice } from "./agent.ts";
 import type { ExitReason } from "./exit-reason.ts";
@@ -13,12 +13,20 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The argument of a method: left out where the handler takes none. */
-export type ArgumentList<Def extends AnyAgent, Method extends MethodsOf<Def>> = [ArgumentOf<Def, Method>] extends [undefined]
-  ? [arg?: undefined, options?: CallOptions]
-  : undefined extends ArgumentOf<Def, Method>
-    ? [arg?: ArgumentOf<Def, Method>, options?: CallOptions]
-    : [arg: ArgumentOf<Def, Method>, options?: CallOptions];
+/** True for a reference without a type of its own: any method, any argument, an unknown reply. */
+type IsUntyped<Def extends AnyAgentDefinition> = string extends MethodsOf<Def> ? true : false;
+
+/** What follows the method's name: its argument, left out where the handler takes none, and how long to wait. */
+export type CallArguments<Def extends AnyAgentDefinition, Method extends MethodsOf<Def>> =
+  IsUntyped<Def> extends true
+    ? [arg?: unknown, options?: CallOptions]
+    : undefined extends ArgumentOf<Def, Method>
+      ? [arg?: ArgumentOf<Def, Method>, options?: CallOptions]
+      : [arg: ArgumentOf<Def, Method>, options?: CallOptions];
+
+/** What a method answers. */
+export type CallReply<Def extends AnyAgentDefinition, Method extends MethodsOf<Def>> =
+  IsUntyped<Def> extends true ? unknown : ReplyOf<Def, Method>;
 
 /** One line of an agent's past, newest first in `history()`. */
 export interface HistoryLine {
@@ -50,16 +58,16 @@ export interface AgentInfo {
 }
 
 /** A reference to an agent, typed by its definition. */
-export interface AgentRef<Def extends AnyAgent = AnyAgent> {
+export interface AgentRef<Def extends AnyAgentDefinition = AnyAgentDefinition> {
   readonly id: string;
   /**
    * Request and reply. Resolves after the turn's writes are durable. Rejects with RUNTIME_HANDLER_THREW, SANDBOX_HEAP_EXCEEDED,
    * SANDBOX_CPU_EXCEEDED, SANDBOX_WALL_EXCEEDED, SANDBOX_CELL_LOST, RUNTIME_CALL_TIMEOUT, RUNTIME_MAILBOX_FULL, RUNTIME_AGENT_DOWN,
    * SANDBOX_VALUE_UNCLONABLE, SANDBOX_MESSAGE_TOO_LARGE, VAULT_COMMIT_FAILED; each says whether the turn happened.
    */
-  call<Method extends MethodsOf<Def>>(method: Method, ...rest: ArgumentList<Def, Method>): Promise<ReplyOf<Def, Method>>;
+  call<Method extends MethodsOf<Def>>(method: Method, ...rest: CallArguments<Def, Method>): Promise<CallReply<Def, Method>>;
   /** A message without reply: accepted into the mailbox, or refused by throwing RUNTIME_MAILBOX_FULL or RUNTIME_AGENT_DOWN. */
-  cast<Method extends MethodsOf<Def>>(method: Method, ...rest: ArgumentList<Def, Method>): void;
+  cast<Method extends MethodsOf<Def>>(method: Method, ...rest: CallArguments<Def, Method>): void;
   /** A new agent on a copy-on-write branch of this one, now or as it was. Costs the same for any size of state. */
   fork(options: { readonly id: string; readonly at?: Point }): Promise<AgentRef<Def>>;
   /** Names the present state. On disk when it resolves. */

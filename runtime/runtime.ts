@@ -10,7 +10,7 @@
  * 3. `close` leaves no process, no timer and no lock behind, and loses nothing that was accepted for durability.
  */
 import { fileURLToPath } from "node:url";
-import type { AnyAgent } from "../sandbox/index.ts";
+import type { AnyAgentDefinition } from "../sandbox/index.ts";
 import { compile, decode, encode, unpackAddress } from "../sandbox/index.ts";
 import type { Clock } from "../vault/index.ts";
 import { Vault } from "../vault/index.ts";
@@ -131,7 +131,7 @@ export class Runtime implements AsyncDisposable {
    * its evolved code unless the code given here is new. Durable when it resolves. Rejects with RUNTIME_AGENT_EXISTS,
    * RUNTIME_OPTIONS_INVALID, SANDBOX_COMPILE_FAILED, SANDBOX_LOAD_FAILED, RUNTIME_HANDLER_THREW (its `state()` or `migrate` threw).
    */
-  async spawn<Def extends AnyAgent = AnyAgent>(input: SpawnOptions): Promise<AgentRef<Def>> {
+  async spawn<Def extends AnyAgentDefinition = AnyAgentDefinition>(input: SpawnOptions): Promise<AgentRef<Def>> {
     this.#requireOpen();
     const options = parseSpawnOptions(input, this.#options);
     const { module, source, ...spec } = options;
@@ -156,7 +156,7 @@ export class Runtime implements AsyncDisposable {
   }
 
   /** A reference by name. The agent need not run, nor exist yet: a call to an unknown one rejects with RUNTIME_AGENT_UNKNOWN. */
-  ref<Def extends AnyAgent = AnyAgent>(id: string): AgentRef<Def> {
+  ref<Def extends AnyAgentDefinition = AnyAgentDefinition>(id: string): AgentRef<Def> {
     return makeRef<Def>(parseAgentId(id), {
       vault: this.#vault,
       clock: this.#clock,

@@ -12,6 +12,17 @@ export { Resident } from "./resident.ts";
 export type { Loaded, Outcome, PlaceOptions, TurnAnswer, TurnAsk, TurnMeter } from "./outcome.ts";
 export type { GuestFault, GuestLog, IsolateLimits, Outbound, StateOp, Turn } from "./protocol.ts";
 
+/** From TypeScript to what an isolate runs, and back from its stacks to the TypeScript. */
+export { compile, stopCompiler } from "./compile.ts";
+export type { Artifact, CompileComplaint, CompileInput } from "./compile.ts";
+export { mapStack } from "./stack.ts";
+
+/** An agent's definition, for references typed by it. */
+export type { AnyAgentDefinition, ArgumentOf, MethodsOf, ReplyOf } from "./agent.ts";
+
+/** Who a message between agents is for. */
+export { unpackAddress } from "./protocol.ts";
+
 /** Values as text: what crosses to and from an isolate. */
 export { decode, encode } from "./codec.ts";
 
