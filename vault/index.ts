@@ -30,3 +30,11 @@ export type {
 
 /** What the vault tells. */
 export type { VaultEvent } from "./events.ts";
+
+/** The vault itself. */
+export { Vault } from "./vault.ts";
+export type { VaultOptions } from "./open.ts";
+
+/** The log's file operations, which tests replace to put faults there. */
+export { systemFiles } from "./log-files.ts";
+export type { LogFile, LogFiles } from "./log-files.ts";

@@ -1,0 +1,91 @@
+/**
+ * What the vault knows about one branch. Data and the moves that keep it whole; who may move is decided in state.ts.
+ *
+ * Invariants:
+ * 1. `top` is an open layer that belongs to this branch alone, and always lies on another layer.
+ * 2. Everything else that is shared with views, forks and landmarks is frozen.
+ */
+import assert from "node:assert/strict";
+import { landmarkBefore } from "./landmark.ts";
+import type { Landmark } from "./landmark.ts";
+import { NO_ROOTS, StateLayer } from "./layer.ts";
+import type { LogEntry } from "./log-entry.ts";
+import type { Memtable } from "./memtable.ts";
+import type { BranchId, Seq } from "./model.ts";
+
+export interface Parent {
+  readonly branch: BranchId;
+  readonly seq: Seq;
+}
+
+export interface BranchOrigin {
+  readonly id: BranchId;
+  readonly parent: Parent | undefined;
+  readonly createdSeq: Seq;
+  readonly createdAtMs: number;
+}
+
+export class BranchState {
+  readonly id: BranchId;
+  readonly parent: Parent | undefined;
+  readonly createdSeq: Seq;
+  readonly createdAtMs: number;
+  readonly names: Set<string> = new Set();
+  head: Seq;
+  epoch = 0;
+  isDropped = false;
+  top: StateLayer;
+  landmarks: Landmark[] = [];
+  /** The last commit on this branch that may still be undone, or any older one. */
+  lastEntry: LogEntry | undefined;
+
+  constructor(origin: BranchOrigin, below: StateLayer) {
+    this.id = origin.id;
+    this.parent = origin.parent;
+    this.createdSeq = origin.createdSeq;
+    this.createdAtMs = origin.createdAtMs;
+    this.head = origin.createdSeq;
+    this.top = StateLayer.over(below);
+  }
+
+  /** The table that takes writes. */
+  get table(): Memtable {
+    const { table } = this.top;
+    assert.ok(table !== undefined && !table.isFrozen, "the top layer is open");
+    return table;
+  }
+
+  /** The state as it is now, frozen and shareable. O(1) in the size of the state. */
+  freeze(): StateLayer {
+    const { below } = this.top;
+    assert.ok(below !== undefined, "an open layer lies on another");
+    if (this.table.count === 0) return below;
+    const frozen = this.top;
+    this.table.freeze();
+    this.top = StateLayer.over(frozen);
+    return frozen;
+  }
+
+  /** Adds a landmark, and ends the time of the one before it. Returns what takes both back. */
+  addLandmark(landmark: Landmark): () => void {
+    const last = this.landmarks.at(-1);
+    const through = last?.through;
+    if (last !== undefined && !last.isPartial) last.through ??= Math.max(last.seq, landmark.seq - 1);
+    this.landmarks.push(landmark);
+    return () => {
+      this.landmarks = this.landmarks.filter((each) => each !== landmark);
+      if (last !== undefined) last.through = through;
+    };
+  }
+
+  snapshotOf(label: string): Landmark | undefined {
+    return this.landmarks.findLast((landmark) => landmark.kind === "snapshot" && landmark.label === label);
+  }
+
+  landmarkBefore(seq: number): Landmark | undefined {
+    return landmarkBefore(this.landmarks, seq);
+  }
+}
+
+/** A layer that holds nothing. */
+export const EMPTY_LAYER: StateLayer = StateLayer.ofRoots(NO_ROOTS);

@@ -1,0 +1,60 @@
+/**
+ * Landmarks: the states of a branch's past that are kept as they were. A point in time is the nearest landmark before
+ * it plus the log from there on.
+ *
+ *     ---- start ------ snapshot "a" ------------ checkpoint ------ restore ------> head
+ *            |<- through ->|
+ *
+ * Invariants:
+ * 1. A branch's landmarks are in the order of their seqs.
+ * 2. From `seq` to `through` the branch's state was the landmark's. `through` is set when the branch changes again.
+ * 3. A landmark that its own frame changed afterwards (a snapshot in the middle of a commit) is `isPartial`: it answers
+ *    for its label only, not for a seq.
+ */
+import type { StateLayer } from "./layer.ts";
+import type { Seq } from "./model.ts";
+
+/**
+ * `start` (made, or forked from a head), `restore` (the state was taken from a past point) and `checkpoint` serve points
+ * in time and go with the log; a `snapshot` has a label and stays.
+ */
+export type LandmarkKind = "start" | "snapshot" | "restore" | "checkpoint";
+
+export interface Landmark {
+  readonly kind: LandmarkKind;
+  readonly seq: Seq;
+  /** Index of the action within its frame: tells landmarks with one seq apart. */
+  readonly part: number;
+  readonly timeMs: number;
+  readonly label: string;
+  readonly layer: StateLayer;
+  through: number | undefined;
+  isPartial: boolean;
+  /** Whether the store has it as it is. */
+  isStored: boolean;
+}
+
+/** The last landmark whose state was current at some seq up to `seq`. */
+export function landmarkBefore(landmarks: readonly Landmark[], seq: number): Landmark | undefined {
+  return landmarks.findLast((landmark) => landmark.seq <= seq && !landmark.isPartial);
+}
+
+/** Whether `landmark` can still serve a point in time when the log begins at `firstSeq`. */
+export function isReachable({ through }: Landmark, firstSeq: number): boolean {
+  return through === undefined || through + 1 >= firstSeq;
+}
+
+/** Notes that the branch changes at `seq`. Returns what takes the note back. */
+export function closeLandmark(landmarks: readonly Landmark[], seq: number): () => void {
+  const last = landmarks.at(-1);
+  if (last === undefined || last.through !== undefined || last.isPartial) return () => undefined;
+  const isStored = last.isStored;
+  if (last.seq === seq) last.isPartial = true;
+  else last.through = seq - 1;
+  last.isStored = false;
+  return () => {
+    last.through = undefined;
+    last.isPartial = false;
+    last.isStored = isStored;
+  };
+}

@@ -1,0 +1,107 @@
+/**
+ * A state as a stack: what was written lately over what is in pages.
+ *
+ *     branch --> open layer --> frozen layer --> frozen layer --> pages (delta over base)
+ *                                    ^                              ^
+ *     fork, snapshot, view ----------'          fold turns a layer and all below it into pages, in place
+ *
+ * Invariants:
+ * 1. Only the topmost layer of a branch takes writes; whatever is shared is frozen.
+ * 2. Folding changes how a layer is stored, never what it holds: everybody who shares it goes on reading the same.
+ * 3. A layer either has a table (and perhaps something below), or roots, never both.
+ */
+import assert from "node:assert/strict";
+import { Memtable } from "./memtable.ts";
+import { entriesMerged, rangeMerged, treeLayer } from "./merge.ts";
+import type { Layer as MergeLayer } from "./merge.ts";
+import type { RangeOptions } from "./model.ts";
+import type { Roots } from "./record.ts";
+import { getFromTree } from "./tree.ts";
+import type { Entry, PageSource } from "./tree.ts";
+
+export class StateLayer {
+  #table: Memtable | undefined;
+  #below: StateLayer | undefined;
+  #roots: Roots | undefined;
+  #depth: number;
+
+  private constructor(table: Memtable | undefined, below: StateLayer | undefined, roots: Roots | undefined) {
+    this.#depth = table === undefined ? 0 : (below?.depth ?? 0) + 1;
+    this.#table = table;
+    this.#below = below;
+    this.#roots = roots;
+  }
+
+  /** A state that is wholly in pages. */
+  static ofRoots(roots: Roots): StateLayer {
+    return new StateLayer(undefined, undefined, roots);
+  }
+
+  /** A new, empty layer for writes. */
+  static over(below: StateLayer | undefined): StateLayer {
+    return new StateLayer(new Memtable(), below, undefined);
+  }
+
+  /** Unfolded layers from here down when this one was made: what a reader has to look through at most. */
+  get depth(): number {
+    return this.#depth;
+  }
+
+  get below(): StateLayer | undefined {
+    return this.#below;
+  }
+
+  /** The pages of this layer and all below it, once it is folded. */
+  get roots(): Roots | undefined {
+    return this.#roots;
+  }
+
+  /** What this layer adds, until it is folded. */
+  get table(): Memtable | undefined {
+    return this.#table;
+  }
+
+  /** Turns the layer into pages that hold the same. */
+  fold(roots: Roots): void {
+    assert.ok(this.#table?.isFrozen === true, "only a frozen layer is folded, once");
+    this.#roots = roots;
+    this.#table = undefined;
+    this.#below = undefined;
+    this.#depth = 0;
+  }
+
+  get(pages: PageSource, key: string): Uint8Array | undefined {
+    const found = this.#roots === undefined ? this.#table?.get(key) : getFromRoots(pages, this.#roots, key);
+    if (found !== undefined) return found ?? undefined;
+    return this.#below?.get(pages, key);
+  }
+
+  range(pages: PageSource, options: RangeOptions): Iterable<readonly [string, Uint8Array]> {
+    const stack: MergeLayer[] = [];
+    for (const { table, roots } of this.#downwards()) {
+      if (table !== undefined) stack.push(table);
+      if (roots !== undefined) stack.push(treeLayer(pages, roots.delta), treeLayer(pages, roots.base));
+    }
+    return rangeMerged(stack, options);
+  }
+
+  /** The changes above the nearest folded layer, newest per key, tombstones included; and that layer's pages. */
+  unfolded(): { readonly entries: Iterable<Entry>; readonly roots: Roots } {
+    const layers = [...this.#downwards()];
+    const entries = entriesMerged(layers.flatMap(({ table }) => table ?? []));
+    return { entries, roots: layers.at(-1)?.roots ?? NO_ROOTS };
+  }
+
+  *#downwards(): Generator<StateLayer, void> {
+    yield this;
+    if (this.#below !== undefined) yield* this.#below.#downwards();
+  }
+}
+
+/** The empty state. */
+export const NO_ROOTS: Roots = { base: undefined, delta: undefined };
+
+function getFromRoots(pages: PageSource, { delta, base }: Roots, key: string): Uint8Array | null | undefined {
+  const found = getFromTree(pages, delta, key);
+  return found === undefined ? getFromTree(pages, base, key) : found;
+}

@@ -1,0 +1,113 @@
+/**
+ * One commit on its way to the disk.
+ *
+ *     queued --write(2)--> written --fdatasync--> durable
+ *        \________________ undone (disk full, failed sync)
+ *
+ * Invariants:
+ * 1. An entry settles once: kept when its durability level is reached and everything it depends on is kept, or undone.
+ * 2. A kept entry is never undone. So an entry that depends on one that may still be undone is not kept before it, even
+ *    if its own level asks for less ("memory" behind "disk" on the same branch waits for the disk's answer).
+ */
+import type { VaultError } from "./errors.ts";
+import type { LogPlace } from "./log-scan.ts";
+import type { Commit, Durability, Seq } from "./model.ts";
+
+export interface LogEntryOptions {
+  readonly seq: Seq;
+  readonly frame: Buffer;
+  readonly level: Durability;
+  /** Entries this one builds upon; settled ones are ignored. */
+  readonly after: readonly LogEntry[];
+  /** Takes the change back in memory. */
+  readonly undo: () => void;
+}
+
+const NO_FRAME = Buffer.alloc(0);
+
+export class LogEntry implements Commit {
+  readonly seq: Seq;
+  readonly level: Durability;
+  #frame: Buffer;
+  #end: LogPlace | undefined;
+  readonly #followers: LogEntry[] = [];
+  #undo: (() => void) | undefined;
+  #waitingFor = 0;
+  #isReached: boolean;
+  #outcome: "open" | "kept" | VaultError = "open";
+  #promise: PromiseWithResolvers<void> | undefined;
+
+  constructor({ seq, frame, level, after, undo }: LogEntryOptions) {
+    this.seq = seq;
+    this.#frame = frame;
+    this.level = level;
+    this.#undo = undo;
+    this.#isReached = level === "memory";
+    for (const earlier of new Set(after)) {
+      if (earlier.isSettled) continue;
+      earlier.#followers.push(this);
+      this.#waitingFor++;
+    }
+    this.#settle();
+  }
+
+  /** What is to be written; empty once it was. */
+  get frame(): Buffer {
+    return this.#frame;
+  }
+
+  /** The place behind the frame, once it is written. */
+  get end(): LogPlace | undefined {
+    return this.#end;
+  }
+
+  get isDurable(): boolean {
+    return this.#outcome === "kept";
+  }
+
+  get isSettled(): boolean {
+    return this.#outcome !== "open";
+  }
+
+  get durable(): Promise<void> {
+    if (this.#promise === undefined) {
+      this.#promise = Promise.withResolvers();
+      // Whoever awaits it gets the rejection. Nobody has to: the failure is also an event and an undone state.
+      this.#promise.promise.catch(() => undefined);
+      if (this.#outcome === "kept") this.#promise.resolve();
+      else if (this.#outcome !== "open") this.#promise.reject(this.#outcome);
+    }
+    return this.#promise.promise;
+  }
+
+  /** Lets go of the frame: a settled entry may be remembered for long. */
+  wasWritten(end: LogPlace | undefined): void {
+    this.#end = end;
+    this.#frame = NO_FRAME;
+  }
+
+  /** The entry's own level is reached. */
+  reach(): void {
+    this.#isReached = true;
+    this.#settle();
+  }
+
+  /** Takes the change back and tells whoever waits. Only for entries that are not settled, newest first. */
+  fail(error: VaultError): void {
+    this.#undo?.();
+    this.#undo = undefined;
+    this.#outcome = error;
+    this.#promise?.reject(error);
+  }
+
+  #settle(): void {
+    if (!this.#isReached || this.#waitingFor > 0 || this.isSettled) return;
+    this.#outcome = "kept";
+    this.#undo = undefined;
+    this.#promise?.resolve();
+    for (const follower of this.#followers.splice(0)) {
+      follower.#waitingFor--;
+      follower.#settle();
+    }
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * Reading the log: frames of the segments in order, each checked alone and against the one before it.
+ *
+ * Invariants:
+ * 1. A scan stops at the first place that is not the next frame, and says why.
+ * 2. A stop is a torn tail only when nothing durable lies behind it: no later segment goes on with a later seq, and no
+ *    valid frame behind it says that the lost one had been durable (`lag` in frame.ts). Anything else is damage.
+ * 3. Memory is one chunk, or one frame when that is larger. Frames point into their chunk; chunks are not used again.
+ */
+import { VaultError } from "./errors.ts";
+import { FRAME_HEADER_BYTES, follows, peekSeq, readFrame } from "./frame.ts";
+import type { Frame } from "./frame.ts";
+import type { LogFile } from "./log-files.ts";
+import type { SegmentFolder } from "./segment-folder.ts";
+import { SEGMENT_HEADER_BYTES, readFully, segmentName } from "./segment.ts";
+import type { SegmentHeader } from "./segment.ts";
+
+const CHUNK_BYTES = 1024 * 1024;
+
+/** A place between two frames. */
+export interface LogPlace {
+  readonly segmentNo: number;
+  readonly offset: number;
+  /** crc and seq of the frame that ends here; for the first place of a segment its salt and its first seq less one. */
+  readonly crc: number;
+  readonly seq: number;
+}
+
+/** Where a segment's frames begin. */
+export function firstPlace(header: SegmentHeader): LogPlace {
+  return { segmentNo: header.no, offset: SEGMENT_HEADER_BYTES, crc: header.salt, seq: header.firstSeq - 1 };
+}
+
+/**
+ * Visits every frame behind `start`, through all later segments, and returns the place behind the last one and whether
+ * something unfinished lies there. Throws VAULT_LOG_DAMAGED (details: segment, offset, firstLostSeq) for a gap.
+ */
+export async function scanLog(
+  folder: SegmentFolder,
+  start: LogPlace,
+  visit: (frame: Frame) => void,
+): Promise<{ readonly end: LogPlace; readonly isTorn: boolean }> {
+  let place = start;
+  const segments = folder.segments.filter(({ no }) => no >= start.segmentNo);
+  for (const header of segments) {
+    if (header.no !== place.segmentNo) place = nextSegment(place, header);
+    place = await scanSegment(folder, { header, start: place, untilSeq: Infinity }, visit);
+  }
+  const last = segments.at(-1);
+  return { end: place, isTorn: last !== undefined && (await hasTornTail(folder, last, place)) };
+}
+
+/** Part of one segment. */
+export interface SegmentPart {
+  readonly header: SegmentHeader;
+  readonly start: LogPlace;
+  /** The scan ends behind the frame with this seq, if it comes so far. */
+  readonly untilSeq: number;
+}
+
+/** Visits the frames of a part of one segment and returns the place behind the last of them. */
+export async function scanSegment(
+  folder: SegmentFolder,
+  { header, start, untilSeq }: SegmentPart,
+  visit: (frame: Frame) => void,
+): Promise<LogPlace> {
+  const file = await folder.openSegment(header.no);
+  try {
+    let place = start;
+    let chunkBytes = CHUNK_BYTES;
+    while (place.seq < untilSeq) {
+      const chunk = await readChunk(file, place.offset, chunkBytes);
+      const result = visitChunk(chunk, { header, start: place, untilSeq }, visit);
+      place = result.place;
+      // A short read is the end of the file: what does not fit into it was cut off.
+      if (result.bytesNeeded === undefined || chunk.length < chunkBytes) break;
+      chunkBytes = Math.max(CHUNK_BYTES, result.bytesNeeded);
+    }
+    return place;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Part of the log, both ends included. */
+export interface SeqRange {
+  readonly fromSeq: number;
+  readonly untilSeq: number;
+  /** What the log has written so far: the scan must come as far as this or `untilSeq`. */
+  readonly writtenSeq: number;
+}
+
+/** Visits the frames of a range, oldest first. Throws VAULT_LOG_DAMAGED when one of them cannot be read. */
+export async function readFrames(
+  folder: SegmentFolder,
+  { fromSeq, untilSeq, writtenSeq }: SeqRange,
+  visit: (frame: Frame) => void,
+): Promise<void> {
+  const segments = [...folder.segments];
+  for (const [index, header] of segments.entries()) {
+    const lastSeq = (segments[index + 1]?.firstSeq ?? writtenSeq + 1) - 1;
+    if (lastSeq < fromSeq || header.firstSeq > untilSeq) continue;
+    const part = { header, start: firstPlace(header), untilSeq: Math.min(untilSeq, lastSeq) };
+    const end = await scanSegment(folder, part, (frame) => {
+      if (frame.seq >= fromSeq && frame.seq <= untilSeq) visit(frame);
+    });
+    if (end.seq < part.untilSeq) throw logDamaged(end, part.untilSeq);
+  }
+}
+
+/** Visits the frames that lie whole in `chunk`. `bytesNeeded` is there when the next one is cut off by its end. */
+function visitChunk(
+  chunk: Buffer,
+  { header, start, untilSeq }: SegmentPart,
+  visit: (frame: Frame) => void,
+): { readonly place: LogPlace; readonly bytesNeeded: number | undefined } {
+  let place = start;
+  while (place.seq < untilSeq) {
+    const found = readFrame(chunk, place.offset - start.offset, header.salt);
+    if (found.kind === "short") return { place, bytesNeeded: found.bytesNeeded };
+    if (found.kind === "none" || !follows(found.frame, place)) break;
+    const { bytes, crc, seq } = found.frame;
+    visit(found.frame);
+    place = { segmentNo: place.segmentNo, offset: place.offset + bytes, crc, seq };
+  }
+  return { place, bytesNeeded: undefined };
+}
+
+/** Whether something unfinished lies at the end of the last segment. Throws when it is damage (invariant 2). */
+async function hasTornTail(folder: SegmentFolder, header: SegmentHeader, end: LogPlace): Promise<boolean> {
+  const file = await folder.openSegment(header.no);
+  try {
+    const rest = await readChunk(file, end.offset, Math.max(header.bytes - end.offset, 0));
+    const durableSeq = laterDurableSeq(rest, header.salt, end.seq);
+    if (durableSeq !== undefined) throw logDamaged(end, durableSeq);
+    const isCut = rest.length < header.bytes - end.offset;
+    // Only a frame that was begun here names the crc before it; remains of an earlier life name another one.
+    return isCut || (rest.length >= FRAME_HEADER_BYTES && rest.readUInt32LE(8) === end.crc);
+  } finally {
+    await file.close();
+  }
+}
+
+/** The highest seq beyond `seq` that some valid frame in `rest`, wherever it begins, knew to be durable. */
+function laterDurableSeq(rest: Buffer, salt: number, seq: number): number | undefined {
+  let highest: number | undefined;
+  for (let at = 0; at + FRAME_HEADER_BYTES <= rest.length; at += 8) {
+    // Looking at the seq first skips zeros and older frames without computing checksums.
+    if (peekSeq(rest, at) <= seq) continue;
+    const found = readFrame(rest, at, salt);
+    if (found.kind === "frame" && found.frame.durableSeq > (highest ?? seq)) highest = found.frame.durableSeq;
+  }
+  return highest;
+}
+
+function nextSegment(place: LogPlace, header: SegmentHeader): LogPlace {
+  const first = firstPlace(header);
+  if (first.seq !== place.seq) throw logDamaged(place, first.seq);
+  return first;
+}
+
+async function readChunk(file: LogFile, offset: number, bytes: number): Promise<Buffer> {
+  const chunk = Buffer.allocUnsafeSlow(bytes);
+  return chunk.subarray(0, await readFully(file, chunk, offset));
+}
+
+function logDamaged(place: LogPlace, lastLostSeq: number): VaultError {
+  const segment = segmentName(place.segmentNo);
+  const firstLostSeq = place.seq + 1;
+  const message = `log segment ${segment} is damaged at byte ${place.offset}: entries ${firstLostSeq} to ${lastLostSeq} at least are lost`;
+  return new VaultError("VAULT_LOG_DAMAGED", message, {
+    details: { segment, offset: place.offset, firstLostSeq, lastLostSeq },
+  });
+}

@@ -1,0 +1,366 @@
+/**
+ * The log: what makes a commit durable. One writer, one flush at a time.
+ *
+ *     append --> queue --> group (<= 1 MiB) --write--> segment --fdatasync--> durable
+ *                  ^ while a flush runs, entries queue here; the next group takes them all
+ *
+ * Invariants:
+ * 1. Frames are written in the order of their seqs. durableSeq never decreases, and everything up to it is on the disk.
+ * 2. A `disk` entry settles after the fdatasync that covers it, an `os` entry after its write, a `memory` entry at once.
+ *    What was written is synced after `syncEveryEntries` or `syncEveryMs`, never later than 1 s.
+ * 3. A full disk undoes the entries that are not kept, newest first, and nothing else. Kept ones stay queued and are
+ *    written when there is space; the numbers of the undone ones are skipped (frame.ts, invariant 3).
+ * 4. A frame whose commit was undone is not in the log: after a partial write, whatever frames the file took whole count
+ *    as written. (What lies behind them is torn and does not check.)
+ * 5. A failed fdatasync, or any error but a full disk, ends the log: the kernel may have dropped the pages, so asking
+ *    again would lie. Reopening recovers from what is really there.
+ */
+import assert from "node:assert/strict";
+import type { Clock, Timer } from "./clock.ts";
+import { VaultError } from "./errors.ts";
+import { sealFrame } from "./frame.ts";
+import { LogEntry } from "./log-entry.ts";
+import type { LogEntryOptions } from "./log-entry.ts";
+import { isDiskFull, systemCode } from "./log-files.ts";
+import { firstPlace } from "./log-scan.ts";
+import type { LogPlace } from "./log-scan.ts";
+import type { OpenSegment, SegmentFolder } from "./segment-folder.ts";
+import { SEGMENT_HEADER_BYTES, WriteStopped, readFully, writeFully } from "./segment.ts";
+
+/** One flush at most, unless a single frame is larger. */
+const GROUP_BYTES_MAX: number = 1024 * 1024;
+/** Bytes of entries that wait while the disk is full; beyond it nothing more is taken. */
+const QUEUE_BYTES_MAX: number = 256 * 1024 * 1024;
+/** The `os` mode's promise: a power cut loses less than this. */
+const SYNC_MS_MAX = 1000;
+/** The next segment is prepared when less than this share of the current one is left: no commit waits for its zeros. */
+const SPARE_AT_SHARE = 0.5;
+
+export interface LogOptions {
+  readonly folder: SegmentFolder;
+  readonly clock: Clock;
+  readonly syncEveryMs: number;
+  readonly syncEveryEntries: number;
+  /** Commits were undone; `isFatal` says that the log takes no more. */
+  readonly onFailure: (failure: LogFailure) => void;
+}
+
+export interface LogFailure {
+  readonly error: VaultError;
+  readonly commits: number;
+  readonly isFatal: boolean;
+}
+
+interface Waiter {
+  readonly seq: number;
+  readonly until: "written" | "durable";
+  readonly settled: PromiseWithResolvers<void>;
+}
+
+export class Log {
+  readonly #options: LogOptions;
+  #segment: OpenSegment | undefined;
+  #place: LogPlace;
+  #durableSeq: number;
+  #queue: LogEntry[] = [];
+  #queuedBytes = 0;
+  #waiters: Waiter[] = [];
+  #unsyncedEntries = 0;
+  #isSyncWanted = false;
+  #timer: Timer | undefined;
+  #running: Promise<void> | undefined;
+  #sparing: Promise<void> = Promise.resolve();
+  #failed: VaultError | undefined;
+  #fsyncs = 0;
+  #appendedBytes = 0;
+
+  /**
+   * Goes on behind `end`, up to which everything is durable already. The first entry opens a new segment, so that a
+   * vault can be opened and read on a full disk; the file for it is prepared meanwhile.
+   */
+  constructor(options: LogOptions, end: LogPlace) {
+    this.#options = options;
+    this.#place = end;
+    this.#durableSeq = end.seq;
+    this.#prepareSpare();
+  }
+
+  get durableSeq(): number {
+    return this.#durableSeq;
+  }
+
+  get writtenSeq(): number {
+    return this.#place.seq;
+  }
+
+  /** The last seq that is written or waits to be. Undone ones do not count. */
+  get lastSeq(): number {
+    return this.#queue.at(-1)?.seq ?? this.#place.seq;
+  }
+
+  get fsyncs(): number {
+    return this.#fsyncs;
+  }
+
+  /** Bytes of frames written since the log was started. */
+  get appendedBytes(): number {
+    return this.#appendedBytes;
+  }
+
+  /** Bytes of the retained log; segments that are full or of an earlier run count whole. */
+  get bytes(): number {
+    const total = this.#options.folder.segments.reduce((sum, { bytes }) => sum + bytes, 0);
+    return this.#segment === undefined ? total : total - this.#bytesLeft();
+  }
+
+  /** Why nothing more is taken, if so. */
+  get failure(): VaultError | undefined {
+    return this.#failed;
+  }
+
+  /** Takes an entry at once; it is written by and by. Throws VAULT_FAILED, or VAULT_COMMIT_FAILED when too much waits. */
+  assertOpen(): void {
+    if (this.#failed !== undefined) throw this.#failed;
+    if (this.#queuedBytes <= QUEUE_BYTES_MAX) return;
+    const message = `${this.#queuedBytes} bytes wait for the disk, over the limit of ${QUEUE_BYTES_MAX}`;
+    throw new VaultError("VAULT_COMMIT_FAILED", message, { details: { queuedBytes: this.#queuedBytes } });
+  }
+
+  append(options: LogEntryOptions): LogEntry {
+    assert.ok(this.#failed === undefined && options.seq > this.lastSeq, "entries come in the order of their seqs");
+    const entry = new LogEntry(options);
+    this.#queue.push(entry);
+    this.#queuedBytes += entry.frame.length;
+    this.#kick();
+    return entry;
+  }
+
+  /** Everything up to `seq` is on the disk. Rejects with VAULT_COMMIT_FAILED or VAULT_FAILED. */
+  async barrier(seq: number): Promise<void> {
+    await this.#wait(Math.min(seq, this.lastSeq), "durable");
+  }
+
+  /** Everything up to `seq` can be read back from the segments. Rejects as `barrier` does. */
+  async written(seq: number): Promise<void> {
+    await this.#wait(Math.min(seq, this.lastSeq), "written");
+  }
+
+  /** Remembers the end of what was appended so far; the returned function tells its place once that is written. */
+  mark(): () => LogPlace | undefined {
+    const last = this.#queue.at(-1);
+    const place = this.#place;
+    return () => (last === undefined ? place : last.end);
+  }
+
+  /** Waits for the flush that runs, and closes the segment. What still waits is not written: ask for a barrier first. */
+  async close(): Promise<void> {
+    this.#failed ??= new VaultError("VAULT_CLOSED", "the vault is closed");
+    this.#timer?.cancel();
+    await this.#running;
+    await this.#sparing;
+    await this.#segment?.file.close();
+  }
+
+  async #wait(seq: number, until: Waiter["until"]): Promise<void> {
+    if (this.#failed !== undefined) throw this.#failed;
+    if ((until === "durable" ? this.#durableSeq : this.writtenSeq) >= seq) return;
+    const settled = Promise.withResolvers<void>();
+    this.#waiters.push({ seq, until, settled });
+    if (until === "durable") this.#isSyncWanted = true;
+    this.#kick();
+    await settled.promise;
+  }
+
+  /** Starts the flush loop in the next microtask, so that commits of one turn share a group. */
+  #kick(): void {
+    this.#running ??= Promise.resolve().then(async () => this.#run());
+  }
+
+  /** Ends `running` in the same turn in which it saw that nothing is left, so that no later append is overlooked. */
+  async #run(): Promise<void> {
+    try {
+      while (this.#failed === undefined && (this.#queue.length > 0 || this.#isSyncWanted)) await this.#step();
+      this.#running = undefined;
+    } catch (error) {
+      this.#running = undefined;
+      this.#fail(error);
+    }
+  }
+
+  async #step(): Promise<void> {
+    const first = this.#queue[0];
+    if (first !== undefined) {
+      if (first.frame.length > this.#bytesLeft()) await this.#rotate(first.frame.length);
+      const group = this.#takeGroup();
+      await this.#write(group);
+      this.#unsyncedEntries += group.length;
+      if (group.some(({ level }) => level === "disk")) this.#isSyncWanted = true;
+      if (this.#unsyncedEntries >= this.#options.syncEveryEntries) this.#isSyncWanted = true;
+      for (const entry of group) if (entry.level !== "disk") entry.reach();
+      if (this.#isSyncWanted) await this.#sync();
+      else this.#armTimer();
+      for (const entry of group) entry.reach();
+      if (this.#bytesLeft() < this.#open.header.bytes * SPARE_AT_SHARE) this.#prepareSpare();
+    } else await this.#sync();
+    this.#wakeWaiters();
+  }
+
+  /** The segment that is written; there is one once the first entry has rotated. */
+  get #open(): OpenSegment {
+    assert.ok(this.#segment !== undefined, "a segment is open");
+    return this.#segment;
+  }
+
+  #bytesLeft(): number {
+    return this.#segment === undefined ? 0 : this.#segment.header.bytes - this.#place.offset;
+  }
+
+  #takeGroup(): LogEntry[] {
+    let bytes = 0;
+    const limit = Math.min(this.#bytesLeft(), GROUP_BYTES_MAX);
+    const end = this.#queue.findIndex(({ frame }, i) => (bytes += frame.length) > limit && i > 0);
+    return end === -1 ? [...this.#queue] : this.#queue.slice(0, end);
+  }
+
+  /** Writes a group behind `place` and takes it off the queue. Entries that did not get there stay queued. */
+  async #write(group: readonly LogEntry[]): Promise<void> {
+    const places = this.#seal(group);
+    const frames = group.map(({ frame }) => frame);
+    const [only] = frames;
+    const bytes = frames.length === 1 && only !== undefined ? only : Buffer.concat(frames);
+    try {
+      await writeFully(this.#open.file, bytes, this.#place.offset);
+    } catch (error) {
+      const whole = error instanceof WriteStopped ? await this.#wholeFrames(group, error.written) : 0;
+      await this.#keepPart(group.slice(0, whole), places.slice(0, whole));
+      throw error;
+    }
+    this.#written(group, places);
+  }
+
+  /** Invariant 4: the first frames of a failed group are in the file whole. They count, and are synced. */
+  async #keepPart(part: readonly LogEntry[], places: readonly LogPlace[]): Promise<void> {
+    if (part.length === 0) return;
+    this.#written(part, places);
+    await this.#sync();
+    for (const entry of part) entry.reach();
+    this.#wakeWaiters();
+  }
+
+  #written(group: readonly LogEntry[], places: readonly LogPlace[]): void {
+    const end = places.at(-1);
+    assert.ok(end !== undefined, "a group has a last frame");
+    for (const [index, entry] of group.entries()) entry.wasWritten(places[index]);
+    this.#queue = this.#queue.slice(group.length);
+    this.#queuedBytes -= end.offset - this.#place.offset;
+    this.#appendedBytes += end.offset - this.#place.offset;
+    this.#place = end;
+  }
+
+  #seal(group: readonly LogEntry[]): LogPlace[] {
+    const { salt } = this.#open.header;
+    let place = this.#place;
+    return group.map(({ frame, seq }) => {
+      const previous = { previousCrc: place.crc, previousSeq: place.seq };
+      const crc = sealFrame(frame, { salt, ...previous, durableSeq: this.#durableSeq });
+      place = { segmentNo: place.segmentNo, offset: place.offset + frame.length, crc, seq };
+      return place;
+    });
+  }
+
+  /**
+   * How many frames of the group lie whole in the file after `written` bytes of it were taken. The one that was cut is
+   * read back: what it lacks may lie there already (zeros, or the same bytes of an earlier life), and then it is whole.
+   */
+  async #wholeFrames(group: readonly LogEntry[], written: number): Promise<number> {
+    let end = 0;
+    for (const [index, { frame }] of group.entries()) {
+      const start = end;
+      end += frame.length;
+      if (end <= written) continue;
+      if (start >= written) return index;
+      const found = Buffer.alloc(frame.length);
+      await readFully(this.#open.file, found, this.#place.offset + start);
+      return found.equals(frame) ? index + 1 : index;
+    }
+    return group.length;
+  }
+
+  async #sync(): Promise<void> {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const { seq } = this.#place;
+    if (seq > this.#durableSeq) {
+      this.#fsyncs++;
+      await this.#open.file.sync().catch((cause: unknown) => {
+        throw logFailed("an fdatasync of the log failed; what was written since the last one is uncertain", cause);
+      });
+    }
+    this.#durableSeq = seq;
+    this.#unsyncedEntries = 0;
+    this.#isSyncWanted = this.#waiters.some((waiter) => waiter.until === "durable" && waiter.seq > seq);
+  }
+
+  #armTimer(): void {
+    const delayMs = Math.min(this.#options.syncEveryMs, SYNC_MS_MAX);
+    this.#timer ??= this.#options.clock.after(delayMs, () => {
+      this.#timer = undefined;
+      this.#isSyncWanted = true;
+      this.#kick();
+    });
+  }
+
+  /** All of the old segment is durable before the next one gets its name (segment.ts, invariant 2). */
+  async #rotate(frameBytes: number): Promise<void> {
+    await this.#sync();
+    const bytesMin = SEGMENT_HEADER_BYTES + frameBytes;
+    const wanted = { firstSeq: this.#place.seq + 1, timeMs: this.#options.clock.now(), bytesMin };
+    const next = await this.#options.folder.createSegment(wanted);
+    const old = this.#segment;
+    this.#segment = next;
+    this.#place = firstPlace(next.header);
+    await old?.file.close();
+  }
+
+  #prepareSpare(): void {
+    // A spare that cannot be made now is asked for again by the rotation that needs it, which reports the error.
+    this.#sparing = this.#options.folder.prepareSpare().catch(() => undefined);
+  }
+
+  #wakeWaiters(): void {
+    const isDone = ({ seq, until }: Waiter) => (until === "durable" ? this.#durableSeq : this.writtenSeq) >= seq;
+    const done = this.#waiters.filter(isDone);
+    if (done.length === 0) return;
+    this.#waiters = this.#waiters.filter((waiter) => !isDone(waiter));
+    for (const { settled } of done) settled.resolve();
+  }
+
+  #fail(cause: unknown): void {
+    const reason = cause instanceof WriteStopped ? cause.cause : cause;
+    const isFatal = !isDiskFull(reason);
+    const error = isFatal ? asFatal(reason) : diskFull(reason);
+    if (isFatal) this.#failed = error;
+    const undone = this.#queue.filter((entry) => !entry.isSettled);
+    this.#queue = this.#queue.filter((entry) => entry.isSettled);
+    this.#queuedBytes = this.#queue.reduce((sum, { frame }) => sum + frame.length, 0);
+    for (const entry of undone.toReversed()) entry.fail(error);
+    this.#isSyncWanted = false;
+    for (const { settled } of this.#waiters.splice(0)) settled.reject(error);
+    this.#options.onFailure({ error, commits: undone.length, isFatal });
+  }
+}
+
+function asFatal(reason: unknown): VaultError {
+  return reason instanceof VaultError ? reason : logFailed("writing the log failed", reason);
+}
+
+function logFailed(what: string, cause: unknown): VaultError {
+  const code = systemCode(cause);
+  const message = `${what} (${code === "" ? "no system code" : code}); reopen the vault to recover`;
+  return new VaultError("VAULT_FAILED", message, { details: { code }, cause });
+}
+
+function diskFull(cause: unknown): VaultError {
+  const message = "the disk is full: the commit was undone; free some space and try again";
+  return new VaultError("VAULT_COMMIT_FAILED", message, { details: { code: systemCode(cause) }, cause });
+}

@@ -1,0 +1,149 @@
+/**
+ * Opening a vault: from a path to the parts that a Vault is made of, or a refusal that says what is wrong.
+ *
+ *     folder --> lock --> identity --> segments --> page store --> rows --> replay --> log
+ *
+ * Invariants:
+ * 1. Nothing but the lock and its owner's pid is written before it is sure that this is a vault of ours, or an empty place.
+ * 2. Whatever was opened is closed again when a later step refuses; the lock goes last.
+ */
+import { access, constants, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { CheckpointOptions } from "./checkpoint.ts";
+import type { Clock } from "./clock.ts";
+import { VaultError } from "./errors.ts";
+import type { VaultEvent } from "./events.ts";
+import { Folder } from "./fold.ts";
+import { identify } from "./identity.ts";
+import { VaultLock } from "./lock.ts";
+import { Log } from "./log.ts";
+import type { LogFailure } from "./log.ts";
+import { systemCode, systemFiles } from "./log-files.ts";
+import type { LogFiles } from "./log-files.ts";
+import type { Durability, RecoveryReport, Seq } from "./model.ts";
+import { loadCheckpoint, replayLog } from "./recovery.ts";
+import { SegmentFolder } from "./segment-folder.ts";
+import type { VaultState } from "./state.ts";
+import { PageStore } from "./store.ts";
+
+/** Everything a vault must be told. There are no defaults here: those are the runtime's. */
+export interface VaultOptions {
+  /** The vault's folder; made if it is missing. */
+  readonly path: string;
+  readonly clock: Clock;
+  /** For commits that do not say. */
+  readonly durability: Durability;
+  /** Size of one file of the log; 16 MiB in production. */
+  readonly segmentBytes: number;
+  /** A checkpoint starts by itself after this much log, ... */
+  readonly checkpointBytes: number;
+  /** ... or when tables have grown to this much memory. */
+  readonly memtableBytes: number;
+  /** Log kept behind the checkpoint, for exact points in time and history. */
+  readonly retainBytes: number;
+  /** `os` and `memory` modes: what was written is synced after this time, 1 s at most, ... */
+  readonly syncEveryMs: number;
+  /** ... or after this many entries. */
+  readonly syncEveryEntries: number;
+  readonly onEvent: (event: VaultEvent) => void;
+  /** The log's file operations; default: the system's. */
+  readonly files?: LogFiles;
+}
+
+/** What a Vault is made of. */
+export interface VaultParts {
+  readonly uuid: string;
+  readonly lock: VaultLock;
+  readonly store: PageStore;
+  readonly segments: SegmentFolder;
+  readonly state: VaultState;
+  readonly log: Log;
+  readonly checkpoint: CheckpointOptions;
+  readonly recovery: RecoveryReport;
+  readonly replayedBytes: number;
+}
+
+/** Pages kept in memory: 256 MB (design/vault.md 4.3). */
+const CACHE_BYTES: number = 256 * 1024 * 1024;
+/** Address space for the page file; costs nothing until it is used. */
+const MAP_BYTES: number = 64 * 1024 ** 3;
+/** An LMDB that is silent for this long has failed (design/vault.md 4.8). */
+const COMMIT_LIMIT_MS = 5000;
+
+/** Opens all parts. For the codes see `Vault.open`. */
+export async function openParts(options: VaultOptions, onFailure: (failure: LogFailure) => void): Promise<VaultParts> {
+  await preparePath(options.path);
+  const lock = lockFolder(options.path);
+  try {
+    return await openLocked(options, lock, onFailure);
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+async function openLocked(
+  options: VaultOptions,
+  lock: VaultLock,
+  onFailure: (failure: LogFailure) => void,
+): Promise<VaultParts> {
+  const { path, clock, segmentBytes, retainBytes, files = systemFiles } = options;
+  const startMs = clock.monotonicMs();
+  const uuid = await identify(path);
+  const segments = await SegmentFolder.open({ path: join(path, "log"), files, uuid, segmentBytes });
+  const place = { cacheBytes: CACHE_BYTES, mapBytes: MAP_BYTES, commitLimitMs: COMMIT_LIMIT_MS };
+  const store = await PageStore.open({ path: join(path, "pages.mdb"), clock, ...place });
+  try {
+    const loaded = loadCheckpoint(store, uuid);
+    const replayed = await replayLog(segments, loaded);
+    const { syncEveryMs, syncEveryEntries } = options;
+    const log = new Log({ folder: segments, clock, syncEveryMs, syncEveryEntries, onFailure }, replayed.end);
+    const freeBytes = () => files.freeBytes(path);
+    const folder = new Folder({ store, clock, nextPages: loaded.nextPages, freeBytes });
+    const { state } = loaded;
+    const recovery = {
+      entries: replayed.entries,
+      tornTail: replayed.isTorn,
+      durationMs: clock.monotonicMs() - startMs,
+      checkpointSeq: (loaded.place?.seq ?? 0) as Seq, // Written from one; 0 is before the first.
+    };
+    const checkpoint = { uuid, state, store, log, segments, folder, clock, retainBytes };
+    return { uuid, lock, store, segments, state, log, checkpoint, recovery, replayedBytes: replayed.bytes };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function preparePath(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+    await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw pathRefused(path, cause);
+  }
+}
+
+function lockFolder(path: string): VaultLock {
+  try {
+    return VaultLock.acquire(path);
+  } catch (error) {
+    if (error instanceof VaultError) throw error;
+    throw pathRefused(path, error);
+  }
+}
+
+function pathRefused(path: string, cause: unknown): VaultError {
+  const code = systemCode(cause);
+  const details = { path, code };
+  if (code === "ENOTDIR" || code === "EEXIST") {
+    return new VaultError("VAULT_PATH_INVALID", `${path} cannot be a vault: a file is in the way`, { details, cause });
+  }
+  if (code === "EACCES" || code === "EPERM" || code === "EROFS" || code === "ERR_SQLITE_ERROR") {
+    return new VaultError("VAULT_PATH_DENIED", `${path} may not be written by this user`, { details, cause });
+  }
+  return new VaultError("VAULT_PATH_INVALID", `${path} cannot be made or opened as a vault (${code})`, {
+    details,
+    cause,
+  });
+}

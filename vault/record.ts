@@ -1,0 +1,163 @@
+/**
+ * Records: what one frame of the log says, as bytes. Pure codec, no I/O.
+ *
+ *     write    1 | branch u32 | epoch f64 | count u32 | ops: key length u16, value length u32 (2^32-1 deletes), key, value
+ *     create   2 | branch u32
+ *     fork     3 | branch u32 | source
+ *     restore  4 | branch u32 | source
+ *     snapshot 5 | branch u32 | label: length u16, UTF-8
+ *     name     6 | branch u32 (0 frees the name) | name: length u16, UTF-8
+ *     drop     7 | branch u32
+ *     source   0 head: branch u32
+ *              1 snapshot: branch u32, seq f64, label
+ *              2 roots: branch u32, seq f64, which u8 (1 base, 2 delta), roots, count u32, ops
+ *
+ * Invariants:
+ * 1. What is decoded equals what was encoded; values come back as windows into the same bytes, not as copies.
+ * 2. A record can be applied without asking anybody: a source is either the state of the vault at that moment (a head,
+ *    a listed snapshot) or spelled out in full (durable roots and the changes above them).
+ */
+import type { BranchId, Op, Seq } from "./model.ts";
+import { ByteReader, ByteWriter } from "./bytes.ts";
+import { decodeRoot, encodeRoot } from "./tree.ts";
+import type { TreeRoot } from "./tree.ts";
+
+/** A state that is wholly in pages: the changes in `delta` over the entries in `base`. */
+export interface Roots {
+  readonly base: TreeRoot | undefined;
+  readonly delta: TreeRoot | undefined;
+}
+
+/** Where a fork or a restore takes its state from. */
+export type Source =
+  | { readonly from: "head"; readonly branch: BranchId }
+  | { readonly from: "snapshot"; readonly branch: BranchId; readonly seq: Seq; readonly label: string }
+  | {
+      readonly from: "roots";
+      readonly branch: BranchId;
+      readonly seq: Seq;
+      readonly roots: Roots;
+      readonly ops: readonly Op[];
+    };
+
+/** One atomic change of the vault's state. */
+export type LogRecord =
+  | { readonly type: "write"; readonly branch: BranchId; readonly epoch: number; readonly ops: readonly Op[] }
+  | { readonly type: "create"; readonly branch: BranchId }
+  | { readonly type: "fork"; readonly branch: BranchId; readonly source: Source }
+  | { readonly type: "restore"; readonly branch: BranchId; readonly source: Source }
+  | { readonly type: "snapshot"; readonly branch: BranchId; readonly label: string }
+  | { readonly type: "name"; readonly branch: BranchId | undefined; readonly name: string }
+  | { readonly type: "drop"; readonly branch: BranchId };
+
+const CODES = { write: 1, create: 2, fork: 3, restore: 4, snapshot: 5, name: 6, drop: 7 } as const;
+const SOURCES = { head: 0, snapshot: 1, roots: 2 } as const;
+const DELETED = 0xffff_ffff;
+const ROOT_BYTES = 57;
+
+/** Appends the records to `out`. */
+export function writeRecords(out: ByteWriter, records: readonly LogRecord[]): void {
+  for (const record of records) {
+    out.u8(CODES[record.type]);
+    out.u32(record.branch ?? 0);
+    writeRest(out, record);
+  }
+}
+
+/** The records in `bytes`. Throws a RangeError when they are not what `writeRecords` writes. */
+export function readRecords(bytes: Uint8Array): LogRecord[] {
+  const from = new ByteReader(bytes);
+  const records: LogRecord[] = [];
+  while (!from.isDone) records.push(readRecord(from));
+  return records;
+}
+
+function writeRest(out: ByteWriter, record: LogRecord): void {
+  switch (record.type) {
+    case "write":
+      out.f64(record.epoch);
+      return writeOps(out, record.ops);
+    case "fork":
+    case "restore":
+      return writeSource(out, record.source);
+    case "snapshot":
+      return out.text(record.label);
+    case "name":
+      return out.text(record.name);
+    case "create":
+    case "drop":
+      return;
+  }
+}
+
+function readRecord(from: ByteReader): LogRecord {
+  const code = from.u8();
+  const id = from.u32();
+  const branch = id as BranchId; // The only place where ids come back from bytes: they were written from ids.
+  switch (code) {
+    case CODES.write:
+      return { type: "write", branch, epoch: from.f64(), ops: readOps(from) };
+    case CODES.create:
+      return { type: "create", branch };
+    case CODES.fork:
+      return { type: "fork", branch, source: readSource(from) };
+    case CODES.restore:
+      return { type: "restore", branch, source: readSource(from) };
+    case CODES.snapshot:
+      return { type: "snapshot", branch, label: from.text() };
+    case CODES.name:
+      return { type: "name", branch: id === 0 ? undefined : branch, name: from.text() };
+    case CODES.drop:
+      return { type: "drop", branch };
+    default:
+      throw new RangeError(`no record has the code ${code}`);
+  }
+}
+
+function writeOps(out: ByteWriter, ops: readonly Op[]): void {
+  out.u32(ops.length);
+  for (const op of ops) {
+    if ("put" in op) {
+      out.keyed(op.put, op.value.length);
+      out.raw(op.value);
+    } else out.keyed(op.delete, DELETED);
+  }
+}
+
+function readOps(from: ByteReader): Op[] {
+  const count = from.u32();
+  const ops: Op[] = [];
+  for (let i = 0; i < count; i++) {
+    const keyLength = from.u16();
+    const valueLength = from.u32();
+    const key = from.textOf(keyLength);
+    ops.push(valueLength === DELETED ? { delete: key } : { put: key, value: from.raw(valueLength) });
+  }
+  return ops;
+}
+
+function writeSource(out: ByteWriter, source: Source): void {
+  out.u8(SOURCES[source.from]);
+  out.u32(source.branch);
+  if (source.from === "head") return;
+  out.f64(source.seq);
+  if (source.from === "snapshot") return out.text(source.label);
+  const { base, delta } = source.roots;
+  out.u8((base === undefined ? 0 : 1) | (delta === undefined ? 0 : 2));
+  if (base !== undefined) out.raw(encodeRoot(base));
+  if (delta !== undefined) out.raw(encodeRoot(delta));
+  writeOps(out, source.ops);
+}
+
+function readSource(from: ByteReader): Source {
+  const code = from.u8();
+  const branch = from.u32() as BranchId; // See readRecord.
+  if (code === SOURCES.head) return { from: "head", branch };
+  const seq = from.f64() as Seq; // Written from a Seq.
+  if (code === SOURCES.snapshot) return { from: "snapshot", branch, seq, label: from.text() };
+  if (code !== SOURCES.roots) throw new RangeError(`no source has the code ${code}`);
+  const which = from.u8();
+  const base = (which & 1) === 0 ? undefined : decodeRoot(from.raw(ROOT_BYTES));
+  const delta = (which & 2) === 0 ? undefined : decodeRoot(from.raw(ROOT_BYTES));
+  return { from: "roots", branch, seq, roots: { base, delta }, ops: readOps(from) };
+}

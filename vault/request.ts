@@ -1,0 +1,108 @@
+/**
+ * What callers ask for, checked and turned into records. Nothing here changes anything.
+ *
+ * Keys, names and labels come from outside: text that UTF-8 cannot say (a lone surrogate) would come back as another
+ * text, so it is refused.
+ */
+import { VaultError } from "./errors.ts";
+import type { VaultErrorCode } from "./errors.ts";
+import type { Action, BranchId, Op } from "./model.ts";
+import type { LogRecord } from "./record.ts";
+import { keyOf } from "./state.ts";
+import type { VaultState } from "./state.ts";
+
+export const KEY_BYTES_MAX = 512;
+/** Names and labels are parts of the page store's row keys. */
+export const NAME_BYTES_MAX = 256;
+
+/** One record, and what must hold just before it is applied. */
+export interface Step {
+  readonly record: LogRecord;
+  readonly check: (state: VaultState) => void;
+}
+
+/** Throws VAULT_KEY_INVALID, VAULT_NAME_INVALID, VAULT_BRANCH_UNKNOWN. The step's check throws VAULT_EPOCH_STALE, VAULT_NAME_TAKEN. */
+export function stepOf(state: VaultState, action: Action): Step {
+  switch (action.type) {
+    case "write":
+      return writeStep(state, action);
+    case "name": {
+      const check = "expect" in action ? expectName(action.name, action.expect) : () => undefined;
+      return { record: { type: "name", name: validName(action.name), branch: action.branch }, check };
+    }
+    case "snapshot":
+      return plain({ type: "snapshot", branch: action.branch, label: validName(action.label) });
+    case "drop":
+      return plain({ type: "drop", branch: action.branch });
+  }
+}
+
+/** A record that needs no check of its own. */
+export function plain(record: LogRecord): Step {
+  return { record, check: () => undefined };
+}
+
+/** Gives a new branch a name that must be free. */
+export function nameStep(name: string, branch: BranchId): Step {
+  return { record: { type: "name", name: validName(name), branch }, check: expectName(name, undefined) };
+}
+
+/** Checks every key. Throws VAULT_KEY_INVALID. */
+export function validOps(ops: readonly Op[]): readonly Op[] {
+  for (const op of ops) validText(keyOf(op), { what: "key", bytesMax: KEY_BYTES_MAX, code: "VAULT_KEY_INVALID" });
+  return ops;
+}
+
+/** Bytes that the records will take, roughly; only a guess for the first buffer. */
+export function bytesExpected(steps: readonly Step[]): number {
+  let bytes = 128;
+  for (const { record } of steps) {
+    bytes += 64;
+    if (record.type !== "write") continue;
+    for (const op of record.ops) bytes += 6 + keyOf(op).length * 3 + ("put" in op ? op.value.length : 0);
+  }
+  return bytes;
+}
+
+function writeStep(state: VaultState, action: Action & { readonly type: "write" }): Step {
+  const { branch, ops, epoch } = action;
+  const check = (at: VaultState) => {
+    const current = at.branch(branch).epoch;
+    if (epoch === undefined || (Number.isSafeInteger(epoch) && epoch >= current)) return;
+    const message = `a writer of epoch ${epoch} was fenced out of branch ${branch}, whose epoch is ${current}`;
+    throw new VaultError("VAULT_EPOCH_STALE", message, { details: { branch, epoch, current } });
+  };
+  check(state);
+  const recorded = Math.max(state.branch(branch).epoch, epoch ?? 0);
+  return { record: { type: "write", branch, epoch: recorded, ops: validOps(ops) }, check };
+}
+
+function expectName(name: string, expected: BranchId | undefined): Step["check"] {
+  return ({ names }) => {
+    const current = names.get(name);
+    if (current === expected) return;
+    const message = `name ${JSON.stringify(name)} points to ${current ?? "nothing"}, not to ${expected ?? "nothing"}`;
+    throw new VaultError("VAULT_NAME_TAKEN", message, { details: { name, branch: current, expected } });
+  };
+}
+
+function validName(name: string): string {
+  return validText(name, { what: "name or label", bytesMax: NAME_BYTES_MAX, code: "VAULT_NAME_INVALID" });
+}
+
+interface TextRule {
+  readonly what: string;
+  readonly bytesMax: number;
+  readonly code: VaultErrorCode;
+}
+
+function validText(text: unknown, { what, bytesMax, code }: TextRule): string {
+  const bytes = typeof text === "string" ? Buffer.byteLength(text) : 0;
+  if (typeof text === "string" && bytes > 0 && bytes <= bytesMax && text.isWellFormed()) return text;
+  const message = `a ${what} is well-formed text of 1 to ${bytesMax} bytes in UTF-8, not ${shown(text)} (${bytes} bytes)`;
+  throw new VaultError(code, message, { details: { bytes, bytesMax } });
+}
+
+function shown(text: unknown): string {
+  return typeof text === "string" ? JSON.stringify(text.slice(0, 40)) : typeof text;
+}

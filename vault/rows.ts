@@ -1,0 +1,241 @@
+/**
+ * The rows of the page store's meta table: what a checkpoint knows beside the pages.
+ *
+ *     G                          the whole: seq of the checkpoint, its place in the log, how many rows there must be
+ *     B branch                   one branch: origin, head, epoch, roots
+ *     N name                     the branch a name points to
+ *     S branch seq part          one landmark: kind, label, time, roots
+ *     P arena                    the next page number
+ *
+ * A row is a CRC-32 of its key and body, then the body. Invariants:
+ * 1. LMDB checks nothing, so every row is checked here: a flipped bit, a row under another key and a lost row (the
+ *    counts in G) are all VAULT_PAGES_DAMAGED, never a wrong answer.
+ * 2. Numbers in keys are big endian, so that a prefix is a range in the order of the numbers.
+ */
+import { crc32 } from "node:zlib";
+import { ByteReader, ByteWriter } from "./bytes.ts";
+import { VaultError } from "./errors.ts";
+import type { LandmarkKind } from "./landmark.ts";
+import type { LogPlace } from "./log-scan.ts";
+import type { BranchId, Seq } from "./model.ts";
+import type { Roots } from "./record.ts";
+import { decodeRoot, encodeRoot } from "./tree.ts";
+
+export interface GlobalRow {
+  readonly uuid: string;
+  readonly place: LogPlace;
+  readonly nextBranch: number;
+  readonly branches: number;
+  readonly names: number;
+  readonly landmarks: number;
+}
+
+export interface BranchRow {
+  readonly id: BranchId;
+  readonly parent: { readonly branch: BranchId; readonly seq: Seq } | undefined;
+  readonly createdSeq: Seq;
+  readonly createdAtMs: number;
+  readonly head: Seq;
+  readonly epoch: number;
+  readonly roots: Roots;
+}
+
+export interface LandmarkRow {
+  readonly branch: BranchId;
+  readonly kind: LandmarkKind;
+  readonly seq: Seq;
+  readonly part: number;
+  readonly timeMs: number;
+  readonly label: string;
+  readonly through: number | undefined;
+  readonly isPartial: boolean;
+  readonly roots: Roots;
+}
+
+/** A row as the store keeps it. */
+export type Row = readonly [key: Uint8Array, value: Uint8Array];
+
+export const GLOBAL_KEY: Buffer = Buffer.from("G");
+export const BRANCH_PREFIX: Buffer = Buffer.from("B");
+export const NAME_PREFIX: Buffer = Buffer.from("N");
+export const LANDMARK_PREFIX: Buffer = Buffer.from("S");
+export const ARENA_PREFIX: Buffer = Buffer.from("P");
+
+const FORMAT = 1;
+const ROOT_BYTES = 57;
+const KINDS: readonly LandmarkKind[] = ["start", "snapshot", "restore", "checkpoint"];
+
+export function branchKey(id: number): Buffer {
+  return numberKey(BRANCH_PREFIX, id);
+}
+
+export function nameKey(name: string): Buffer {
+  return Buffer.concat([NAME_PREFIX, Buffer.from(name)]);
+}
+
+/** The prefix of all landmarks of a branch. */
+export function landmarksKey(branch: number): Buffer {
+  return numberKey(LANDMARK_PREFIX, branch);
+}
+
+export function landmarkKey(branch: number, { seq, part }: { readonly seq: number; readonly part: number }): Buffer {
+  const rest = Buffer.alloc(12);
+  rest.writeBigUInt64BE(BigInt(seq));
+  rest.writeUInt32BE(part, 8);
+  return Buffer.concat([landmarksKey(branch), rest]);
+}
+
+export function arenaKey(arena: number): Buffer {
+  return numberKey(ARENA_PREFIX, arena);
+}
+
+export function encodeGlobal(row: GlobalRow): Row {
+  return sealed(GLOBAL_KEY, (out) => {
+    out.u32(FORMAT);
+    out.text(row.uuid);
+    for (const value of [row.place.segmentNo, row.place.offset, row.place.crc]) out.u32(value);
+    for (const value of [row.place.seq, row.nextBranch, row.branches, row.names, row.landmarks]) out.f64(value);
+  });
+}
+
+export function decodeGlobal(row: Row): GlobalRow {
+  return opened(row, (from) => {
+    const format = from.u32();
+    if (format !== FORMAT) {
+      const message = `the page store has format ${format}; this version reads format ${FORMAT}`;
+      throw new VaultError("VAULT_FORMAT_UNKNOWN", message, { details: { format } });
+    }
+    const uuid = from.text();
+    const at = { segmentNo: from.u32(), offset: from.u32(), crc: from.u32() };
+    const place = { ...at, seq: from.f64() };
+    return { uuid, place, nextBranch: from.f64(), branches: from.f64(), names: from.f64(), landmarks: from.f64() };
+  });
+}
+
+export function encodeBranch(row: BranchRow): Row {
+  return sealed(branchKey(row.id), (out) => {
+    out.u32(row.id);
+    out.u32(row.parent?.branch ?? 0);
+    out.f64(row.parent?.seq ?? 0);
+    for (const value of [row.createdSeq, row.createdAtMs, row.head, row.epoch]) out.f64(value);
+    writeRoots(out, row.roots);
+  });
+}
+
+/** The casts restore ids and seqs that were written as such. */
+export function decodeBranch(row: Row): BranchRow {
+  return opened(row, (from) => {
+    const id = from.u32() as BranchId;
+    const branch = from.u32() as BranchId;
+    const seq = from.f64() as Seq;
+    const parent = branch === 0 ? undefined : { branch, seq };
+    const createdSeq = from.f64() as Seq;
+    const createdAtMs = from.f64();
+    const head = from.f64() as Seq;
+    return { id, parent, createdSeq, createdAtMs, head, epoch: from.f64(), roots: readRoots(from) };
+  });
+}
+
+export function encodeName(name: string, branch: BranchId): Row {
+  return sealed(nameKey(name), (out) => {
+    out.u32(branch);
+    out.text(name);
+  });
+}
+
+export function decodeName(row: Row): { readonly name: string; readonly branch: BranchId } {
+  return opened(row, (from) => {
+    const branch = from.u32() as BranchId; // Written from one.
+    return { branch, name: from.text() };
+  });
+}
+
+export function encodeLandmark(row: LandmarkRow): Row {
+  return sealed(landmarkKey(row.branch, row), (out) => {
+    out.u32(row.branch);
+    out.u8(KINDS.indexOf(row.kind));
+    out.u8(row.isPartial ? 1 : 0);
+    out.u32(row.part);
+    // -1 stands for "still current".
+    for (const value of [row.seq, row.timeMs, row.through ?? -1]) out.f64(value);
+    out.text(row.label);
+    writeRoots(out, row.roots);
+  });
+}
+
+export function decodeLandmark(row: Row): LandmarkRow {
+  return opened(row, (from) => {
+    const branch = from.u32() as BranchId; // Written from one.
+    const kind = KINDS[from.u8()];
+    if (kind === undefined) throw new RangeError("no such kind of landmark");
+    const isPartial = from.u8() === 1;
+    const part = from.u32();
+    const seq = from.f64() as Seq; // Written from one.
+    const timeMs = from.f64();
+    const through = from.f64();
+    const label = from.text();
+    const roots = readRoots(from);
+    return { branch, kind, isPartial, part, seq, timeMs, through: through < 0 ? undefined : through, label, roots };
+  });
+}
+
+export function encodeArena(arena: number, nextPage: number): Row {
+  return sealed(arenaKey(arena), (out) => {
+    out.u32(arena);
+    out.u32(nextPage);
+  });
+}
+
+export function decodeArena(row: Row): { readonly arena: number; readonly nextPage: number } {
+  return opened(row, (from) => ({ arena: from.u32(), nextPage: from.u32() }));
+}
+
+function numberKey(prefix: Buffer, value: number): Buffer {
+  const key = Buffer.alloc(prefix.length + 4);
+  prefix.copy(key);
+  key.writeUInt32BE(value, prefix.length);
+  return key;
+}
+
+function writeRoots(out: ByteWriter, { base, delta }: Roots): void {
+  out.u8((base === undefined ? 0 : 1) | (delta === undefined ? 0 : 2));
+  if (base !== undefined) out.raw(encodeRoot(base));
+  if (delta !== undefined) out.raw(encodeRoot(delta));
+}
+
+function readRoots(from: ByteReader): Roots {
+  const which = from.u8();
+  const base = (which & 1) === 0 ? undefined : decodeRoot(from.raw(ROOT_BYTES));
+  return { base, delta: (which & 2) === 0 ? undefined : decodeRoot(from.raw(ROOT_BYTES)) };
+}
+
+function sealed(key: Buffer, write: (out: ByteWriter) => void): Row {
+  const out = new ByteWriter(256);
+  out.u32(0);
+  write(out);
+  const value = out.done();
+  value.writeUInt32LE(rowCrc(key, value), 0);
+  return [key, value];
+}
+
+function opened<T>([key, value]: Row, read: (from: ByteReader) => T): T {
+  try {
+    const from = new ByteReader(value);
+    if (from.u32() !== rowCrc(key, value)) throw new RangeError("its checksum differs");
+    const row = read(from);
+    if (!from.isDone) throw new RangeError("it is longer than it should be");
+    return row;
+  } catch (cause) {
+    if (cause instanceof VaultError) throw cause;
+    const name = Buffer.from(key).toString("latin1");
+    throw pagesDamaged(`row ${JSON.stringify(name)} of the page store is damaged`, { row: name }, cause);
+  }
+}
+
+function rowCrc(key: Uint8Array, value: Uint8Array): number {
+  return crc32(value.subarray(4), crc32(key));
+}
+
+export function pagesDamaged(message: string, details: Readonly<Record<string, unknown>>, cause?: unknown): VaultError {
+  return new VaultError("VAULT_PAGES_DAMAGED", `${message}; restore the vault from a backup`, { details, cause });
+}

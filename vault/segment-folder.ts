@@ -1,0 +1,189 @@
+/**
+ * The folder of the log: which segments there are, making the next one, using old ones again.
+ *
+ *     fresh file --zeros--> spare --header, rename--> 0000000007.log --behind the checkpoint, rename--> spare
+ *
+ * Invariants:
+ * 1. Segments are listed in the order of their numbers, without a hole, and their first seqs never decrease.
+ * 2. At most one spare exists. It holds no frame anybody needs.
+ * 3. Nothing is taken away while somebody reads the log (`reading`).
+ */
+import { join } from "node:path";
+import { VaultError } from "./errors.ts";
+import { saltOf } from "./identity.ts";
+import type { LogFile, LogFiles } from "./log-files.ts";
+import { SEGMENT_HEADER_BYTES, decodeSegmentHeader, encodeSegmentHeader, fillWithZeros } from "./segment.ts";
+import { readFully, segmentName, segmentNo, writeFully } from "./segment.ts";
+import type { SegmentHeader } from "./segment.ts";
+
+const SPARE = "spare";
+
+export interface SegmentFolderOptions {
+  readonly path: string;
+  readonly files: LogFiles;
+  readonly uuid: string;
+  readonly segmentBytes: number;
+}
+
+/** What a new segment must know. */
+export interface NewSegment {
+  readonly firstSeq: number;
+  readonly timeMs: number;
+  /** A larger file when one frame needs it. */
+  readonly bytesMin: number;
+}
+
+export interface OpenSegment {
+  readonly header: SegmentHeader;
+  readonly file: LogFile;
+}
+
+export class SegmentFolder {
+  readonly #options: SegmentFolderOptions;
+  readonly #segments: SegmentHeader[] = [];
+  #hasSpare = false;
+  #readers = 0;
+  #preparing: Promise<void> | undefined;
+
+  private constructor(options: SegmentFolderOptions) {
+    this.#options = options;
+  }
+
+  /** Lists the folder and reads every header. Throws VAULT_LOG_DAMAGED and VAULT_FORMAT_UNKNOWN. */
+  static async open(options: SegmentFolderOptions): Promise<SegmentFolder> {
+    const { files, path } = options;
+    const folder = new SegmentFolder(options);
+    await files.makeFolder(path);
+    for (const name of (await files.list(path)).toSorted()) {
+      if (name === SPARE) await folder.#adoptSpare();
+      else if (segmentNo(name) !== undefined) folder.#add(await folder.#readHeader(name), name);
+    }
+    return folder;
+  }
+
+  /** Oldest first. */
+  get segments(): readonly SegmentHeader[] {
+    return this.#segments;
+  }
+
+  /** The first seq that is still in the log; undefined without segments. */
+  get firstSeq(): number | undefined {
+    return this.#segments[0]?.firstSeq;
+  }
+
+  async openSegment(no: number): Promise<LogFile> {
+    return await this.#options.files.open(this.#pathOf(segmentName(no)), "existing");
+  }
+
+  /** Size of the file as it is now; smaller than its header says when it was cut. */
+  async fileBytes(no: number): Promise<number> {
+    return await this.#options.files.size(this.#pathOf(segmentName(no)));
+  }
+
+  /** Makes the next segment durable under its name (invariant 1 of segment.ts) and leaves it open. */
+  async createSegment(wanted: NewSegment): Promise<OpenSegment> {
+    const { files, uuid, path, segmentBytes } = this.#options;
+    const isOrdinary = wanted.bytesMin <= segmentBytes;
+    if (isOrdinary) await this.prepareSpare();
+    const source = isOrdinary ? SPARE : `${SPARE}-large`;
+    const file = await files.open(this.#pathOf(source), isOrdinary ? "existing" : "create");
+    const bytes = isOrdinary ? segmentBytes : wanted.bytesMin;
+    const no = (this.#segments.at(-1)?.no ?? 0) + 1;
+    const header = { uuid, no, firstSeq: wanted.firstSeq, salt: saltOf(uuid, no), bytes, timeMs: wanted.timeMs };
+    try {
+      if (!isOrdinary) await fillWithZeros(file, bytes);
+      await writeFully(file, encodeSegmentHeader(header), 0);
+      await file.sync();
+      await files.rename(this.#pathOf(source), this.#pathOf(segmentName(no)));
+      if (isOrdinary) this.#hasSpare = false;
+      await files.syncFolder(path);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    this.#segments.push(header);
+    return { header, file };
+  }
+
+  /** Sees to it that a zero-filled file lies ready. One at a time; joins the one that runs. */
+  async prepareSpare(): Promise<void> {
+    if (this.#hasSpare) return;
+    this.#preparing ??= this.#makeSpare().finally(() => (this.#preparing = undefined));
+    await this.#preparing;
+  }
+
+  /** Holds all segments in place while `read` runs. */
+  async reading<T>(read: () => Promise<T>): Promise<T> {
+    this.#readers++;
+    try {
+      return await read();
+    } finally {
+      this.#readers--;
+    }
+  }
+
+  /** Takes away the oldest segments, of which `isNeeded` says false; one becomes the spare, the others are deleted. */
+  async release(isNeeded: (segment: SegmentHeader, next: SegmentHeader | undefined) => boolean): Promise<void> {
+    const { files, path, segmentBytes } = this.#options;
+    let released = 0;
+    for (;;) {
+      const [oldest, next] = this.#segments;
+      if (oldest === undefined || this.#readers > 0 || isNeeded(oldest, next)) break;
+      this.#segments.shift();
+      released++;
+      const name = this.#pathOf(segmentName(oldest.no));
+      if (this.#hasSpare || this.#preparing !== undefined || oldest.bytes !== segmentBytes) await files.remove(name);
+      else {
+        await files.rename(name, this.#pathOf(SPARE));
+        this.#hasSpare = true;
+      }
+    }
+    if (released > 0) await files.syncFolder(path);
+  }
+
+  #add(header: SegmentHeader, name: string): void {
+    const previous = this.#segments.at(-1);
+    const isNext = previous === undefined || header.no === previous.no + 1;
+    if (!isNext || segmentName(header.no) !== name || header.uuid !== this.#options.uuid) {
+      const message = `log segment ${name} does not belong here: a segment is missing or comes from another vault`;
+      const details = { segment: name, offset: 0, firstLostSeq: previous?.firstSeq, uuid: header.uuid };
+      throw new VaultError("VAULT_LOG_DAMAGED", message, { details });
+    }
+    this.#segments.push(header);
+  }
+
+  async #readHeader(name: string): Promise<SegmentHeader> {
+    const file = await this.#options.files.open(this.#pathOf(name), "existing");
+    try {
+      const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
+      const count = await readFully(file, bytes, 0);
+      return decodeSegmentHeader(bytes.subarray(0, count), name);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #adoptSpare(): Promise<void> {
+    const { files, segmentBytes } = this.#options;
+    const path = this.#pathOf(SPARE);
+    if ((await files.size(path)) === segmentBytes) this.#hasSpare = true;
+    else await files.remove(path);
+  }
+
+  async #makeSpare(): Promise<void> {
+    const { files, segmentBytes } = this.#options;
+    const path = this.#pathOf(`${SPARE}-new`);
+    const file = await files.open(path, "create");
+    try {
+      await fillWithZeros(file, segmentBytes);
+    } finally {
+      await file.close();
+    }
+    await files.rename(path, this.#pathOf(SPARE));
+    this.#hasSpare = true;
+  }
+
+  #pathOf(name: string): string {
+    return join(this.#options.path, name);
+  }
+}

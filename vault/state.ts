@@ -1,0 +1,241 @@
+/**
+ * The vault's state, and how a record changes it. The same code applies what is committed now and what recovery replays.
+ *
+ *     record + { seq, time } --apply--> branches, names, landmarks   (and the steps that take it back)
+ *
+ * Invariants:
+ * 1. Applying the same records to the same state gives the same state: nothing is asked of a clock, a disk or chance.
+ * 2. A record either applies whole or throws and leaves nothing: whatever it did is among its undo steps.
+ * 3. Undo steps are run newest first over all commits, so each finds the state it left.
+ */
+import { BranchState, EMPTY_LAYER } from "./branch-state.ts";
+import { VaultError } from "./errors.ts";
+import { closeLandmark } from "./landmark.ts";
+import type { LandmarkKind } from "./landmark.ts";
+import { StateLayer } from "./layer.ts";
+import type { BranchId, Op, Seq } from "./model.ts";
+import type { LogRecord, Source } from "./record.ts";
+
+/** Where in the log a record stands. */
+export interface RecordPlace {
+  readonly seq: Seq;
+  readonly timeMs: number;
+  /** Index within its frame. */
+  readonly part: number;
+}
+
+/** Steps that take back what was applied. */
+export class Undo {
+  readonly #steps: (() => void)[] = [];
+
+  push(step: () => void): void {
+    this.#steps.push(step);
+  }
+
+  /** Runs the steps, newest first, once. */
+  run(): void {
+    for (const step of this.#steps.splice(0).toReversed()) step();
+  }
+}
+
+/** What one record is applied with: its place, where its undo steps go, and which branches it touched. */
+export interface Applying {
+  readonly place: RecordPlace;
+  readonly undo: Undo;
+  readonly touched: Set<BranchState>;
+}
+
+export class VaultState {
+  readonly branches: Map<BranchId, BranchState> = new Map();
+  readonly names: Map<string, BranchId> = new Map();
+  /** What the next checkpoint has to write. Undone changes may stay here: writing a row again does no harm. */
+  readonly dirtyBranches: Set<BranchId> = new Set();
+  readonly dirtyNames: Set<string> = new Set();
+  nextBranch = 1;
+  /** Bytes in tables since the last checkpoint began, roughly. */
+  memtableBytes = 0;
+
+  /** Throws VAULT_BRANCH_UNKNOWN. */
+  branch(id: BranchId): BranchState {
+    const branch = this.branches.get(id);
+    if (branch === undefined) throw branchUnknown(id);
+    return branch;
+  }
+
+  /** Throws VAULT_BRANCH_UNKNOWN, or VAULT_POINT_UNKNOWN for a source that is not there; then nothing has changed. */
+  apply(record: LogRecord, applying: Applying): void {
+    switch (record.type) {
+      case "write":
+        return this.#write(this.branch(record.branch), record.epoch, record.ops, applying);
+      case "create":
+        return this.#add(new BranchState(this.#origin(record.branch, undefined, applying), EMPTY_LAYER), applying);
+      case "fork":
+        return this.#fork(record.branch, record.source, applying);
+      case "restore":
+        return this.#restore(this.branch(record.branch), record.source, applying);
+      case "snapshot":
+        return this.#mark(this.branch(record.branch), { kind: "snapshot", label: record.label }, applying);
+      case "name":
+        return this.#name(record.name, record.branch, applying);
+      case "drop":
+        return this.#drop(this.branch(record.branch), applying);
+    }
+  }
+
+  #write(branch: BranchState, epoch: number, ops: readonly Op[], applying: Applying): void {
+    this.#change(branch, applying);
+    const table = branch.table;
+    const bytes = table.bytes;
+    const before = ops.map((op) => ("put" in op ? table.put(op.put, op.value) : table.put(op.delete, null)));
+    const grown = table.bytes - bytes;
+    this.memtableBytes += grown;
+    const previousEpoch = branch.epoch;
+    branch.epoch = Math.max(branch.epoch, epoch);
+    applying.undo.push(() => {
+      if (branch.epoch === epoch) branch.epoch = previousEpoch;
+      this.memtableBytes -= grown;
+      for (let i = ops.length - 1; i >= 0; i--) table.restore(keyOf(ops[i]!), before[i]);
+    });
+  }
+
+  #fork(id: BranchId, source: Source, applying: Applying): void {
+    const from = this.branches.get(source.branch);
+    const layer = this.#layerOf(source);
+    if (from !== undefined) applying.touched.add(from);
+    // Whatever the parent did before this record belongs to the past of both.
+    const seq = source.from === "head" ? seqBefore(applying.place) : source.seq;
+    const parent = { branch: source.branch, seq };
+    const kind = source.from === "head" ? "start" : "restore";
+    this.#add(new BranchState(this.#origin(id, parent, applying), layer), applying, kind);
+  }
+
+  #restore(branch: BranchState, source: Source, applying: Applying): void {
+    const layer = this.#layerOf(source);
+    const from = this.branches.get(source.branch);
+    if (from !== undefined) applying.touched.add(from);
+    this.#change(branch, applying);
+    const top = branch.top;
+    branch.freeze();
+    branch.top = StateLayer.over(layer);
+    applying.undo.push(() => reopen(branch, top));
+    this.#mark(branch, { kind: "restore", label: "" }, applying);
+  }
+
+  #drop(branch: BranchState, { undo, touched }: Applying): void {
+    touched.add(branch);
+    const names = [...branch.names];
+    this.branches.delete(branch.id);
+    for (const name of names) this.names.delete(name);
+    branch.isDropped = true;
+    this.#dirty(branch.id, names);
+    undo.push(() => {
+      branch.isDropped = false;
+      this.branches.set(branch.id, branch);
+      for (const name of names) this.names.set(name, branch.id);
+    });
+  }
+
+  #name(name: string, id: BranchId | undefined, { undo, touched }: Applying): void {
+    const next = id === undefined ? undefined : this.branch(id);
+    const previousId = this.names.get(name);
+    const previous = previousId === undefined ? undefined : this.branches.get(previousId);
+    this.#point(name, previous, next);
+    for (const branch of [previous, next]) if (branch !== undefined) touched.add(branch);
+    undo.push(() => this.#point(name, next, previous));
+  }
+
+  #point(name: string, from: BranchState | undefined, to: BranchState | undefined): void {
+    from?.names.delete(name);
+    to?.names.add(name);
+    if (to === undefined) this.names.delete(name);
+    else this.names.set(name, to.id);
+    this.dirtyNames.add(name);
+  }
+
+  #add(branch: BranchState, applying: Applying, kind: LandmarkKind = "start"): void {
+    const { undo, touched } = applying;
+    this.nextBranch = Math.max(this.nextBranch, branch.id + 1);
+    this.branches.set(branch.id, branch);
+    touched.add(branch);
+    this.#dirty(branch.id, []);
+    // Ids are never used twice, not even those of undone branches: pages may carry them.
+    undo.push(() => {
+      branch.isDropped = true;
+      this.branches.delete(branch.id);
+    });
+    this.#mark(branch, { kind, label: "" }, applying);
+  }
+
+  #mark(branch: BranchState, { kind, label }: { kind: LandmarkKind; label: string }, applying: Applying): void {
+    const { seq, timeMs, part } = applying.place;
+    const layer = branch.freeze();
+    const landmark = { kind, label, seq, part, timeMs, layer, through: undefined, isPartial: false, isStored: false };
+    applying.undo.push(branch.addLandmark(landmark));
+    applying.touched.add(branch);
+    this.#dirty(branch.id, []);
+  }
+
+  /** Notes that the branch's content changes with this record. */
+  #change(branch: BranchState, { place, undo, touched }: Applying): void {
+    const head = branch.head;
+    undo.push(closeLandmark(branch.landmarks, place.seq));
+    branch.head = place.seq;
+    undo.push(() => (branch.head = head));
+    touched.add(branch);
+    this.#dirty(branch.id, []);
+  }
+
+  #layerOf(source: Source): StateLayer {
+    switch (source.from) {
+      case "head":
+        return this.branch(source.branch).freeze();
+      case "snapshot": {
+        const { seq, label } = source;
+        const found = this.branch(source.branch).landmarks.findLast((each) => each.seq === seq && each.label === label);
+        if (found !== undefined) return found.layer;
+        const message = `branch ${source.branch} has no snapshot ${JSON.stringify(label)} at ${seq}`;
+        throw new VaultError("VAULT_POINT_UNKNOWN", message, { details: { branch: source.branch, label, seq } });
+      }
+      case "roots":
+        return layerOfRoots(source.roots, source.ops);
+    }
+  }
+
+  #origin(id: BranchId, parent: BranchState["parent"], { place }: Applying) {
+    return { id, parent, createdSeq: place.seq, createdAtMs: place.timeMs };
+  }
+
+  #dirty(id: BranchId, names: readonly string[]): void {
+    this.dirtyBranches.add(id);
+    for (const name of names) this.dirtyNames.add(name);
+  }
+}
+
+function seqBefore({ seq }: RecordPlace): Seq {
+  return (seq - 1) as Seq; // One less than a Seq is a position in the log as well.
+}
+
+/** The key an operation is about. */
+export function keyOf(op: Op): string {
+  return "put" in op ? op.put : op.delete;
+}
+
+/** A frozen state: `ops` over what is in pages. */
+export function layerOfRoots(roots: StateLayer["roots"] & {}, ops: Iterable<Op>): StateLayer {
+  const below = StateLayer.ofRoots(roots);
+  const layer = StateLayer.over(below);
+  const { table } = layer;
+  for (const op of ops) table?.put(keyOf(op), "put" in op ? op.value : null);
+  if (table?.count === 0) return below;
+  table?.freeze();
+  return layer;
+}
+
+/** Takes a restore back: the branch goes on above the layer it had, whether or not that was frozen meanwhile. */
+function reopen(branch: BranchState, top: StateLayer): void {
+  branch.top = top.table?.isFrozen === false ? top : StateLayer.over(top);
+}
+
+export function branchUnknown(id: BranchId): VaultError {
+  return new VaultError("VAULT_BRANCH_UNKNOWN", `there is no branch ${id}`, { details: { branch: id } });
+}

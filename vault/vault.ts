@@ -1,0 +1,371 @@
+/**
+ * The vault: where every agent's state lives. See design notes in docs/adr/0002-log-is-the-truth.md.
+ *
+ *     commit --> state in memory (readable at once) --> log (durable) --> pages (checkpoint)
+ *     open   <-- state in memory <-- frames behind the checkpoint <-- rows and pages
+ *
+ * Invariants:
+ * 1. What a commit promised to keep is there after any end of the process, and after a power cut in disk mode.
+ * 2. A commit is applied whole, readable when the call returns, and undone whole if it cannot be kept.
+ * 3. One process has the vault open. All of it runs on one thread, so a state changes only within `#submit`.
+ * 4. Values are opaque: nothing here decodes an agent's bytes.
+ */
+import type { BranchState } from "./branch-state.ts";
+import { runCheckpoint } from "./checkpoint.ts";
+import { VaultError } from "./errors.ts";
+import type { VaultEvent } from "./events.ts";
+import { encodeFrame, frameBody } from "./frame.ts";
+import type { LogEntry } from "./log-entry.ts";
+import type { LogFailure } from "./log.ts";
+import type {
+  Action,
+  Branch,
+  BranchId,
+  Commit,
+  CommitOptions,
+  Op,
+  RecoveryReport,
+  Seq,
+  VaultStats,
+  View,
+} from "./model.ts";
+import { openParts } from "./open.ts";
+import type { VaultOptions, VaultParts } from "./open.ts";
+import { readRecords } from "./record.ts";
+import type { Source } from "./record.ts";
+import { bytesExpected, nameStep, plain, stepOf, validOps } from "./request.ts";
+import type { Step } from "./request.ts";
+import { Undo, branchUnknown } from "./state.ts";
+import { FrozenView, LiveBranch } from "./view.ts";
+import type { ViewContext } from "./view.ts";
+
+/** Readers look through at most this many layers before a checkpoint is asked for. */
+const DEPTH_MAX = 64;
+/** Tables beyond this size mean that checkpoints cannot keep up or keep failing: no more is taken. */
+const MEMTABLE_BYTES_MAX: number = 1024 * 1024 * 1024;
+
+/** See the header, and model.ts for the words. */
+export class Vault implements AsyncDisposable {
+  readonly #options: VaultOptions;
+  readonly #parts: VaultParts;
+  readonly #context: ViewContext;
+  readonly #handles = new WeakMap<BranchState, LiveBranch>();
+  #nextSeq: number;
+  #checkpointSeq: number;
+  #bytesSinceCheckpoint: number;
+  #checkpointing: Promise<void> | undefined;
+  #failure: VaultError | undefined;
+  #closing: Promise<void> | undefined;
+
+  /**
+   * Opens a vault, or makes one in an empty or missing folder. Rejects with VAULT_PATH_INVALID, VAULT_PATH_DENIED,
+   * VAULT_LOCKED (details.pid), VAULT_FORMAT_UNKNOWN, VAULT_LOG_DAMAGED (details: segment, offset, firstLostSeq),
+   * VAULT_PAGES_DAMAGED, VAULT_STORE_FAILED.
+   */
+  static async open(options: VaultOptions): Promise<Vault> {
+    const handlers: { failed?: (failure: LogFailure) => void } = {};
+    const parts = await openParts(options, (failure) => handlers.failed?.(failure));
+    const vault = new Vault(options, parts);
+    handlers.failed = (failure) => vault.#onLogFailure(failure);
+    options.onEvent({ type: "vault.recovered", ...parts.recovery });
+    vault.#checkpointIfDue([]);
+    return vault;
+  }
+
+  private constructor(options: VaultOptions, parts: VaultParts) {
+    const { state, log, segments, store, recovery, replayedBytes } = parts;
+    this.#options = options;
+    this.#parts = parts;
+    this.#context = { state, log, folder: segments, pages: store };
+    this.#nextSeq = log.lastSeq + 1;
+    this.#checkpointSeq = recovery.checkpointSeq;
+    this.#bytesSinceCheckpoint = replayedBytes;
+  }
+
+  get uuid(): string {
+    return this.#parts.uuid;
+  }
+
+  get recovery(): RecoveryReport {
+    return this.#parts.recovery;
+  }
+
+  /** Everything up to here is on the disk. Never decreases. */
+  get durableSeq(): Seq {
+    return asSeq(this.#parts.log.durableSeq);
+  }
+
+  /** In the order of the names. */
+  names(): readonly { readonly name: string; readonly branch: BranchId }[] {
+    const names = [...this.#parts.state.names].map(([name, branch]) => ({ name, branch }));
+    return names.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** The branch a name points to. */
+  head(name: string): Branch | undefined {
+    const id = this.#parts.state.names.get(name);
+    return id === undefined ? undefined : this.branch(id);
+  }
+
+  branch(id: BranchId): Branch | undefined {
+    const state = this.#parts.state.branches.get(id);
+    return state === undefined ? undefined : this.#handleOf(state);
+  }
+
+  /** A new branch that holds `ops`. Throws VAULT_NAME_TAKEN and what `commit` throws. */
+  create(options: { readonly name?: string; readonly ops?: readonly Op[] } & CommitOptions): {
+    readonly branch: Branch;
+    readonly commit: Commit;
+  } {
+    const id = this.#newId();
+    const ops = validOps(options.ops ?? []);
+    const steps = [plain({ type: "create", branch: id })];
+    if (ops.length > 0) steps.push(plain({ type: "write", branch: id, epoch: 0, ops }));
+    if (options.name !== undefined) steps.push(nameStep(options.name, id));
+    return this.#submitNew(id, steps, options);
+  }
+
+  /**
+   * A new branch that begins with the state of `from`. O(1) in the size of the state, unless `from` is a point between
+   * snapshots: then the changes since the pages below it are written out. Throws VAULT_NAME_TAKEN, VAULT_BRANCH_UNKNOWN
+   * and what `commit` throws.
+   */
+  fork(
+    from: Branch | View,
+    options: { readonly name?: string } & CommitOptions = {},
+  ): { readonly branch: Branch; readonly commit: Commit } {
+    const id = this.#newId();
+    const steps = [plain({ type: "fork", branch: id, source: this.#sourceOf(from) })];
+    if (options.name !== undefined) steps.push(nameStep(options.name, id));
+    return this.#submitNew(id, steps, options);
+  }
+
+  /**
+   * The branch's content becomes that of `view`. What it held stays reachable as the snapshot `before-restore-<seq>`,
+   * where seq is that of this commit.
+   */
+  restore(branch: BranchId, view: View, options: CommitOptions = {}): Commit {
+    this.#assertOpen();
+    const label = `before-restore-${this.#nextSeq}`;
+    const source = this.#sourceOf(view);
+    return this.#submit(
+      [plain({ type: "snapshot", branch, label }), plain({ type: "restore", branch, source })],
+      options,
+    );
+  }
+
+  /**
+   * Applies all actions or none. Throws synchronously, with nothing changed: VAULT_KEY_INVALID, VAULT_NAME_INVALID,
+   * VAULT_VALUE_TOO_LARGE, VAULT_EPOCH_STALE, VAULT_BRANCH_UNKNOWN, VAULT_NAME_TAKEN, VAULT_CLOSED, VAULT_FAILED,
+   * VAULT_COMMIT_FAILED (too much is waiting for a full disk).
+   *
+   *     const { durable } = vault.commit([{ type: "write", branch, ops: [{ put: "a", value }] }]);
+   *     await durable;
+   */
+  commit(actions: readonly Action[], options: CommitOptions = {}): Commit {
+    this.#assertOpen();
+    return this.#submit(
+      actions.map((action) => stepOf(this.#parts.state, action)),
+      options,
+    );
+  }
+
+  /** Everything up to `seq` (default: everything so far) is on the disk. Rejects with VAULT_COMMIT_FAILED, VAULT_FAILED. */
+  async barrier(seq?: Seq): Promise<void> {
+    this.#assertOpen();
+    await this.#parts.log.barrier(seq ?? Infinity);
+  }
+
+  /**
+   * Folds everything so far into pages. Commits go on meanwhile. Rejects with VAULT_COMMIT_FAILED when the disk is full
+   * (nothing is lost, try again), VAULT_FAILED, VAULT_PAGE_DAMAGED.
+   */
+  async checkpoint(): Promise<void> {
+    this.#assertOpen();
+    await this.#checkpointNow();
+  }
+
+  stats(): VaultStats {
+    const { state, log, store } = this.#parts;
+    return {
+      branches: state.branches.size,
+      seq: asSeq(this.#nextSeq - 1),
+      durableSeq: this.durableSeq,
+      checkpointSeq: asSeq(this.#checkpointSeq),
+      logBytes: log.bytes,
+      memtableBytes: state.memtableBytes,
+      pages: store.stats().pages,
+      fsyncs: log.fsyncs,
+    };
+  }
+
+  /** Waits for what was acknowledged or queued, checkpoints, releases the lock. Calling it again waits for the first. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #submitNew(
+    id: BranchId,
+    steps: readonly Step[],
+    options: CommitOptions,
+  ): { readonly branch: Branch; readonly commit: Commit } {
+    const commit = this.#submit(steps, options);
+    return { commit, branch: this.#handleOf(this.#parts.state.branch(id)) };
+  }
+
+  /** The one place where the state changes: what is applied is read back from the very bytes that are logged. */
+  #submit(steps: readonly Step[], { durability, note }: CommitOptions): Commit {
+    const { state, log } = this.#parts;
+    log.assertOpen();
+    const seq = asSeq(this.#nextSeq);
+    const timeMs = this.#options.clock.now();
+    const records = steps.map(({ record }) => record);
+    const frame = encodeFrame({ seq, timeMs, note, records }, bytesExpected(steps) + (note?.length ?? 0));
+    const undo = new Undo();
+    const touched = new Set<BranchState>();
+    try {
+      for (const [part, record] of readRecords(frameBody(frame)).entries()) {
+        steps[part]?.check(state);
+        state.apply(record, { place: { seq, timeMs, part }, undo, touched });
+      }
+    } catch (error) {
+      undo.run();
+      throw error;
+    }
+    this.#nextSeq++;
+    this.#bytesSinceCheckpoint += frame.length;
+    const after = [...touched].flatMap(({ lastEntry }) => lastEntry ?? []);
+    const level = durability ?? this.#options.durability;
+    const entry = log.append({ seq, frame, level, after, undo: () => undo.run() });
+    this.#remember(entry, touched);
+    this.#checkpointIfDue(touched);
+    return entry;
+  }
+
+  #remember(entry: LogEntry, touched: ReadonlySet<BranchState>): void {
+    if (entry.isSettled) return;
+    for (const branch of touched) branch.lastEntry = entry;
+  }
+
+  #sourceOf(from: View): Source {
+    this.#assertOpen();
+    const { state } = this.#parts;
+    const live = LiveBranch.stateOf(from, this.#context);
+    if (live !== undefined) {
+      if (live.isDropped) throw branchUnknown(live.id);
+      return { from: "head", branch: live.id };
+    }
+    const past = FrozenView.pastOf(from, this.#context);
+    if (past === undefined) throw new VaultError("VAULT_POINT_UNKNOWN", "this view does not come from this vault");
+    const { branch, seq, label, layer } = past;
+    const owner = state.branches.get(branch);
+    const isListed =
+      label !== undefined && owner?.landmarks.some((each) => each.layer === layer && each.label === label);
+    if (isListed === true) return { from: "snapshot", branch, seq, label };
+    if (owner?.top.below === layer && owner.table.count === 0) return { from: "head", branch };
+    const { entries, roots } = layer.unfolded();
+    const ops = [...entries].map(([key, value]): Op => (value === null ? { delete: key } : { put: key, value }));
+    return { from: "roots", branch, seq, roots, ops };
+  }
+
+  #checkpointIfDue(touched: Iterable<BranchState>): void {
+    const { checkpointBytes, memtableBytes } = this.#options;
+    const isDeep = [...touched].some(({ top }) => top.depth > DEPTH_MAX);
+    const isLarge = this.#bytesSinceCheckpoint >= checkpointBytes || this.#parts.state.memtableBytes >= memtableBytes;
+    if ((!isDeep && !isLarge) || this.#checkpointing !== undefined) return;
+    // Its failure is an event; `close` waits for it.
+    this.#startCheckpoint().catch(() => undefined);
+  }
+
+  async #checkpointNow(): Promise<void> {
+    // One that runs already may have begun before the newest commit: its outcome says nothing about this one.
+    while (this.#checkpointing !== undefined) await this.#checkpointing.catch(() => undefined);
+    await this.#startCheckpoint();
+  }
+
+  #startCheckpoint(): Promise<void> {
+    const running = this.#runCheckpoint().finally(() => {
+      if (this.#checkpointing === running) this.#checkpointing = undefined;
+    });
+    this.#checkpointing = running;
+    return running;
+  }
+
+  async #runCheckpoint(): Promise<void> {
+    const { state, log } = this.#parts;
+    if (this.#failure !== undefined) throw this.#failure;
+    if (log.lastSeq === this.#checkpointSeq && state.dirtyBranches.size === 0 && state.dirtyNames.size === 0) return;
+    this.#bytesSinceCheckpoint = 0;
+    try {
+      const { seq, pages, branches, durationMs } = await runCheckpoint(this.#parts.checkpoint);
+      this.#checkpointSeq = seq;
+      this.#options.onEvent({ type: "log.checkpointed", seq, pages, branches, durationMs });
+    } catch (error) {
+      this.#options.onEvent({ type: "log.checkpoint-failed", ...wordsOf(error) });
+      if (error instanceof VaultError && error.code === "VAULT_STORE_FAILED") throw this.#fail(error);
+      throw error;
+    }
+  }
+
+  #fail(cause: VaultError): VaultError {
+    if (this.#failure !== undefined) return this.#failure;
+    const message = `the vault takes no more commits: ${cause.message}`;
+    this.#failure = cause.code === "VAULT_FAILED" ? cause : new VaultError("VAULT_FAILED", message, { cause });
+    this.#options.onEvent({ type: "vault.failed", ...wordsOf(cause) });
+    return this.#failure;
+  }
+
+  #onLogFailure({ error, commits, isFatal }: LogFailure): void {
+    if (commits > 0) this.#options.onEvent({ type: "commit.failed", commits, ...wordsOf(error) });
+    if (isFatal) this.#fail(error);
+  }
+
+  async #close(): Promise<void> {
+    const { log, store, lock } = this.#parts;
+    try {
+      if (this.#failure === undefined) {
+        await log.barrier(Infinity);
+        await this.#checkpointNow();
+      } else await this.#checkpointing?.catch(() => undefined);
+    } catch {
+      // Told already: to the commits that were not kept, and as an event. The log has all the rest.
+    }
+    await log.close();
+    await store.close();
+    lock.release();
+    this.#options.onEvent({ type: "vault.closed", seq: log.lastSeq });
+  }
+
+  #handleOf(state: BranchState): LiveBranch {
+    const handle = this.#handles.get(state) ?? new LiveBranch(this.#context, state);
+    this.#handles.set(state, handle);
+    return handle;
+  }
+
+  #newId(): BranchId {
+    this.#assertOpen();
+    return this.#parts.state.nextBranch as BranchId; // The counter that all ids come from.
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new VaultError("VAULT_CLOSED", "the vault is closed");
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#parts.state.memtableBytes <= MEMTABLE_BYTES_MAX) return;
+    const message = `${this.#parts.state.memtableBytes} bytes wait for a checkpoint, over the limit of ${MEMTABLE_BYTES_MAX}`;
+    throw new VaultError("VAULT_COMMIT_FAILED", message, { details: { bytesMax: MEMTABLE_BYTES_MAX } });
+  }
+}
+
+function asSeq(seq: number): Seq {
+  return seq as Seq; // Only for positions that the log or the vault's own counter gave out.
+}
+
+function wordsOf(error: unknown): Pick<VaultEvent & { readonly type: "vault.failed" }, "code" | "message"> {
+  const code = error instanceof VaultError ? error.code : "unknown";
+  return { code, message: error instanceof Error ? error.message : String(error) };
+}

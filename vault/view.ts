@@ -1,0 +1,121 @@
+/**
+ * What callers read through: a frozen state, and a branch that always shows its newest one.
+ *
+ * Invariant: a view that was handed out goes on showing the same, whatever happens to the branch it came from.
+ */
+import type { BranchState } from "./branch-state.ts";
+import { historyOf } from "./history.ts";
+import type { StateLayer } from "./layer.ts";
+import type { Branch, BranchId, HistoryEntry, Point, RangeOptions, Seq, Snapshot, View } from "./model.ts";
+import { stateAt } from "./past.ts";
+import type { Past, PastState } from "./past.ts";
+import type { PageSource } from "./tree.ts";
+
+/** What the views of one vault share. */
+export interface ViewContext extends Past {
+  readonly pages: PageSource;
+}
+
+/** A state as it was. */
+export class FrozenView implements View {
+  readonly #context: ViewContext;
+  readonly #past: PastState;
+
+  constructor(context: ViewContext, past: PastState) {
+    this.#context = context;
+    this.#past = past;
+  }
+
+  /** What a view shows, if it is a frozen one of this vault. */
+  static pastOf(view: View, context: ViewContext): PastState | undefined {
+    return #past in view && view.#context === context ? view.#past : undefined;
+  }
+
+  get(key: string): Uint8Array | undefined {
+    return this.#past.layer.get(this.#context.pages, key);
+  }
+
+  has(key: string): boolean {
+    return this.get(key) !== undefined;
+  }
+
+  range(options: RangeOptions = {}): Iterable<readonly [string, Uint8Array]> {
+    return rangeOf(() => this.#past.layer, this.#context, options);
+  }
+}
+
+/** A branch. The same object for the same branch, for as long as the vault is open. */
+export class LiveBranch implements Branch {
+  readonly #context: ViewContext;
+  readonly #state: BranchState;
+
+  constructor(context: ViewContext, state: BranchState) {
+    this.#context = context;
+    this.#state = state;
+  }
+
+  /** The state behind a branch, if it is one of this vault. */
+  static stateOf(view: View, context: ViewContext): BranchState | undefined {
+    return #state in view && view.#context === context ? view.#state : undefined;
+  }
+
+  get id(): BranchId {
+    return this.#state.id;
+  }
+
+  get name(): string | undefined {
+    const [name] = this.#state.names;
+    return name;
+  }
+
+  get head(): Seq {
+    return this.#state.head;
+  }
+
+  get parent(): Branch["parent"] {
+    return this.#state.parent;
+  }
+
+  get epoch(): number {
+    return this.#state.epoch;
+  }
+
+  fence(): number {
+    this.#state.epoch++;
+    return this.#state.epoch;
+  }
+
+  get(key: string): Uint8Array | undefined {
+    return this.#state.top.get(this.#context.pages, key);
+  }
+
+  has(key: string): boolean {
+    return this.get(key) !== undefined;
+  }
+
+  range(options: RangeOptions = {}): Iterable<readonly [string, Uint8Array]> {
+    return rangeOf(() => this.#state.top, this.#context, options);
+  }
+
+  snapshots(): readonly Snapshot[] {
+    const snapshots = this.#state.landmarks.filter(({ kind }) => kind === "snapshot");
+    return snapshots.map(({ label, seq, timeMs }) => ({ label, seq, timeMs }));
+  }
+
+  async at(point: Point): Promise<View> {
+    return new FrozenView(this.#context, await stateAt(this.#context, this.#state, point));
+  }
+
+  history(options: { readonly limit?: number } = {}): Promise<readonly HistoryEntry[]> {
+    return historyOf(this.#context, this.#state, options.limit ?? Infinity);
+  }
+}
+
+/** Can be iterated again and again; each time from the state of that moment. */
+function rangeOf(
+  layer: () => StateLayer,
+  { pages }: ViewContext,
+  options: RangeOptions,
+): Iterable<readonly [string, Uint8Array]> {
+  return { [Symbol.iterator]: () => layer().range(pages, options)[Symbol.iterator]() };
+}
