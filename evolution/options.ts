@@ -55,7 +55,7 @@ export interface ParsedProposal {
 
 const count = (max: number): z.ZodNumber => z.number().int().min(1).max(max);
 
-const arbiterSchema: z.ZodType<ArbiterOptions, unknown> = z.strictObject({
+const arbiterSchema: z.ZodType<ArbiterOptions> = z.strictObject({
   profile: z.enum(["trusted", "hardened"]).optional(),
   replayTurnsMax: count(100_000).optional(),
   replayTurnsMin: count(100_000).optional(),
@@ -65,7 +65,7 @@ const arbiterSchema: z.ZodType<ArbiterOptions, unknown> = z.strictObject({
   queueMax: count(10_000).optional(),
 });
 
-const proposalSchema: z.ZodType<Proposal, unknown> = z.strictObject({
+const proposalSchema: z.ZodType<Proposal> = z.strictObject({
   agent: z.string().min(1),
   source: z
     .string()
@@ -100,7 +100,7 @@ export function parseProposal(input: unknown): ParsedProposal {
   return { agent: given.agent, source: given.source, author: given.author ?? "operator", note: given.note ?? "" };
 }
 
-function parse<T>(schema: z.ZodType<T, unknown>, input: unknown, where: string): T {
+function parse<T>(schema: z.ZodType<T>, input: unknown, where: string): T {
   const result = schema.safeParse(input);
   if (result.success) return result.data;
   const issues = result.error.issues.map((issue) => ({ path: issue.path.join("."), message: issue.message }));
