@@ -1,0 +1,118 @@
+/**
+ * The bench: `npm run bench [-- suite ... --json --quick --strict]`. Runs suites one after the other and prints the
+ * machine, the figures with their sample sizes, the ratios and the bars. The only file that imports tinybench.
+ *
+ *   arguments -> suites (each measures) -> report -> stdout
+ *                  '-- progress ------------------> stderr
+ *
+ * Invariants
+ * 1. A suite is a file `bench/<name>.ts`, named in `suites` below and nowhere else.
+ * 2. What is compared takes turns within one run: the machine's good and bad moments hit all sides alike.
+ * 3. stdout carries the report alone, so that `--json` can be piped.
+ */
+import { Bench } from "tinybench";
+import { exitCode } from "../evolution/command/exit-code.ts";
+import { parseBenchArguments } from "./arguments.ts";
+import { first } from "./first.ts";
+import { describeMachine } from "./machine.ts";
+import { areBarsMet, renderReport } from "./report.ts";
+import type { Report, SuiteReport } from "./report.ts";
+import type { Suite, Tasks, Tools } from "./suite.ts";
+
+/** Every suite, in the order in which `npm run bench` runs them. */
+const suites: readonly Suite[] = [first];
+
+/**
+ * Runs what `argv` asks for and resolves with the exit code: 0 done, 1 a bar was missed (with `--strict`), 2 wrong usage.
+ * Rejects with what stopped a suite.
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  const names = suites.map(({ name }) => name);
+  const request = parseBenchArguments(argv, names);
+  switch (request.kind) {
+    case "help":
+      process.stdout.write(help());
+      return exitCode.ok;
+    case "refused":
+      process.stderr.write(`bench: ${request.message}\n`);
+      return exitCode.usage;
+    case "run": {
+      const chosen = suites.filter(({ name }) => request.suites.includes(name));
+      const report = await runSuites(chosen, request.isQuick);
+      process.stdout.write(`${request.isJson ? JSON.stringify(report, null, 2) : renderReport(report)}\n`);
+      return request.isStrict && !areBarsMet(report) ? exitCode.failed : exitCode.ok;
+    }
+  }
+}
+
+async function runSuites(chosen: readonly Suite[], isQuick: boolean): Promise<Report> {
+  const machine = describeMachine();
+  const reports: SuiteReport[] = [];
+  for (const suite of chosen) {
+    const started = performance.now();
+    const findings = await suite.run(toolsFor(suite.name, isQuick));
+    reports.push({ suite: suite.name, durationMs: performance.now() - started, ...findings });
+  }
+  return { machine, isQuick, suites: reports };
+}
+
+function toolsFor(suite: string, isQuick: boolean): Tools {
+  const started = performance.now();
+  return {
+    isQuick,
+    progress(text) {
+      const seconds = ((performance.now() - started) / 1_000).toFixed(1).padStart(5);
+      process.stderr.write(`${seconds} s  ${suite}: ${text}\n`);
+    },
+    micro,
+  };
+}
+
+/** Every round runs every task for one slice; every second round in reverse order, so that a drift favours nobody. */
+async function micro(
+  tasks: Tasks,
+  { rounds, sliceMs }: { readonly rounds: number; readonly sliceMs: number },
+): Promise<Record<string, number[]>> {
+  const entries = Object.entries(tasks);
+  const samples: Record<string, number[]> = Object.fromEntries(entries.map(([name]) => [name, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, task] of round % 2 === 0 ? entries : entries.toReversed()) {
+      const slice = await timeSlice(task, sliceMs, round === 0);
+      for (const sample of slice) samples[name]?.push(sample);
+    }
+  }
+  return samples;
+}
+
+async function timeSlice(task: () => Promise<unknown>, sliceMs: number, isFirst: boolean): Promise<readonly number[]> {
+  const options = {
+    time: sliceMs,
+    iterations: 16,
+    warmup: isFirst,
+    warmupTime: sliceMs,
+    retainSamples: true,
+    throws: true,
+  };
+  const bench = new Bench(options).add("task", task);
+  await bench.run();
+  const result = bench.tasks[0]?.result;
+  if (result?.state !== "completed") throw new Error(`the slice ended ${result?.state ?? "without a task"}`);
+  return result.latency.samples ?? [];
+}
+
+function help(): string {
+  return [
+    "npm run bench [-- [suite ...] [--quick] [--json] [--strict]]",
+    "",
+    ...suites.map(({ name, what }) => `  ${name.padEnd(10)} ${what}`),
+    "",
+    "  --quick    fewer samples: a glance in seconds",
+    "  --json     the report as one object on stdout",
+    "  --strict   exit code 1 when a bar is missed",
+    "",
+    "Figures of one machine and one run; compare ratios, not absolute times.",
+    "",
+  ].join("\n");
+}
+
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
