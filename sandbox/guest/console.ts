@@ -1,7 +1,6 @@
 /** `console` inside an agent writes to the log of the turn in progress; the realm's own would say nothing to anybody. */
 
 import type { GuestLog } from "../protocol.ts";
-import { record } from "./context.ts";
 import { defineProperty } from "./primordials.ts";
 import { nativeLike } from "./native-like.ts";
 import { printed, type TurnRun } from "./turn.ts";
@@ -13,14 +12,14 @@ const ARGUMENT_BYTES_MAX = 4096;
 export function installConsole(turn: () => TurnRun | undefined): void {
   const line = (name: string, level: GuestLog["level"]): unknown =>
     nativeLike(name, 0, (...args: unknown[]) => turn()?.log(level, lineOf(args), undefined));
-  const own = record({
+  const own = {
     log: line("log", "info"),
     info: line("info", "info"),
     debug: line("debug", "debug"),
     trace: line("trace", "debug"),
     warn: line("warn", "warn"),
     error: line("error", "error"),
-  });
+  };
   defineProperty(globalThis, "console", { value: own, writable: true, configurable: true });
 }
 

@@ -30,11 +30,11 @@ import {
   type IsolateLimits,
   type Turn,
 } from "../protocol.ts";
-import { contextOf, record, type ContextParts } from "./context.ts";
+import { contextOf, type ContextParts } from "./context.ts";
 import { declaredBy, definitionOf, methodNamed, type Definition } from "./definition.ts";
 import { faultOf } from "./fault.ts";
 import { doneText, faultText, LAST_RESORT, threwText, waitText } from "./output.ts";
-import { apply, createList, defineProperty, jsonParse, jsonStringify, keysOf, slice, toNumber } from "./primordials.ts";
+import { apply, defineProperty, freeze, jsonParse, jsonStringify, keysOf, slice, toNumber } from "./primordials.ts";
 import { suspendRails } from "./rails.ts";
 import { State } from "./state.ts";
 import { explainReadOnly } from "./read-only.ts";
@@ -99,8 +99,8 @@ export class Guest {
     for (let index = 2; index + 1 < segments.length; index += 2)
       state.restore(segments[index] ?? "", segments[index + 1] ?? "");
     const definition = definitionOf(evaluate());
-    const self = Object.freeze(record({ id: segments[1] ?? "", version: definition.version }));
-    const parts = { limits, state, time: this.#time, self: self as ContextParts["self"] }; // the two fields just given
+    const self = freeze({ id: segments[1] ?? "", version: definition.version });
+    const parts = { limits, state, time: this.#time, self };
     this.#loaded = { definition, parts };
     return LOADED + pack([jsonStringify(declaredBy(definition)) ?? ""]);
   }
@@ -153,7 +153,7 @@ export class Guest {
       return suspendRails(() => {
         const reply = turn.kind === "call" ? replyText(value, parts.limits.replyBytesMax) : UNDEFINED_TEXT;
         if (replaces(turn, definition)) replaceState(parts.state, value, turn.kind);
-        const ops = turn.reads ? createList<never>() : parts.state.commit();
+        const ops = turn.reads ? [] : parts.state.commit();
         const output = doneText(turn, reply, ops);
         this.#end(turn);
         return output;

@@ -32,7 +32,6 @@ export const getOwnPropertyDescriptor: typeof Object.getOwnPropertyDescriptor = 
 export const getPrototypeOf: (value: object) => object | null = Object.getPrototypeOf;
 export const freeze: <T>(value: T) => T = Object.freeze;
 export const keysOf: (value: object) => string[] = Object.keys;
-export const setPrototypeOf: (value: object, prototype: object | null) => unknown = Object.setPrototypeOf;
 export const symbolsOf: (value: object) => symbol[] = Object.getOwnPropertySymbols;
 export const hasOwn: (value: object, key: PropertyKey) => boolean = Object.hasOwn;
 export const createObject: (prototype: object | null) => object = Object.create;
@@ -90,13 +89,6 @@ export const viewByteOffset: (view: ArrayBufferView) => number = uncurryThis(
 export const viewBuffer: (view: ArrayBufferView) => ArrayBuffer = uncurryThis(
   getterOf<ArrayBufferView, ArrayBuffer>(viewPrototype, "buffer"),
 );
-
-/** A list that inherits nothing: no setter on a patched prototype sees what is stored in it. Use index access only. */
-export function createList<T>(): T[] {
-  const list: T[] = [];
-  setPrototypeOf(list, null);
-  return list;
-}
 
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller alone knows the types of a built-in getter
 function getterOf<This, Result>(prototype: object, key: string): (this: This) => Result {

@@ -15,7 +15,7 @@ import { decodeTrusted, encode } from "../codec.ts";
 import { SandboxError } from "../errors.ts";
 import { isKey, STATE_KEYS_MAX, type StateOp } from "../protocol.ts";
 import { deepFreeze } from "./freeze.ts";
-import { createList, jsonStringify, mapDelete, mapForEach, mapGet, mapSet, sortTexts } from "./primordials.ts";
+import { jsonStringify, mapDelete, mapForEach, mapGet, mapSet, sortTexts } from "./primordials.ts";
 import { Survey } from "./survey.ts";
 import { utf8Length } from "./utf8.ts";
 
@@ -50,7 +50,7 @@ export class State {
   /** Length of all accepted texts in UTF-16 units: between a third of the bytes and the bytes. */
   #units = 0;
   #size = 0;
-  #touched: Slot[] = createList();
+  #touched: Slot[] = [];
   #sortedKeys: readonly string[] | undefined;
 
   constructor(bytesMax: number) {
@@ -75,7 +75,7 @@ export class State {
   /** Present keys in the order of their UTF-16 units, so that a restart does not change it. */
   keys(): readonly string[] {
     if (this.#sortedKeys !== undefined) return this.#sortedKeys;
-    const keys: string[] = createList();
+    const keys: string[] = [];
     mapForEach(this.#slots, (slot, key) => {
       if (slot.isPresent) keys[keys.length] = key;
     });
@@ -143,7 +143,7 @@ export class State {
    * @throws {SandboxError} SANDBOX_VALUE_UNCLONABLE, SANDBOX_STATE_TOO_LARGE. The draft is then still as it was.
    */
   commit(): readonly StateOp[] {
-    const changes: Change[] = createList();
+    const changes: Change[] = [];
     let units = this.#units;
     for (let index = 0; index < this.#touched.length; index++) {
       const change = this.#changeOf(this.#touched[index]);
@@ -167,7 +167,7 @@ export class State {
       if (slot.isPresent !== (slot.text !== undefined)) this.#resize(slot, slot.text !== undefined);
       if (slot.text === undefined) mapDelete(this.#slots, slot.key);
     }
-    this.#touched = createList();
+    this.#touched = [];
   }
 
   #changeOf(slot: Slot | undefined): Change | undefined {
@@ -205,7 +205,7 @@ export class State {
   }
 
   #accept(changes: readonly Change[], units: number): readonly StateOp[] {
-    const ops: StateOp[] = createList();
+    const ops: StateOp[] = [];
     for (let index = 0; index < changes.length; index++) {
       const change = changes[index];
       if (change === undefined) continue;
@@ -222,7 +222,7 @@ export class State {
       if (!slot.isPresent) mapDelete(this.#slots, slot.key);
     }
     this.#units = units;
-    this.#touched = createList();
+    this.#touched = [];
     return ops;
   }
 

@@ -10,7 +10,7 @@
 import { encode } from "../codec.ts";
 import { SandboxError } from "../errors.ts";
 import { LOG_LINES_MAX, type Ask, type GuestLog, type IsolateLimits, type Outbound, type Turn } from "../protocol.ts";
-import { createList, mapDelete, mapGet, mapSet, toWellFormed } from "./primordials.ts";
+import { mapDelete, mapGet, mapSet, toWellFormed } from "./primordials.ts";
 import { utf8Length } from "./utf8.ts";
 
 /** How a handler settled. */
@@ -33,13 +33,13 @@ export class TurnRun {
   reads = false;
   isOver = false;
   result: Result | undefined;
-  readonly outbox: Outbound[] = createList();
-  readonly logs: GuestLog[] = createList();
+  readonly outbox: Outbound[] = [];
+  readonly logs: GuestLog[] = [];
   readonly #limits: IsolateLimits;
   readonly #open: Map<number, OpenAsk> = new Map();
   #openCount = 0;
   #askCount = 0;
-  #unsent: Ask[] = createList();
+  #unsent: Ask[] = [];
   #logBytes = 0;
   #isLogCut = false;
 
@@ -79,7 +79,7 @@ export class TurnRun {
   /** The asks since the last time, to be sent. */
   takeAsks(): readonly Ask[] {
     const asks = this.#unsent;
-    this.#unsent = createList();
+    this.#unsent = [];
     return asks;
   }
 
