@@ -77,18 +77,18 @@ export function encodeFrame(content: FrameContent, bytesExpected: number): Buffe
   writeRecords(out, content.records);
   const bodyBytes = out.length - FRAME_HEADER_BYTES;
   out.zeros(padded(out.length) - out.length);
-  if (out.length > FRAME_BYTES_MAX) {
-    const message = `a commit of ${out.length} bytes is over the ${FRAME_BYTES_MAX} bytes that one frame takes; split it`;
-    throw new VaultError("VAULT_VALUE_TOO_LARGE", message, {
-      details: { bytes: out.length, bytesMax: FRAME_BYTES_MAX },
-    });
-  }
+  if (out.length > FRAME_BYTES_MAX) throw frameTooLarge(out.length);
   const frame = out.done();
   frame.writeUInt32LE(bodyBytes, 0);
   writeSeq(frame, content.seq);
   frame.writeDoubleLE(content.timeMs, 24);
   frame.writeUInt32LE(content.note?.length ?? 0, 32);
   return frame;
+}
+
+export function frameTooLarge(bytes: number): VaultError {
+  const message = `a commit of ${bytes} bytes is over the ${FRAME_BYTES_MAX} bytes that one frame takes; split it`;
+  return new VaultError("VAULT_VALUE_TOO_LARGE", message, { details: { bytes, bytesMax: FRAME_BYTES_MAX } });
 }
 
 /** Fills in what depends on the frame's place, and the checksum, which is returned. */

@@ -4,8 +4,10 @@
  * Keys, names and labels come from outside: text that UTF-8 cannot say (a lone surrogate) would come back as another
  * text, so it is refused.
  */
+import assert from "node:assert/strict";
 import { VaultError } from "./errors.ts";
 import type { VaultErrorCode } from "./errors.ts";
+import { FRAME_BYTES_MAX, frameTooLarge } from "./frame.ts";
 import type { Action, BranchId, Op } from "./model.ts";
 import type { LogRecord } from "./record.ts";
 import { keyOf } from "./state.ts";
@@ -47,9 +49,17 @@ export function nameStep(name: string, branch: BranchId): Step {
   return { record: { type: "name", name: validName(name), branch }, check: expectName(name, undefined) };
 }
 
-/** Checks every key. Throws VAULT_KEY_INVALID. */
+/** Checks every key and the values' sizes. Throws VAULT_KEY_INVALID, VAULT_VALUE_TOO_LARGE. */
 export function validOps(ops: readonly Op[]): readonly Op[] {
-  for (const op of ops) validText(keyOf(op), { what: "key", bytesMax: KEY_BYTES_MAX, code: "VAULT_KEY_INVALID" });
+  let bytes = 0;
+  for (const op of ops) {
+    validText(keyOf(op), KEY_RULE);
+    if (!("put" in op)) continue;
+    assert.ok(op.value instanceof Uint8Array, "a value is a Uint8Array");
+    bytes += op.value.length;
+  }
+  // Before anything is copied: a frame has to hold all of them.
+  if (bytes > FRAME_BYTES_MAX) throw frameTooLarge(bytes);
   return ops;
 }
 
@@ -87,7 +97,7 @@ function expectName(name: string, expected: BranchId | undefined): Step["check"]
 }
 
 function validName(name: string): string {
-  return validText(name, { what: "name or label", bytesMax: NAME_BYTES_MAX, code: "VAULT_NAME_INVALID" });
+  return validText(name, NAME_RULE);
 }
 
 interface TextRule {
@@ -95,6 +105,9 @@ interface TextRule {
   readonly bytesMax: number;
   readonly code: VaultErrorCode;
 }
+
+const KEY_RULE: TextRule = { what: "key", bytesMax: KEY_BYTES_MAX, code: "VAULT_KEY_INVALID" };
+const NAME_RULE: TextRule = { what: "name or label", bytesMax: NAME_BYTES_MAX, code: "VAULT_NAME_INVALID" };
 
 function validText(text: unknown, { what, bytesMax, code }: TextRule): string {
   const bytes = typeof text === "string" ? Buffer.byteLength(text) : 0;
