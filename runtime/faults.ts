@@ -3,7 +3,7 @@
  * Pure functions.
  */
 import { SandboxError, mapStack } from "../sandbox/index.ts";
-import type { Artifact, GuestFault, Outcome } from "../sandbox/index.ts";
+import type { Artifact, GuestFault, Outcome, SandboxErrorCode } from "../sandbox/index.ts";
 import { VaultError } from "../vault/index.ts";
 import { RuntimeError } from "./errors.ts";
 import type { ExitReason } from "./exit-reason.ts";
@@ -15,20 +15,49 @@ export interface FaultPlace {
   readonly artifact: Artifact;
 }
 
-/** The caller's view of a handler that threw. SDK faults (`SANDBOX_…`) keep their own code. */
+/**
+ * What the SDK inside the isolate refuses, about the turn it runs. Agent code can throw an error with any code: one outside
+ * this list (a lost cell, a heap that was exceeded) is known to the Guardian alone and is not believed.
+ */
+const GUEST_CODES: ReadonlySet<string> = new Set<SandboxErrorCode>([
+  "SANDBOX_ASKS_EXCEEDED",
+  "SANDBOX_LOAD_FAILED",
+  "SANDBOX_MESSAGE_MALFORMED",
+  "SANDBOX_MESSAGE_TOO_LARGE",
+  "SANDBOX_METHOD_UNKNOWN",
+  "SANDBOX_OUTBOX_EXCEEDED",
+  "SANDBOX_REPLY_TOO_LARGE",
+  "SANDBOX_REQUEST_INVALID",
+  "SANDBOX_STATE_READONLY",
+  "SANDBOX_STATE_TOO_LARGE",
+  "SANDBOX_TURN_STALLED",
+  "SANDBOX_VALUE_UNCLONABLE",
+]);
+
+/** The caller's view of a handler that threw. Refusals of the SDK keep their own code; any other stands in `details.code`. */
 export function handlerError(place: FaultPlace, fault: GuestFault): Error {
   const stack = mapStack(fault.stack, place.artifact);
   const code = fault.code;
-  if (code?.startsWith("SANDBOX_") === true) {
-    return new SandboxError(code as SandboxError["code"], fault.message, { details: { ...plain(place), stack } }); // the prelude uses only codes of that table
-  }
+  if (isGuestCode(code)) return new SandboxError(code, fault.message, { details: { ...plain(place), stack } });
   const error = new RuntimeError(
     "RUNTIME_HANDLER_THREW",
     `${place.agent}.${place.method} threw ${fault.name}: ${fault.message}`,
-    { details: { ...plain(place), name: fault.name, message: fault.message, stack, ...(code === undefined ? {} : { code }) } },
+    {
+      details: {
+        ...plain(place),
+        name: fault.name,
+        message: fault.message,
+        stack,
+        ...(code === undefined ? {} : { code }),
+      },
+    },
   );
   if (stack !== "") error.stack = stack;
   return error;
+}
+
+function isGuestCode(code: string | undefined): code is SandboxErrorCode {
+  return code !== undefined && GUEST_CODES.has(code);
 }
 
 /** The caller's view of a turn that hit a limit. */
