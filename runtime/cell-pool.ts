@@ -56,6 +56,7 @@ export class CellPool {
   readonly #trials = new Set<Cell>();
   readonly #tenants = new Map<Cell, Set<Tenant>>();
   readonly #starts = new Set<Promise<unknown>>();
+  readonly #watches = new Set<Promise<unknown>>();
   #isClosed = false;
 
   constructor(options: CellPoolOptions) {
@@ -107,6 +108,7 @@ export class CellPool {
     this.#isClosed = true;
     await Promise.allSettled(this.#starts);
     await Promise.all(this.cells().map((cell) => cell.stop()));
+    await Promise.all(this.#watches); // each lasts as long as its cell
   }
 
   #settle(cell: Cell, tenant: Tenant, options: PlaceOptions): Resident {
@@ -194,14 +196,14 @@ export class CellPool {
 
   /** Tells the tenants when the cell ends. */
   #watch(cell: Cell, onEnd: () => void): void {
-    this.#background(
-      cell.exited.then((exit) => {
-        onEnd();
-        const tenants = this.#tenants.get(cell) ?? new Set();
-        this.#tenants.delete(cell);
-        for (const tenant of tenants) tenant.onCellLost(exit);
-      }),
-    );
+    const watch = cell.exited.then((exit) => {
+      this.#watches.delete(watch);
+      onEnd();
+      const tenants = this.#tenants.get(cell) ?? new Set();
+      this.#tenants.delete(cell);
+      for (const tenant of tenants) tenant.onCellLost(exit);
+    });
+    this.#watches.add(watch);
   }
 
   /** Work nobody awaits: a start that fails here is tried again, and reported, when a cell is next needed. */
