@@ -18,20 +18,57 @@ import type { ExitReason } from "./exit-reason.ts";
 
 /** What the runtime itself reports. Times are milliseconds. */
 export type RuntimeEvent =
-  | { readonly type: "runtime.opened"; readonly vault: string; readonly agents: number; readonly replayed: number; readonly durationMs: number }
+  | {
+      readonly type: "runtime.opened";
+      readonly vault: string;
+      readonly agents: number;
+      readonly replayed: number;
+      readonly durationMs: number;
+    }
   | { readonly type: "runtime.closed" }
   | { readonly type: "agent.spawned"; readonly agent: string; readonly hash: string; readonly isNew: boolean }
-  | { readonly type: "agent.started"; readonly agent: string; readonly cell: string; readonly hash: string; readonly epoch: number; readonly durationMs: number }
-  | { readonly type: "agent.exited"; readonly agent: string; readonly reason: ExitReason; readonly message?: string; readonly hash: string }
-  | { readonly type: "agent.restarted"; readonly agent: string; readonly cause: string; readonly restarts: number; readonly downMs: number }
+  | {
+      readonly type: "agent.started";
+      readonly agent: string;
+      readonly cell: string;
+      readonly hash: string;
+      readonly epoch: number;
+      readonly durationMs: number;
+    }
+  | {
+      readonly type: "agent.exited";
+      readonly agent: string;
+      readonly reason: ExitReason;
+      readonly message?: string;
+      readonly hash: string;
+    }
+  | {
+      readonly type: "agent.restarted";
+      readonly agent: string;
+      readonly cause: string;
+      readonly restarts: number;
+      readonly downMs: number;
+    }
   | { readonly type: "agent.parked"; readonly agent: string; readonly reason: ExitReason }
   | { readonly type: "agent.stopped"; readonly agent: string; readonly reason: ExitReason }
   | { readonly type: "agent.forked"; readonly agent: string; readonly from: string; readonly seq: number }
   | { readonly type: "agent.restored"; readonly agent: string; readonly seq: number }
   | { readonly type: "agent.dropped"; readonly agent: string }
-  | { readonly type: "agent.logged"; readonly agent: string; readonly level: "debug" | "info" | "warn" | "error"; readonly text: string }
+  | {
+      readonly type: "agent.logged";
+      readonly agent: string;
+      readonly level: "debug" | "info" | "warn" | "error";
+      readonly text: string;
+    }
   | { readonly type: "agent.checkpointed"; readonly agent: string; readonly label: string; readonly seq: number }
-  | { readonly type: "code.swapped"; readonly agent: string; readonly from: string; readonly to: string; readonly label: string; readonly pauseMs: number }
+  | {
+      readonly type: "code.swapped";
+      readonly agent: string;
+      readonly from: string;
+      readonly to: string;
+      readonly label: string;
+      readonly pauseMs: number;
+    }
   | { readonly type: "code.refused"; readonly agent: string; readonly hash: string; readonly message: string }
   | { readonly type: "message.discarded"; readonly agent: string; readonly method: string; readonly code: string };
 
