@@ -225,6 +225,18 @@ describe("subscribers that throw or act", () => {
     assert.deepEqual(seen, [1, 2]);
   });
 
+  test("a subscriber that leaves after it emitted does not get what it emitted", () => {
+    const stream = new EventStream(() => 0);
+    const seen: number[] = [];
+    const { unsubscribe } = stream.subscribe(({ seq }) => {
+      seen.push(seq);
+      stream.emit(dropped("echo"));
+      unsubscribe();
+    });
+    stream.emit(dropped("a"));
+    assert.deepEqual([seen, stream.seq], [[1], 2]);
+  });
+
   test("a subscription made by a subscriber does not see the event under way unless it asked for it", () => {
     const stream = streamWith(1);
     const [live, all]: [number[], number[]] = [[], []];
