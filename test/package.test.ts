@@ -136,7 +136,9 @@ describe("the published package", { timeout: 110_000 }, () => {
     ]) {
       assert.ok(paths.includes(path), `${path} is missing`);
     }
-    const strangers = paths.filter((path) => /(?<!\.d)\.ts$|^dist\/(?:test|bench|examples)\/|build\.js$/.test(path));
+    const strangers = paths.filter((path) =>
+      /(?<!\.d)\.ts$|^dist\/(?:test|bench|examples)\/|\/command\/build\.js$/.test(path),
+    );
     assert.deepEqual(strangers, []);
   });
 
