@@ -3,6 +3,7 @@
  * memory outside the accounted heap, clocks, shared memory, callbacks that run without a timer.
  */
 
+import { nativeLike } from "./native-like.ts";
 import { construct, defineProperty, isView } from "./primordials.ts";
 
 const GLOBALS = [
@@ -44,7 +45,7 @@ function replaceArrayBuffer(): void {
     if (hasMax(options)) throw new RangeError("resizable ArrayBuffers are not available in the sandbox");
     return construct(Native, [length], new.target);
   };
-  defineProperty(Wrapped, "length", { value: 1, configurable: true });
+  nativeLike("ArrayBuffer", 1, Wrapped);
   defineProperty(Wrapped, "prototype", { value: Native.prototype, writable: false });
   defineProperty(Wrapped, "isView", { value: isView, writable: true, configurable: true });
   defineProperty(Wrapped, Symbol.species, { get: speciesOf, configurable: true });

@@ -2,7 +2,7 @@
 
 import { defineProperty } from "./primordials.ts";
 
-/** Gives a function the name and length of a built-in. Pass a method or an arrow: as built-ins, they refuse `new`. */
+/** Gives a function the name and length of a built-in. Methods and arrows refuse `new`, as most built-ins do. */
 export function nativeLike<F extends (...args: never[]) => unknown>(name: string, length: number, replacement: F): F {
   defineProperty(replacement, "name", { value: name, configurable: true });
   defineProperty(replacement, "length", { value: length, configurable: true });

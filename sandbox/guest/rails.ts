@@ -111,6 +111,7 @@ function installBigIntRails(): void {
     if (!isSuspended) assertLength(textLength(value), "BigInt", DIGITS_MAX);
     return apply(Native, undefined, [value]);
   };
+  nativeLike("BigInt", 1, Wrapped);
   defineProperty(Wrapped, "prototype", { value: Native.prototype, writable: false });
   for (const name of ["asIntN", "asUintN"] as const) {
     defineProperty(Wrapped, name, { value: Native[name], writable: true, configurable: true });

@@ -12,7 +12,6 @@ import {
   charCodeAt,
   dateGetTime,
   dateToIso,
-  getPrototypeOf,
   hasOwn,
   isArray,
   keysOf,
@@ -33,7 +32,7 @@ const DATE_UNITS_MAX = 32;
 const MARKS: ReadonlyMap<unknown, true> = new Map([-1, -3, -4, -5, -6].map((mark) => [mark, true]));
 
 const TAGS: ReadonlyMap<unknown, true> = new Map(
-  ["Date", "Set", "Map", "BigInt", "null", "ArrayBuffer"]
+  ["Date", "Set", "Map", "BigInt", "ArrayBuffer"]
     .concat(["Int8", "Uint8", "Uint8Clamped", "Int16", "Uint16", "Float16"].map((kind) => `${kind}Array`))
     .concat(["Int32", "Uint32", "Float32", "Float64", "BigInt64", "BigUint64"].map((kind) => `${kind}Array`))
     .map((tag) => [tag, true]),
@@ -66,10 +65,8 @@ const operations = {
   },
   viewInfo,
   hasOwn,
-  shapeOf: (value: object) => ({
-    kind: getPrototypeOf(value) === null ? ("null-proto" as const) : ("plain" as const),
-    keys: keysOf(value),
-  }),
+  // As JSON does, a null prototype is forgotten.
+  shapeOf: (value: object) => ({ kind: "plain" as const, keys: keysOf(value) }),
 };
 
 /** A view travels with its own bytes only, never with the rest of the buffer that it happens to look into. */
@@ -105,7 +102,7 @@ function assertEntry(entry: readonly unknown[]): void {
   if (!mapHas(TAGS, tag)) throw new TypeError("unknown tag");
   if (tag === "BigInt") return assertDigits(entry[1]);
   if (tag === "Date") return assertDate(entry[1]);
-  // What is left is read by devalue's own checks: base64 text, buffer reference, keys of a null-prototype record.
+  // What is left is read by devalue's own checks: base64 text and buffer references.
   if (tag === "Set" || tag === "Map") assertReferences(entry, 1);
 }
 

@@ -68,7 +68,7 @@ function installDate(source: TimeAndChance): void {
     if (new.target === undefined) return dateToString(new NativeDate(source.nowMs));
     return construct(NativeDate, args.length === 0 ? [source.nowMs] : args, new.target);
   };
-  define(Wrapped, "length", 7);
+  nativeLike("Date", 7, Wrapped);
   define(Wrapped, "now", now);
   define(Wrapped, "parse", NativeDate.parse);
   define(Wrapped, "UTC", NativeDate.UTC);
