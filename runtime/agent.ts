@@ -144,7 +144,9 @@ export class Agent {
     if (phase.name === "down") throw this.#downError(phase);
     if (!this.#mailbox.push(message)) {
       const text = `the mailbox of ${this.id} holds ${this.#mailbox.capacity} messages and is full; slow down or raise limits.mailboxMax`;
-      throw new RuntimeError("RUNTIME_MAILBOX_FULL", text, { details: { agent: this.id, mailboxMax: this.#mailbox.capacity } });
+      throw new RuntimeError("RUNTIME_MAILBOX_FULL", text, {
+        details: { agent: this.id, mailboxMax: this.#mailbox.capacity },
+      });
     }
     if (phase.name === "up") this.#pump();
     else if (phase.name === "asleep") this.wake();
@@ -189,7 +191,12 @@ export class Agent {
     const choice = chooseCode(given, known, spec.profile);
     const life = await this.#load({ ...choice, spec });
     try {
-      const { current, isStateChanged } = await commitFirst(life, { choice, spec, known, nowMs: this.#host.clock.now() });
+      const { current, isStateChanged } = await commitFirst(life, {
+        choice,
+        spec,
+        known,
+        nowMs: this.#host.clock.now(),
+      });
       if (isStateChanged) this.traffic.clear();
       this.#current = current;
       this.#artifact = choice.artifact;
@@ -242,9 +249,17 @@ export class Agent {
     const { clock, events } = this.#host;
     const hash = life.options.artifact.hash;
     const nowMs = clock.monotonicMs();
-    events.emit({ type: "agent.started", agent: this.id, cell: life.cellId, hash, epoch: life.epoch, durationMs: nowMs - startedMs });
+    events.emit({
+      type: "agent.started",
+      agent: this.id,
+      cell: life.cellId,
+      hash,
+      epoch: life.epoch,
+      durationMs: nowMs - startedMs,
+    });
     this.#between.nudge();
-    if (life.isOver) return this.#exited({ name: "cell_lost", message: "its cell was lost as it started" }, undefined, life);
+    if (life.isOver)
+      return this.#exited({ name: "cell_lost", message: "its cell was lost as it started" }, undefined, life);
     if (this.#downSinceMs === undefined) return;
     const downMs = nowMs - this.#downSinceMs;
     this.#downSinceMs = undefined;
@@ -275,7 +290,10 @@ export class Agent {
   }
 
   #lostCodeError(): RuntimeError {
-    return new RuntimeError("RUNTIME_START_FAILED", `the vault holds no code for ${this.id}; spawn it again with its module`);
+    return new RuntimeError(
+      "RUNTIME_START_FAILED",
+      `the vault holds no code for ${this.id}; spawn it again with its module`,
+    );
   }
 
   /** Hands waiting messages to the isolate as long as there is room. */
@@ -324,7 +342,13 @@ export class Agent {
     this.#downSinceMs ??= clock.monotonicMs();
     this.#downCause = reason.name;
     const hash = this.#artifact?.hash ?? "";
-    events.emit({ type: "agent.exited", agent: this.id, reason, hash, ...(method === undefined ? {} : { message: method }) });
+    events.emit({
+      type: "agent.exited",
+      agent: this.id,
+      reason,
+      hash,
+      ...(method === undefined ? {} : { message: method }),
+    });
     this.#supervise({ type: "exited", reason, atMs: clock.monotonicMs() });
     this.#between.nudge();
   }
@@ -372,7 +396,11 @@ export class Agent {
   #downError(down: { readonly reason: ExitReason; readonly isParked: boolean }): RuntimeError {
     const details = { agent: this.id, reason: down.reason };
     if (!down.isParked) {
-      return new RuntimeError("RUNTIME_AGENT_DOWN", `${this.id} is stopped (${down.reason.message}); spawn it to start it again`, { details });
+      return new RuntimeError(
+        "RUNTIME_AGENT_DOWN",
+        `${this.id} is stopped (${down.reason.message}); spawn it to start it again`,
+        { details },
+      );
     }
     const text = `${this.id} failed more than ${this.spec.intensity} times in ${this.spec.periodMs} ms and was parked; last: ${down.reason.message}`;
     return new RuntimeError("RUNTIME_INTENSITY_EXCEEDED", text, { details });
@@ -414,9 +442,10 @@ export class Agent {
   /** Orderly stop: the message in work is finished, `stop` runs within the shutdown time, waiting messages fail. */
   async stop(reason: ExitReason): Promise<void> {
     await this.#between.run(async () => {
-      if (this.#phase.name === "down") return;
+      if (this.#phase.name === "down" && !this.#phase.isParked) return;
       const life = this.life;
-      if (life !== undefined) await lastWords(life, { spec: this.spec, reason, clock: this.#host.clock, complain: this.#complain });
+      if (life !== undefined)
+        await lastWords(life, { spec: this.spec, reason, clock: this.#host.clock, complain: this.#complain });
       await this.#settledCommits();
       life?.discard();
       const { child } = step(this.#child, { type: "terminated" });
@@ -431,7 +460,9 @@ export class Agent {
   /** Names the present state. Durable when it resolves. */
   async snapshot(label: string): Promise<Snapshot> {
     return this.#between.run(async () => {
-      const commit = this.#host.vault.commit([{ type: "snapshot", branch: this.#branch.id, label }], { durability: "disk" });
+      const commit = this.#host.vault.commit([{ type: "snapshot", branch: this.#branch.id, label }], {
+        durability: "disk",
+      });
       this.#lastCommit = commit;
       await commit.durable;
       return { label, seq: commit.seq, timeMs: this.#host.clock.now() };
@@ -468,7 +499,8 @@ export class Agent {
         if (current === undefined || artifact === undefined) throw this.#lostCodeError();
         return this.#load({ artifact, profile: current.profile, branch });
       },
-      migrationOps: (life, fromVersion) => migrationOps(life, { agent: this.id, fromVersion, nowMs: this.#host.clock.now() }),
+      migrationOps: (life, fromVersion) =>
+        migrationOps(life, { agent: this.id, fromVersion, nowMs: this.#host.clock.now() }),
     };
   }
 }

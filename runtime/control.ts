@@ -96,7 +96,11 @@ export class AgentControl {
    * Rejects with RUNTIME_SWAP_FAILED when it does not load or migrate: then the version before it still serves, its
    * state byte for byte the same.
    */
-  async swap(options: { readonly artifact: Artifact; readonly label: string; readonly profile?: Profile }): Promise<Swapped> {
+  async swap(options: {
+    readonly artifact: Artifact;
+    readonly label: string;
+    readonly profile?: Profile;
+  }): Promise<Swapped> {
     const { artifact, label } = options;
     const before = this.code.current;
     let isMigrated = false;
@@ -128,7 +132,14 @@ export class AgentControl {
       }
     });
     if (isMigrated) this.#agent.traffic.clear();
-    this.#host.events.emit({ type: "code.swapped", agent: this.id, from: before.hash, to: artifact.hash, label, pauseMs });
+    this.#host.events.emit({
+      type: "code.swapped",
+      agent: this.id,
+      from: before.hash,
+      to: artifact.hash,
+      label,
+      pauseMs,
+    });
     return { label, pauseMs, seq, isMigrated };
   }
 
@@ -165,7 +176,14 @@ export class AgentControl {
     });
     await shadow.keepBranch();
     this.#agent.traffic.clear();
-    this.#host.events.emit({ type: "code.swapped", agent: this.id, from: before.hash, to: code.hash, label: "rollback", pauseMs });
+    this.#host.events.emit({
+      type: "code.swapped",
+      agent: this.id,
+      from: before.hash,
+      to: code.hash,
+      label: "rollback",
+      pauseMs,
+    });
     return { pauseMs };
   }
 

@@ -40,7 +40,7 @@ export function isAbnormal(reason: ExitReason): boolean {
   return reason.name !== "normal" && reason.name !== "shutdown";
 }
 
-/** True when the exit is the agent's own doing and costs restart intensity. */
+/** True when the exit is the agent's own doing: a restart after it costs intensity, as in OTP also after a normal end. */
 export function isCharged(reason: ExitReason): boolean {
-  return isAbnormal(reason) && reason.name !== "cell_lost" && reason.name !== "storage";
+  return reason.name !== "cell_lost" && reason.name !== "storage";
 }

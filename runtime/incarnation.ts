@@ -158,7 +158,9 @@ export class Incarnation implements Tenant {
     this.#inflight.push(message);
     const { kind, method, text, nowMs, seed } = message;
     // Resident.run never rejects; its outcome is the whole story.
-    void resident.run({ id: message.turn, kind, method, text, nowMs, seed }).then((outcome) => this.#settle(message, outcome));
+    void resident
+      .run({ id: message.turn, kind, method, text, nowMs, seed })
+      .then((outcome) => this.#settle(message, outcome));
   }
 
   /** Writes state changes, code records or snapshots in this life's name. Throws what the vault throws. */
@@ -205,7 +207,10 @@ export class Incarnation implements Tenant {
       case "exceeded": {
         const error = limitError(this.#place(message.method), outcome);
         settleMessage(message, { error });
-        return this.#end({ name: "limit", code: outcome.code, message: `${message.method}: ${outcome.message}` }, message);
+        return this.#end(
+          { name: "limit", code: outcome.code, message: `${message.method}: ${outcome.message}` },
+          message,
+        );
       }
       case "lost":
         // A lost cell is reported once, by onCellLost, which knows the suspects. Anything else would be our own bug.
@@ -261,7 +266,8 @@ export class Incarnation implements Tenant {
     const branch = this.options.branch.id;
     const actions: Action[] = [];
     if (outcome.ops.length > 0) actions.push({ type: "write", branch, ops: stateOps(outcome.ops), epoch: this.#epoch });
-    for (const out of outcome.outbox) if (out.verb === "checkpoint") actions.push({ type: "snapshot", branch, label: out.text });
+    for (const out of outcome.outbox)
+      if (out.verb === "checkpoint") actions.push({ type: "snapshot", branch, label: out.text });
     return actions;
   }
 

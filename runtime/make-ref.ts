@@ -66,7 +66,8 @@ async function restore<Def extends AnyAgentDefinition>(host: RefHost<Def>, at: P
 function historyLine(entry: HistoryEntry): HistoryLine {
   const { seq, timeMs, kind, label } = entry;
   const keys = entry.keys.map(stateKeyOf).filter((key) => key !== undefined);
-  const note = entry.note === undefined ? undefined : (JSON.parse(Buffer.from(entry.note).toString()) as { method?: string }); // written by incarnation.ts
+  const note =
+    entry.note === undefined ? undefined : (JSON.parse(Buffer.from(entry.note).toString()) as { method?: string }); // written by incarnation.ts
   return {
     seq,
     timeMs,

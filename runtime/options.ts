@@ -141,7 +141,12 @@ const runtimeSchema = z.strictObject({
   durability: durability.optional(),
   cells: count(256).optional(),
   agentsPerCell: count(1_000).optional(),
-  cellMemoryMb: z.number().int().min(64).max(1 << 20).optional(),
+  cellMemoryMb: z
+    .number()
+    .int()
+    .min(64)
+    .max(1 << 20)
+    .optional(),
   osSandbox: z.enum(["auto", "required", "off"]).optional(),
   logLevel: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).optional(),
   seed: z.number().int().min(0).max(0xffff_ffff).optional(),

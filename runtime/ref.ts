@@ -65,7 +65,10 @@ export interface AgentRef<Def extends AnyAgentDefinition = AnyAgentDefinition> {
    * SANDBOX_CPU_EXCEEDED, SANDBOX_WALL_EXCEEDED, SANDBOX_CELL_LOST, RUNTIME_CALL_TIMEOUT, RUNTIME_MAILBOX_FULL, RUNTIME_AGENT_DOWN,
    * SANDBOX_VALUE_UNCLONABLE, SANDBOX_MESSAGE_TOO_LARGE, VAULT_COMMIT_FAILED; each says whether the turn happened.
    */
-  call<Method extends MethodsOf<Def>>(method: Method, ...rest: CallArguments<Def, Method>): Promise<CallReply<Def, Method>>;
+  call<Method extends MethodsOf<Def>>(
+    method: Method,
+    ...rest: CallArguments<Def, Method>
+  ): Promise<CallReply<Def, Method>>;
   /** A message without reply: accepted into the mailbox, or refused by throwing RUNTIME_MAILBOX_FULL or RUNTIME_AGENT_DOWN. */
   cast<Method extends MethodsOf<Def>>(method: Method, ...rest: CallArguments<Def, Method>): void;
   /** A new agent on a copy-on-write branch of this one, now or as it was. Costs the same for any size of state. */

@@ -122,7 +122,13 @@ export class Runtime implements AsyncDisposable {
     }
     const agents = runtime.ids().length;
     const replayed = vault.recovery.entries;
-    events.emit({ type: "runtime.opened", vault: options.vault, agents, replayed, durationMs: clock.monotonicMs() - started });
+    events.emit({
+      type: "runtime.opened",
+      vault: options.vault,
+      agents,
+      replayed,
+      durationMs: clock.monotonicMs() - started,
+    });
     return runtime;
   }
 
@@ -192,7 +198,10 @@ export class Runtime implements AsyncDisposable {
   }
 
   /** Receives every event in order; `after` replays kept ones first. */
-  subscribe(listener: EventListener, options: { readonly after?: number } = {}): { readonly missed: number; readonly unsubscribe: () => void } {
+  subscribe(
+    listener: EventListener,
+    options: { readonly after?: number } = {},
+  ): { readonly missed: number; readonly unsubscribe: () => void } {
     return this.events.subscribe(listener, options);
   }
 
@@ -224,7 +233,12 @@ export class Runtime implements AsyncDisposable {
   }
 
   /** Live cells. */
-  cells(): readonly { readonly id: string; readonly pid: number; readonly residents: number; readonly layers: readonly string[] }[] {
+  cells(): readonly {
+    readonly id: string;
+    readonly pid: number;
+    readonly residents: number;
+    readonly layers: readonly string[];
+  }[] {
     return this.#pool.cells().map(({ id, pid, residents, layers }) => ({ id, pid, residents, layers }));
   }
 
@@ -311,7 +325,8 @@ export class Runtime implements AsyncDisposable {
       if (verb === "call") return { ok: true, text: await this.#route(from, unpackAddress(text)) };
       const capability = this.#capabilities.get(verb);
       if (capability === undefined) {
-        const message = verb === "propose" ? "ctx.propose needs an arbiter: Arbiter.start(runtime)" : `nothing here provides ${verb}`;
+        const message =
+          verb === "propose" ? "ctx.propose needs an arbiter: Arbiter.start(runtime)" : `nothing here provides ${verb}`;
         throw new RuntimeError("RUNTIME_CAPABILITY_MISSING", message, { details: { agent: from, verb } });
       }
       return { ok: true, text: await capability(from, text) };
@@ -324,7 +339,9 @@ export class Runtime implements AsyncDisposable {
 
   async #route(from: string, call: ReturnType<typeof unpackAddress>): Promise<string> {
     if (call.agent === from) {
-      throw new RuntimeError("RUNTIME_CALL_CYCLE", `${from} called itself; it would wait for ever`, { details: { agent: from } });
+      throw new RuntimeError("RUNTIME_CALL_CYCLE", `${from} called itself; it would wait for ever`, {
+        details: { agent: from },
+      });
     }
     return this.#request(this.#agent(call.agent), call);
   }
@@ -375,7 +392,8 @@ export class Runtime implements AsyncDisposable {
   /** Keeps two spawns of one name apart, and a spawn from a running agent. */
   async #claimed(id: string, work: () => Promise<void>): Promise<void> {
     const running = this.#agents.get(id);
-    const isRunning = running !== undefined && running.phase !== "down" && running.phase !== "parked" && running.isBegun;
+    const isRunning =
+      running !== undefined && running.phase !== "down" && running.phase !== "parked" && running.isBegun;
     if (isRunning || this.#spawning.has(id)) throw existsError(id);
     this.#spawning.add(id);
     try {
@@ -454,13 +472,17 @@ function pathOf(module: URL | string): string {
 }
 
 function existsError(id: string): RuntimeError {
-  return new RuntimeError("RUNTIME_AGENT_EXISTS", `an agent called ${id} is already running`, { details: { agent: id } });
+  return new RuntimeError("RUNTIME_AGENT_EXISTS", `an agent called ${id} is already running`, {
+    details: { agent: id },
+  });
 }
 
 function timeoutError(agent: string, method: string, timeoutMs: number, isWithdrawn: boolean): RuntimeError {
   const what = isWithdrawn ? "it had not been started and never will be" : "it may still happen";
   const details = { agent, method, timeoutMs, mayHaveHappened: !isWithdrawn };
-  return new RuntimeError("RUNTIME_CALL_TIMEOUT", `${agent}.${method}: no answer within ${timeoutMs} ms; ${what}`, { details });
+  return new RuntimeError("RUNTIME_CALL_TIMEOUT", `${agent}.${method}: no answer within ${timeoutMs} ms; ${what}`, {
+    details,
+  });
 }
 
 function abortError(agent: string, method: string, isWithdrawn: boolean): RuntimeError {

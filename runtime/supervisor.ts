@@ -11,6 +11,7 @@
  *            +-- charged, within intensity ----------------> start
  *            +-- charged, beyond --------------------------> park
  */
+import assert from "node:assert/strict";
 import type { ExitReason } from "./exit-reason.ts";
 import { isAbnormal, isCharged } from "./exit-reason.ts";
 import type { Intensity } from "./restart-intensity.ts";
@@ -66,6 +67,7 @@ export function step(
     case "terminated":
       return { child: { ...child, status: "stopped" }, effects: [] };
     case "restart_asked":
+      assert.notEqual(child.status, "up", "a child that is up cannot be asked to restart");
       return {
         child: { ...child, status: "up", restarts: [] },
         effects: [{ type: "start", restarts: child.restartCount }],

@@ -24,13 +24,23 @@ describe("a call", () => {
     const runtime = await withRuntime(t);
     const counter = await runtime.spawn({ id: "counter", source: COUNTER });
     const replies = await Promise.all(Array.from({ length: 500 }, () => counter.call("add", 1)));
-    assert.deepEqual(replies, Array.from({ length: 500 }, (_, index) => index + 1));
+    assert.deepEqual(
+      replies,
+      Array.from({ length: 500 }, (_, index) => index + 1),
+    );
   });
 
   it("carries every kind of value there and back", async (t) => {
     const runtime = await withRuntime(t);
     const counter = await runtime.spawn({ id: "counter", source: COUNTER });
-    const value = { list: [1, "two", null], map: new Map([["a", new Set([1n])]]), when: new Date(5), bytes: new Uint8Array([1, 2]), not: Number.NaN, gone: undefined };
+    const value = {
+      list: [1, "two", null],
+      map: new Map([["a", new Set([1n])]]),
+      when: new Date(5),
+      bytes: new Uint8Array([1, 2]),
+      not: Number.NaN,
+      gone: undefined,
+    };
     assert.deepEqual(await counter.call("echo", value), value);
   });
 
@@ -54,7 +64,10 @@ describe("a call", () => {
     assert.equal(await a.call("tell", { agent: "b", method: "add", arg: 1 }), "sent");
     assert.equal(await b.call("read"), 5);
     assert.equal(await codeOf(a.call("relay", { agent: "a", method: "read", arg: null })), "RUNTIME_HANDLER_THREW");
-    assert.equal(await codeOf(a.call("relay", { agent: "nobody", method: "read", arg: null })), "RUNTIME_HANDLER_THREW");
+    assert.equal(
+      await codeOf(a.call("relay", { agent: "nobody", method: "read", arg: null })),
+      "RUNTIME_HANDLER_THREW",
+    );
   });
 });
 
@@ -116,6 +129,9 @@ describe("events", () => {
     await counter.call("say", "hello");
     const event = await eventOf(runtime, (candidate) => candidate.type === "agent.logged");
     assert.match(JSON.stringify(event), /hello/);
-    assert.deepEqual(seqs, Array.from({ length: seqs.length }, (_, index) => index + 1));
+    assert.deepEqual(
+      seqs,
+      Array.from({ length: seqs.length }, (_, index) => index + 1),
+    );
   });
 });

@@ -18,7 +18,10 @@ describe("an agent that breaks a limit", () => {
       const counter = await runtime.spawn({ id: "counter", source: COUNTER });
       await counter.call("add", 3);
       const code = await codeOf(counter.call(method));
-      assert.ok(codes.some((expected) => expected === code), code);
+      assert.ok(
+        codes.some((expected) => expected === code),
+        code,
+      );
       assert.equal(await counter.call("add", 1), 4);
       assert.equal((await counter.info()).restarts, 1);
     });
@@ -66,7 +69,10 @@ describe("a cell that is killed", () => {
     assert.ok(cellPid !== undefined);
     process.kill(cellPid, "SIGKILL");
     const replies = await Promise.all(agents.map((agent) => agent.call("add", 1)));
-    assert.deepEqual(replies, Array.from({ length: 12 }, (_, index) => index + 1));
+    assert.deepEqual(
+      replies,
+      Array.from({ length: 12 }, (_, index) => index + 1),
+    );
     assert.notEqual((await agents[0]!.info()).cellPid, cellPid);
   });
 

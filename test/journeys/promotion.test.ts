@@ -58,12 +58,28 @@ describe("a candidate", () => {
     ["that loops as it loads", notes({ top: "for (;;);" }), "smoke"],
     ["that lacks a method in use", notes().replace("count:", "size:"), "smoke"],
     ["of a new version without a migration", notes({ version: 2 }), "smoke"],
-    ["that recurses for ever", notes({ find: "const down = (n: number): number => 1 + down(n + 1); down(0);" }), "replay"],
+    [
+      "that recurses for ever",
+      notes({ find: "const down = (n: number): number => 1 + down(n + 1); down(0);" }),
+      "replay",
+    ],
     ["that loops for ever", notes({ find: "for (;;);" }), "replay"],
-    ["that eats its heap", notes({ add: "const all: unknown[] = []; for (;;) all.push(new Array(100000).fill(1));" }), "replay"],
+    [
+      "that eats its heap",
+      notes({ add: "const all: unknown[] = []; for (;;) all.push(new Array(100000).fill(1));" }),
+      "replay",
+    ],
     ["that drops notes", notes({ add: "if (note.includes('7')) return ctx.state.notes.length + 1;" }), "replay"],
-    ["that throws on its 20th message only", notes({ top: "let seen = 0;", add: "if (++seen === 20) throw new Error('tired');" }), "replay"],
-    ["that is much slower", notes({ find: "let x = 0; for (let i = 0; i < 300000; i++) x += Math.sqrt(i); if (x < 0) return 0;" }), "replay"],
+    [
+      "that throws on its 20th message only",
+      notes({ top: "let seen = 0;", add: "if (++seen === 20) throw new Error('tired');" }),
+      "replay",
+    ],
+    [
+      "that is much slower",
+      notes({ find: "let x = 0; for (let i = 0; i < 300000; i++) x += Math.sqrt(i); if (x < 0) return 0;" }),
+      "replay",
+    ],
   ];
   for (const [title, source, stage] of bad) {
     it(`${title} is rejected at ${stage}, and the live agent does not notice`, async (t) => {
@@ -85,7 +101,10 @@ describe("a candidate", () => {
     const runtime = await withRuntime(t);
     await withTraffic(runtime, 3);
     await using arbiter = await Arbiter.start(runtime);
-    const decision = await arbiter.propose({ agent: "notes", source: notes({ find: "void 0;" }) });
+    const decision = await arbiter.propose({
+      agent: "notes",
+      source: notes({ find: "if (word.length > 1000) return 0;" }),
+    });
     assert.equal(decision.ruling, "rejected");
     assert.equal(decision.stages.at(-1)?.verdict, "inconclusive");
   });
@@ -136,7 +155,10 @@ describe("a candidate", () => {
     const runtime = await withRuntime(t);
     const agent = await withTraffic(runtime);
     await using arbiter = await Arbiter.start(runtime);
-    const decision = await arbiter.propose({ agent: "notes", source: notes({ find: "if (word === 'bang') for (;;);" }) });
+    const decision = await arbiter.propose({
+      agent: "notes",
+      source: notes({ find: "if (word === 'bang') for (;;);" }),
+    });
     assert.equal(decision.ruling, "promoted", decision.reason);
     const adds = Array.from({ length: 20 }, (_, turn) => agent.call("add", `under load ${turn}`));
     const code = await codeOf(agent.call("find", "bang"));
@@ -154,7 +176,9 @@ describe("an agent", () => {
     const runtime = await withRuntime(t);
     const agent = await withTraffic(runtime);
     await using arbiter = await Arbiter.start(runtime);
-    assert.deepEqual(await agent.call("propose", notes({ find: "void 0;" })), { accepted: true });
+    assert.deepEqual(await agent.call("propose", notes({ find: "if (word.length > 1000) return 0;" })), {
+      accepted: true,
+    });
     await eventOf(runtime, (event) => event.type === "candidate.promoted");
     await eventOf(runtime, (event) => event.type === "agent.started" && event.agent === "notes");
     const heard = await agent.call("heard");

@@ -6,8 +6,8 @@ import type { ExitName } from "../../runtime/exit-reason.ts";
 
 /** Every exit reason: a new one without a line here does not compile. */
 const verdicts: Readonly<Record<ExitName, { readonly isAbnormal: boolean; readonly isCharged: boolean }>> = {
-  normal: { isAbnormal: false, isCharged: false },
-  shutdown: { isAbnormal: false, isCharged: false },
+  normal: { isAbnormal: false, isCharged: true },
+  shutdown: { isAbnormal: false, isCharged: true },
   killed: { isAbnormal: true, isCharged: true },
   fault: { isAbnormal: true, isCharged: true },
   limit: { isAbnormal: true, isCharged: true },

@@ -35,16 +35,22 @@ describe("opening a runtime", () => {
     assert.deepEqual(first.ids(), []);
   });
 
-  it("is refused where nobody may write", { skip: process.getuid?.() === 0 ? "root may write everywhere" : false }, async (t) => {
-    const folder = await mkdtemp(join(tmpdir(), "planaria-refusal-"));
-    t.after(() => rm(folder, { recursive: true, force: true }));
-    await mkdir(join(folder, "sealed"));
-    await chmod(join(folder, "sealed"), 0o500);
-    assert.equal(await codeOf(Runtime.open({ vault: join(folder, "sealed", "vault") })), "VAULT_PATH_DENIED");
-  });
+  it(
+    "is refused where nobody may write",
+    { skip: process.getuid?.() === 0 ? "root may write everywhere" : false },
+    async (t) => {
+      const folder = await mkdtemp(join(tmpdir(), "planaria-refusal-"));
+      t.after(() => rm(folder, { recursive: true, force: true }));
+      await mkdir(join(folder, "sealed"));
+      await chmod(join(folder, "sealed"), 0o500);
+      assert.equal(await codeOf(Runtime.open({ vault: join(folder, "sealed", "vault") })), "VAULT_PATH_DENIED");
+    },
+  );
 
   it("is refused with an unknown option, which is named", async () => {
-    const error = (await Runtime.open({ vault: "x", heapMb: 1 } as never).catch((thrown: unknown) => thrown)) as RuntimeError;
+    const error = (await Runtime.open({ vault: "x", heapMb: 1 } as never).catch(
+      (thrown: unknown) => thrown,
+    )) as RuntimeError;
     assert.equal(error.code, "RUNTIME_OPTIONS_INVALID");
     assert.match(error.message, /heapMb/);
   });
@@ -53,7 +59,9 @@ describe("opening a runtime", () => {
 describe("spawning", () => {
   it("refuses source that does not compile, with line and column, and leaves no agent behind", async (t) => {
     const runtime = await withRuntime(t);
-    const error = (await runtime.spawn({ id: "bad", source: "export default {\n  on: (\n" }).catch((thrown: unknown) => thrown)) as RuntimeError;
+    const error = (await runtime
+      .spawn({ id: "bad", source: "export default {\n  on: (\n" })
+      .catch((thrown: unknown) => thrown)) as RuntimeError;
     assert.equal(String(error.code), "SANDBOX_COMPILE_FAILED");
     assert.match(error.message, /bad\.agent\.ts:\d+:\d+/);
     assert.deepEqual(runtime.ids(), []);
@@ -94,7 +102,9 @@ describe("calling", () => {
   it("refuses what cannot be cloned, on the way in and on the way out, naming where it sits", async (t) => {
     const runtime = await withRuntime(t);
     const counter = await runtime.spawn({ id: "counter", source: COUNTER });
-    const error = (await counter.call("echo", { a: [{ f: () => 1 }] }).catch((thrown: unknown) => thrown)) as RuntimeError;
+    const error = (await counter
+      .call("echo", { a: [{ f: () => 1 }] })
+      .catch((thrown: unknown) => thrown)) as RuntimeError;
     assert.equal(String(error.code), "SANDBOX_VALUE_UNCLONABLE");
     assert.match(error.message, /a\[0\]\.f/);
     assert.equal(await codeOf(counter.call("badReply")), "SANDBOX_VALUE_UNCLONABLE");

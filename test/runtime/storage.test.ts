@@ -18,6 +18,7 @@ class FillableDisk implements LogFiles {
   readonly rename: LogFiles["rename"] = systemFiles.rename;
   readonly remove: LogFiles["remove"] = systemFiles.remove;
   readonly syncFolder: LogFiles["syncFolder"] = systemFiles.syncFolder;
+  readonly freeBytes: LogFiles["freeBytes"] = systemFiles.freeBytes;
 
   async open(path: string, mode: "create" | "existing"): Promise<LogFile> {
     const file = await systemFiles.open(path, mode);

@@ -195,9 +195,9 @@ class Model {
       this.status = "stopped";
       return [{ type: "settle", reason, isForgotten: restart === "temporary" }];
     }
-    if (CHARGED.includes(reason.name)) this.#faults.push(atMs);
+    if (!UNCHARGED.includes(reason.name)) this.#faults.push(atMs);
     const counted = this.#faults.filter((faultMs) => faultMs >= atMs - periodMs);
-    if (CHARGED.includes(reason.name) && counted.length > intensity) {
+    if (!UNCHARGED.includes(reason.name) && counted.length > intensity) {
       this.status = "parked";
       return [{ type: "park", reason }];
     }
@@ -229,6 +229,12 @@ function frozen(child: ChildState): ChildState {
   return Object.freeze({ ...child, spec: Object.freeze(child.spec), restarts: Object.freeze([...child.restarts]) });
 }
 
+describe("a child that is up", () => {
+  test("cannot be asked to restart: that would be a second life", () => {
+    assert.throws(() => step(newChild(spec()), asked), /cannot be asked/);
+  });
+});
+
 describe("the supervisor under random lives", () => {
   test("a child is started, parked, kept and forgotten exactly as the model says", (t) => {
     const property = fc.property(specs, fc.array(steps, { maxLength: 50 }), (overrides, steps) => {
@@ -238,6 +244,7 @@ describe("the supervisor under random lives", () => {
       for (const { gapMs, event } of steps) {
         atMs += gapMs;
         const wasDown = child.status !== "up";
+        if (event === "ask" && !wasDown) continue; // nobody may ask that of a child that is up
         const next = step(child, Object.freeze(eventOf(event, atMs)));
         assert.deepEqual(next.effects, model.answer(eventOf(event, atMs)));
         assert.deepEqual([next.child.status, next.child.restartCount], [model.status, model.restartCount]);
