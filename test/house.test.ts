@@ -19,7 +19,7 @@ const specimenHouse = ({ files }: Specimen) => houseOf(new Map(Object.entries(fi
 
 for (const rule of [...floorRules, ...clockRules, ...nameRules, ...shapeRules, ...leakRules, ...wordRules]) {
   describe(rule.title, () => {
-    it("holds in this repository", () => {
+    it(`in this repository, ${rule.title}`, () => {
       const findings = rule.findings(house);
       assert.ok(findings.length === 0, `${findings.length} breaches:\n  ${findings.join("\n  ")}\n`);
     });
