@@ -3,7 +3,7 @@
 import { encode } from "../codec.ts";
 import { SandboxError } from "../errors.ts";
 import { packAddress, type GuestLog, type IsolateLimits } from "../protocol.ts";
-import { createObject, freeze } from "./primordials.ts";
+import { createObject, freeze, NativeProxy, NativeTypeError } from "./primordials.ts";
 import { readTraps, writeTraps } from "./state-proxy.ts";
 import type { State } from "./state.ts";
 import type { TimeAndChance } from "./time-and-chance.ts";
@@ -34,7 +34,7 @@ export function contextOf(turn: TurnRun, parts: ContextParts): object {
       text: encode(argument, { bytesMax, root: "arg" }),
     });
   return freeze({
-    state: new Proxy(createObject(null), turn.reads ? readTraps(state, turn) : writeTraps(state, turn)),
+    state: new NativeProxy(createObject(null), turn.reads ? readTraps(state, turn) : writeTraps(state, turn)),
     self,
     now: () => time.nowMs,
     random: () => time.random(),
@@ -57,12 +57,12 @@ function logOf(turn: TurnRun): object {
 
 function nameOf(value: unknown, what: string): string {
   const name = textOf(value, what, NAME_BYTES_MAX);
-  if (name === "") throw new TypeError(`the ${what} must not be empty`);
+  if (name === "") throw new NativeTypeError(`the ${what} must not be empty`);
   return name;
 }
 
 function textOf(value: unknown, what: string, bytesMax: number): string {
-  if (typeof value !== "string") throw new TypeError(`the ${what} must be a string`);
+  if (typeof value !== "string") throw new NativeTypeError(`the ${what} must be a string`);
   if (!isLongerThan(value, bytesMax)) return value;
   throw new SandboxError("SANDBOX_MESSAGE_TOO_LARGE", `the ${what} is longer than ${bytesMax} bytes`);
 }

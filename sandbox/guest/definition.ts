@@ -11,6 +11,7 @@ import {
   mapGet,
   mapHas,
   mapSet,
+  NativeMap,
 } from "./primordials.ts";
 
 /** Code of the agent. Whatever it is given, it may do anything within its isolate: call it in a `try`. */
@@ -84,7 +85,7 @@ export function methodNamed(definition: Definition, name: string): Method {
 function methodsOf(on: Readonly<Record<string, unknown>>): ReadonlyMap<string, Method> {
   const names = keysOf(on);
   if (names.length > METHODS_MAX) throw failed(`on has more than ${METHODS_MAX} methods`);
-  const methods = new Map<string, Method>();
+  const methods = new NativeMap<string, Method>();
   for (let index = 0; index < names.length; index++) {
     const name = names[index] ?? "";
     if (name === "" || name.length > NAME_UNITS_MAX || !isWellFormed(name)) {

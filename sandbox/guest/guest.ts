@@ -34,7 +34,21 @@ import { contextOf, type ContextParts } from "./context.ts";
 import { declaredBy, definitionOf, methodNamed, type Definition } from "./definition.ts";
 import { faultOf } from "./fault.ts";
 import { doneText, faultText, LAST_RESORT, threwText, waitText } from "./output.ts";
-import { apply, defineProperty, freeze, jsonParse, jsonStringify, keysOf, slice, toNumber } from "./primordials.ts";
+import {
+  apply,
+  assign,
+  defineProperty,
+  deleteProperty,
+  freeze,
+  getGlobal,
+  jsonParse,
+  jsonStringify,
+  keysOf,
+  NativeError,
+  NativeTypeError,
+  slice,
+  toNumber,
+} from "./primordials.ts";
 import { suspendRails } from "./rails.ts";
 import { State } from "./state.ts";
 import { explainReadOnly } from "./read-only.ts";
@@ -184,8 +198,8 @@ function evaluate(): unknown {
 }
 
 function takeGlobal(): unknown {
-  const value: unknown = Reflect.get(globalThis, DEFINITION_GLOBAL);
-  Reflect.deleteProperty(globalThis, DEFINITION_GLOBAL);
+  const value: unknown = getGlobal(DEFINITION_GLOBAL);
+  deleteProperty(globalThis, DEFINITION_GLOBAL);
   return value;
 }
 
@@ -233,7 +247,7 @@ async function settle(turn: TurnRun, value: unknown): Promise<void> {
 }
 
 function answerOf(isOk: boolean, text: string, message: string): Result {
-  if (!isOk) return { ok: false, thrown: Object.assign(new Error(message), { code: text }) };
+  if (!isOk) return { ok: false, thrown: assign(new NativeError(message), { code: text }) };
   try {
     return { ok: true, value: decode(text, { bytesMax: Infinity }) };
   } catch (thrown) {
@@ -257,7 +271,9 @@ function replaces(turn: TurnRun, definition: Definition): boolean {
 
 function replaceState(state: State, value: unknown, kind: string): void {
   if (typeof value !== "object" || value === null || tagOf(value) !== "Object") {
-    throw new TypeError(`${kind === "init" ? "state()" : "migrate()"} must return a plain record, the whole state`);
+    throw new NativeTypeError(
+      `${kind === "init" ? "state()" : "migrate()"} must return a plain record, the whole state`,
+    );
   }
   state.replace(value as Readonly<Record<string, unknown>>, keysOf(value)); // a plain record, as just checked
 }

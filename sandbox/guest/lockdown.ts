@@ -4,7 +4,7 @@
  */
 
 import { nativeLike } from "./native-like.ts";
-import { construct, defineProperty, isView } from "./primordials.ts";
+import { construct, defineProperty, deleteProperty, isView } from "./primordials.ts";
 
 const GLOBALS = [
   "WebAssembly", // memories and tables are not charged to the heap
@@ -64,5 +64,5 @@ function speciesOf(this: unknown): unknown {
 }
 
 function remove(target: object, name: string): void {
-  if (!Reflect.deleteProperty(target, name)) throw new TypeError(`the realm does not let go of ${name}`);
+  if (!deleteProperty(target, name)) throw new TypeError(`the realm does not let go of ${name}`);
 }

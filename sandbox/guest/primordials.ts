@@ -23,10 +23,23 @@ export function uncurryThis<This, Args extends unknown[], Result>(
   return bind.call(call, method) as (self: This, ...args: Args) => Result;
 }
 
+// The constructors that are needed after agent code ran: it may have replaced the globals.
+export const NativeError: ErrorConstructor = Error;
+export const NativeMap: MapConstructor = Map;
+export const NativePromise: PromiseConstructor = Promise;
+export const NativeProxy: ProxyConstructor = Proxy;
+export const NativeRangeError: RangeErrorConstructor = RangeError;
+export const NativeTypeError: TypeErrorConstructor = TypeError;
+
 export const apply: typeof Reflect.apply = Reflect.apply;
 export const construct: typeof Reflect.construct = Reflect.construct;
 export const ownKeys: typeof Reflect.ownKeys = Reflect.ownKeys;
 
+export const getGlobal: (key: string) => unknown = (key) => reflectGet(globalThis, key);
+export const deleteProperty: typeof Reflect.deleteProperty = Reflect.deleteProperty;
+const reflectGet: (target: object, key: string) => unknown = Reflect.get;
+
+export const assign: <T extends object, U extends object>(target: T, source: U) => T & U = Object.assign;
 export const defineProperty: typeof Object.defineProperty = Object.defineProperty;
 export const getOwnPropertyDescriptor: typeof Object.getOwnPropertyDescriptor = Object.getOwnPropertyDescriptor;
 export const getPrototypeOf: (value: object) => object | null = Object.getPrototypeOf;

@@ -7,7 +7,7 @@
  * What has a rail, and where the figures come from, is listed in the tables below.
  */
 
-import { apply, defineProperty, getOwnPropertyDescriptor, isArray } from "./primordials.ts";
+import { apply, defineProperty, getOwnPropertyDescriptor, isArray, NativeRangeError } from "./primordials.ts";
 import { nativeLike } from "./native-like.ts";
 
 /** Items of an array, or units of a text, that one native call may walk: a few milliseconds of work. */
@@ -183,5 +183,5 @@ function assertLength(length: number, name: string, max: number = LENGTH_MAX): v
 }
 
 function tooLong(name: string, max: number): RangeError {
-  return new RangeError(`${name}: more than ${max} at once is not available in the sandbox`);
+  return new NativeRangeError(`${name}: more than ${max} at once is not available in the sandbox`);
 }

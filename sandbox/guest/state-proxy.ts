@@ -1,6 +1,6 @@
 /** `ctx.state`: a record whose properties are the slots of the state. It inherits nothing, so no key is ever "already there". */
 
-import { hasOwn, jsonStringify, toText } from "./primordials.ts";
+import { assign, hasOwn, jsonStringify, NativeTypeError, toText } from "./primordials.ts";
 import type { State } from "./state.ts";
 import type { TurnRun } from "./turn.ts";
 
@@ -19,7 +19,9 @@ export function writeTraps(state: State, turn: TurnRun): ProxyHandler<object> {
     defineProperty: (_target, key, property) => {
       turn.assertOpen();
       if (!hasOwn(property, "value") || property.enumerable === false || property.configurable === false) {
-        throw new TypeError("a key of the state is a plain value: it has no accessors and cannot be hidden or pinned");
+        throw new NativeTypeError(
+          "a key of the state is a plain value: it has no accessors and cannot be hidden or pinned",
+        );
       }
       state.set(keyOf(key), property.value);
       return true;
@@ -46,8 +48,8 @@ export function readTraps(state: State, turn: TurnRun): ProxyHandler<object> {
 
 /** The refusal of a write in a handler that only reads: a TypeError, as for any frozen object, with a code. */
 export function readOnly(what: string): TypeError {
-  const error = new TypeError(`${what}: this handler is declared reads: true, so it sees the state frozen`);
-  return Object.assign(error, { code: "SANDBOX_STATE_READONLY" });
+  const error = new NativeTypeError(`${what}: this handler is declared reads: true, so it sees the state frozen`);
+  return assign(error, { code: "SANDBOX_STATE_READONLY" });
 }
 
 function refuse(_target: object, key: PropertyKey): never {
@@ -73,7 +75,7 @@ function isOpenKey(turn: TurnRun, key: PropertyKey): key is string {
 
 function keyOf(key: PropertyKey): string {
   if (typeof key === "string") return key;
-  throw new TypeError("a key of the state is a string, not a symbol");
+  throw new NativeTypeError("a key of the state is a string, not a symbol");
 }
 
 function nameOf(key: PropertyKey): string {

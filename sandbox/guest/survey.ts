@@ -161,9 +161,12 @@ export class Survey {
     const { length } = value;
     this.#spend(length + 1);
     for (let index = 0; index < length; index++) {
+      // The step comes before the read, so that a getter that throws is named.
+      this.#path[this.#pathLength++] = index;
       const item = value[index];
       if (item === undefined && !hasOwn(value, index)) this.#refuse("an array with holes cannot be written as text");
-      this.#step(index, item);
+      this.visit(item);
+      this.#pathLength--;
     }
   }
 
@@ -175,7 +178,9 @@ export class Survey {
       const key = keys[index] ?? "";
       if (key === "__proto__") this.#refuse('a property named "__proto__" is not accepted');
       this.#spend(key.length + 4);
-      this.#step(key, (value as Readonly<Record<string, unknown>>)[key]); // a plain record: its prototype was checked
+      this.#path[this.#pathLength++] = key;
+      this.visit((value as Readonly<Record<string, unknown>>)[key]); // a plain record: its prototype was checked
+      this.#pathLength--;
     }
   }
 

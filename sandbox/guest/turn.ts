@@ -10,7 +10,7 @@
 import { encode } from "../codec.ts";
 import { SandboxError } from "../errors.ts";
 import { LOG_LINES_MAX, type Ask, type GuestLog, type IsolateLimits, type Outbound, type Turn } from "../protocol.ts";
-import { mapDelete, mapGet, mapSet, toWellFormed } from "./primordials.ts";
+import { mapDelete, mapGet, mapSet, NativeMap, NativePromise, toWellFormed } from "./primordials.ts";
 import { utf8Length } from "./utf8.ts";
 
 /** How a handler settled. */
@@ -36,7 +36,7 @@ export class TurnRun {
   readonly outbox: Outbound[] = [];
   readonly logs: GuestLog[] = [];
   readonly #limits: IsolateLimits;
-  readonly #open: Map<number, OpenAsk> = new Map();
+  readonly #open: Map<number, OpenAsk> = new NativeMap();
   #openCount = 0;
   #askCount = 0;
   #unsent: Ask[] = [];
@@ -63,7 +63,7 @@ export class TurnRun {
   /** A promise of the answer. Rejects with SANDBOX_ASKS_EXCEEDED beyond the limit. */
   ask(verb: string, write: () => string): Promise<unknown> {
     return quiet(
-      new Promise((resolve, reject) => {
+      new NativePromise((resolve, reject) => {
         this.assertOpen();
         const max = this.#limits.asksPerTurnMax;
         if (this.#askCount >= max) throw exceeded("SANDBOX_ASKS_EXCEEDED", `asks more than ${max} times`);
