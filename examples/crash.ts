@@ -7,15 +7,16 @@ import type counterAgent from "./agents/counter.agent.ts";
 import type fragileAgent from "./agents/fragile.agent.ts";
 
 await using folder = await mkdtempDisposable(join(tmpdir(), "planaria-crash-"));
-await using runtime = await Runtime.open({ vault: folder.path });
+await using runtime = await Runtime.open({ vault: folder.path, agentsPerCell: 1 }); // a process for each agent
 const agent = (name: string) => ({ id: name, module: new URL(`./agents/${name}.agent.ts`, import.meta.url) });
 const fragile = await runtime.spawn<typeof fragileAgent>(agent("fragile"));
 const neighbour = await runtime.spawn<typeof counterAgent>(agent("counter"));
 
+const end = new AbortController();
 const waits: number[] = [];
-let isOver = false;
 async function chat(): Promise<void> {
-  for (let asked = performance.now(); !isOver; asked = performance.now()) {
+  while (!end.signal.aborted) {
+    const asked = performance.now();
     await neighbour.call("add", 1);
     waits.push(performance.now() - asked);
   }
@@ -24,16 +25,16 @@ async function crash(what: string, happen: () => Promise<unknown>): Promise<void
   const outcome = await happen().catch((error: { code: string }) => error.code);
   const crashed = performance.now();
   const notes = await fragile.call("remember", what);
-  const tookMs = (performance.now() - crashed).toFixed(0);
-  console.log(`${what}: ${outcome}; answered again after ${tookMs} ms and remembers ${notes} of ${notes} notes`);
+  console.log(
+    `${what}: ${String(outcome)}; answered ${(performance.now() - crashed).toFixed(0)} ms later, notes: ${notes}`,
+  );
 }
-
 const chatting = chat();
 await crash("heap bomb", () => fragile.call("exhaust"));
 await crash("endless loop", () => fragile.call("spin"));
-await crash("kill -9", async () => process.kill((await fragile.info()).cellPid ?? NaN, "SIGKILL") && "cell gone");
-isOver = true;
+const { cellPid = NaN } = await fragile.info();
+await crash("kill -9", async () => process.kill(cellPid, "SIGKILL") && "its process is gone");
+end.abort();
 await chatting;
-console.log(
-  `neighbour: ${waits.length} calls, ${await neighbour.call("read")} answers, slowest ${Math.max(...waits).toFixed(0)} ms`,
-);
+const told = `${await neighbour.call("read")} of ${waits.length} calls`;
+console.log(`neighbour: answered ${told} meanwhile, none took over ${Math.ceil(Math.max(...waits))} ms`);

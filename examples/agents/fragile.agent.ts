@@ -11,7 +11,7 @@ export default agent({
     /** Takes memory until there is none. */
     exhaust(): void {
       const hoard: number[][] = [];
-      for (;;) hoard.push(Array.from({ length: 4_096 }, () => hoard.length));
+      for (;;) hoard.push(Array<number>(32_768).fill(hoard.length));
     },
     /** Never comes back by itself. */
     spin(): void {
