@@ -63,6 +63,8 @@ export class Log {
   #place: LogPlace;
   #durableSeq: number;
   #queue: LogEntry[] = [];
+  /** Written and, if they ask for it, waiting for the sync of their step. */
+  #inFlight: readonly LogEntry[] = [];
   #queuedBytes = 0;
   #waiters: Waiter[] = [];
   #unsyncedEntries = 0;
@@ -251,6 +253,7 @@ export class Log {
     const end = places.at(-1);
     assert.ok(end !== undefined, "a group has a last frame");
     for (const [index, entry] of group.entries()) entry.wasWritten(places[index]);
+    this.#inFlight = group;
     this.#queue = this.#queue.slice(group.length);
     this.#queuedBytes -= end.offset - this.#place.offset;
     this.#appendedBytes += end.offset - this.#place.offset;
@@ -340,7 +343,7 @@ export class Log {
     const isFatal = !isDiskFull(reason);
     const error = isFatal ? asFatal(reason) : diskFull(reason);
     if (isFatal) this.#failed = error;
-    const undone = this.#queue.filter((entry) => !entry.isSettled);
+    const undone = [...this.#inFlight, ...this.#queue].filter((entry) => !entry.isSettled);
     this.#queue = this.#queue.filter((entry) => entry.isSettled);
     this.#queuedBytes = this.#queue.reduce((sum, { frame }) => sum + frame.length, 0);
     for (const entry of undone.toReversed()) entry.fail(error);

@@ -1,0 +1,117 @@
+/** Who may open a vault, and where. */
+import assert from "node:assert/strict";
+import { fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import type { TestContext } from "node:test";
+import { Vault, VaultError } from "../../vault/index.ts";
+import { code, tempFolder, tempVault, vaultOptions } from "../support/temp-vault.ts";
+
+const GUARDIAN = join(import.meta.dirname, "../fixtures/vault-guardian.ts");
+
+/** Another process that opens the vault and then only lives. */
+async function startOwner(t: TestContext, path: string): Promise<ChildProcess> {
+  const child = fork(GUARDIAN, [path, "hold"], { stdio: ["ignore", "ignore", "pipe", "ipc"] });
+  t.after(() => child.kill("SIGKILL"));
+  const [message] = await once(child, "message");
+  assert.equal(message, "open");
+  return child;
+}
+
+describe("a vault", () => {
+  it("opens once: a second Guardian in the same process is refused with VAULT_LOCKED and the owner's pid", async (t) => {
+    const path = tempFolder(t);
+    const vault = await tempVault(t, { path });
+    const isLocked = (error: unknown) =>
+      error instanceof VaultError && error.code === "VAULT_LOCKED" && error.details["pid"] === process.pid;
+    await assert.rejects(Vault.open(vaultOptions(path)), isLocked);
+    await assert.rejects(Vault.open(vaultOptions(path)), isLocked, "a refused try does not loosen the lock");
+    await vault.close();
+    await (await Vault.open(vaultOptions(path))).close();
+  });
+
+  it("of a stopped process stays locked, and is free the moment that process is killed", async (t) => {
+    const path = tempFolder(t);
+    const owner = await startOwner(t, path);
+    const isLocked = (error: unknown) =>
+      error instanceof VaultError && error.code === "VAULT_LOCKED" && error.details["pid"] === owner.pid;
+    await assert.rejects(Vault.open(vaultOptions(path)), isLocked);
+    owner.kill("SIGSTOP");
+    await assert.rejects(Vault.open(vaultOptions(path)), isLocked);
+    owner.kill("SIGKILL");
+    await once(owner, "exit");
+    await (await Vault.open(vaultOptions(path))).close();
+  });
+
+  it("prints no warning when it takes the lock", async (t) => {
+    const owner = await startOwner(t, tempFolder(t));
+    let printed = "";
+    owner.stderr?.on("data", (data: Buffer) => (printed += data.toString()));
+    owner.kill("SIGKILL");
+    await once(owner, "close");
+    assert.equal(printed, "");
+  });
+});
+
+describe("a path", () => {
+  it("that is a file, or lies in one, is VAULT_PATH_INVALID", async (t) => {
+    const file = join(tempFolder(t), "file");
+    writeFileSync(file, "something");
+    await assert.rejects(Vault.open(vaultOptions(file)), code("VAULT_PATH_INVALID"));
+    await assert.rejects(Vault.open(vaultOptions(join(file, "vault"))), code("VAULT_PATH_INVALID"));
+    assert.equal(readFileSync(file, "utf8"), "something");
+  });
+
+  it("that is too long for the system is VAULT_PATH_INVALID", async (t) => {
+    await assert.rejects(Vault.open(vaultOptions(join(tempFolder(t), "x".repeat(300)))), code("VAULT_PATH_INVALID"));
+  });
+
+  it("that this user may not write is VAULT_PATH_DENIED", async (t) => {
+    const folder = tempFolder(t);
+    const path = join(folder, "vault");
+    mkdirSync(path);
+    chmodSync(path, 0o500);
+    if (process.getuid?.() !== 0) {
+      await assert.rejects(Vault.open(vaultOptions(path)), code("VAULT_PATH_DENIED"));
+      return;
+    }
+    // Root may write anywhere: ask as another user.
+    const nobody = 65_534;
+    chownSync(folder, nobody, nobody);
+    const child = fork(GUARDIAN, [path, "hold"], {
+      uid: nobody,
+      gid: nobody,
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
+    const [message] = await once(child, "message");
+    assert.equal(message, "VAULT_PATH_DENIED");
+  });
+
+  it("that holds something of an unknown format is VAULT_FORMAT_UNKNOWN and stays as it is", async (t) => {
+    const cases: Record<string, string> = {
+      "a later format": '{"format":2,"uuid":"01234567-89ab-cdef-0123-456789abcdef"}',
+      "no JSON": "format 1",
+      "no format": "{}",
+      "no uuid": '{"format":1,"uuid":7}',
+    };
+    for (const [name, identity] of Object.entries(cases)) {
+      const path = tempFolder(t);
+      writeFileSync(join(path, "vault.json"), identity);
+      await assert.rejects(Vault.open(vaultOptions(path)), code("VAULT_FORMAT_UNKNOWN"), name);
+      assert.equal(readFileSync(join(path, "vault.json"), "utf8"), identity);
+    }
+    const path = tempFolder(t);
+    mkdirSync(join(path, "log"));
+    await assert.rejects(Vault.open(vaultOptions(path)), code("VAULT_FORMAT_UNKNOWN"), "no identity");
+  });
+
+  it("is free again after a refusal", async (t) => {
+    const path = tempFolder(t);
+    writeFileSync(join(path, "vault.json"), "{}");
+    await assert.rejects(Vault.open(vaultOptions(path)), code("VAULT_FORMAT_UNKNOWN"));
+    await assert.rejects(Vault.open(vaultOptions(path)), code("VAULT_FORMAT_UNKNOWN"));
+  });
+});
