@@ -25,10 +25,10 @@ async function crash(what: string, happen: () => Promise<unknown>): Promise<void
   const outcome = await happen().catch((error: { code: string }) => error.code);
   const crashed = performance.now();
   const notes = await fragile.call("remember", what);
-  console.log(
-    `${what}: ${String(outcome)}; answered ${(performance.now() - crashed).toFixed(0)} ms later, notes: ${notes}`,
-  );
+  const ms = Math.ceil(performance.now() - crashed);
+  console.log(`${what}: ${String(outcome)}; answered ${ms} ms later, notes: ${notes}`);
 }
+
 const chatting = chat();
 await crash("heap bomb", () => fragile.call("exhaust"));
 await crash("endless loop", () => fragile.call("spin"));
