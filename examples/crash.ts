@@ -32,8 +32,7 @@ async function crash(what: string, happen: () => Promise<unknown>): Promise<void
 const chatting = chat();
 await crash("heap bomb", () => fragile.call("exhaust"));
 await crash("endless loop", () => fragile.call("spin"));
-const { cellPid = NaN } = await fragile.info();
-await crash("kill -9", async () => process.kill(cellPid, "SIGKILL") && "its process is gone");
+await crash("kill -9", async () => process.kill((await fragile.info()).cellPid!, "SIGKILL") && "process gone");
 end.abort();
 await chatting;
 const told = `${await neighbour.call("read")} of ${waits.length} calls`;

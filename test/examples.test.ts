@@ -28,7 +28,7 @@ const told: Readonly<Record<string, readonly RegExp[]>> = {
   "crash.ts": [
     /^heap bomb: SANDBOX_HEAP_EXCEEDED; answered \d+ ms later, notes: 1$/m,
     /^endless loop: SANDBOX_(?:CPU|WALL)_EXCEEDED; answered \d+ ms later, notes: 2$/m,
-    /^kill -9: its process is gone; answered \d+ ms later, notes: 3$/m,
+    /^kill -9: process gone; answered \d+ ms later, notes: 3$/m,
     /^neighbour: answered ([1-9]\d*) of \1 calls meanwhile/m,
   ],
   "evolve.ts": [
