@@ -17,6 +17,8 @@ import type { AgentSpec, CurrentCode } from "./agent-record.ts";
 import { readArtifact, readCurrent } from "./agent-record.ts";
 import { BetweenTurns } from "./between-turns.ts";
 import type { CellPool } from "./cell-pool.ts";
+import { Child } from "./child.ts";
+import type { Down, ExitNotice } from "./child.ts";
 import { RuntimeError } from "./errors.ts";
 import type { EventStream } from "./events.ts";
 import type { ExitReason } from "./exit-reason.ts";
@@ -31,8 +33,7 @@ import type { AskAnswer, Message } from "./message.ts";
 import { settleMessage } from "./message.ts";
 import type { Random } from "./random.ts";
 import type { StartQueue } from "./start-queue.ts";
-import type { ChildState, SupervisorEvent } from "./supervisor.ts";
-import { newChild, step } from "./supervisor.ts";
+import type { SupervisorEvent } from "./supervisor.ts";
 import type { RecordedTurn } from "./traffic.ts";
 import { TrafficRecorder } from "./traffic.ts";
 
@@ -50,19 +51,11 @@ export interface AgentHost {
   forgotten(agent: Agent): void;
 }
 
-/** What a monitor is told. */
-export interface ExitNotice {
-  readonly id: string;
-  readonly reason: ExitReason;
-  /** Whether its supervisor starts it again. */
-  readonly willRestart: boolean;
-}
-
 type Phase =
   | { readonly name: "asleep" }
   | { readonly name: "starting" }
   | { readonly name: "up"; readonly life: Incarnation }
-  | { readonly name: "down"; readonly reason: ExitReason; readonly isParked: boolean };
+  | ({ readonly name: "down" } & Down);
 
 /** Messages handed to an isolate ahead of their turn, so that the pipe never runs dry. */
 const INFLIGHT_MAX = 32;
@@ -78,14 +71,13 @@ export class Agent {
   #current: CurrentCode | undefined;
   #artifact: Artifact | undefined;
   #phase: Phase = { name: "asleep" };
-  #child: ChildState;
+  readonly #child: Child;
   #downSinceMs: number | undefined;
   #downCause = "";
   #lastCommit: Commit | undefined;
   #hasLived = false;
   readonly #host: AgentHost;
   readonly #mailbox: Mailbox<Message>;
-  readonly #monitors = new Set<(notice: ExitNotice) => void>();
   readonly #mirrors = new Set<(turn: RecordedTurn) => void>();
   readonly #between: BetweenTurns;
   readonly #lifeHost: IncarnationHost;
@@ -98,7 +90,7 @@ export class Agent {
     this.#host = host;
     this.#branch = options.branch;
     this.#mailbox = new Mailbox(options.spec.limits.mailboxMax);
-    this.#child = newChild({ ...options.spec, id: options.id });
+    this.#child = new Child({ ...options.spec, id: options.id });
     this.#lazyStart = () => this.#startAgain();
     this.#between = new BetweenTurns({
       isBusy: () => this.#phase.name === "starting" || (this.life?.inflight ?? 0) > 0,
@@ -133,7 +125,7 @@ export class Agent {
     return this.#hasLived;
   }
   get restarts(): number {
-    return this.#child.restartCount;
+    return this.#child.restarts;
   }
 
   // ------------------------------------------------------------------ messages
@@ -141,7 +133,7 @@ export class Agent {
   /** Accepts a message into the mailbox. Throws RUNTIME_MAILBOX_FULL, RUNTIME_AGENT_DOWN, RUNTIME_INTENSITY_EXCEEDED. */
   accept(message: Message): void {
     const phase = this.#phase;
-    if (phase.name === "down") throw this.#downError(phase);
+    if (phase.name === "down") throw this.#child.downError(phase);
     if (!this.#mailbox.push(message)) {
       const text = `the mailbox of ${this.id} holds ${this.#mailbox.capacity} messages and is full; slow down or raise limits.mailboxMax`;
       throw new RuntimeError("RUNTIME_MAILBOX_FULL", text, {
@@ -354,66 +346,44 @@ export class Agent {
   }
 
   #supervise(event: SupervisorEvent): void {
-    const { child, effects } = step(this.#child, event);
-    this.#child = child;
-    for (const effect of effects) {
-      const willRestart = effect.type === "start";
-      if (event.type === "exited") this.#notify({ id: this.id, reason: event.reason, willRestart });
+    const { events } = this.#host;
+    for (const effect of this.#child.decide(event)) {
       switch (effect.type) {
         case "start":
           if (this.#mailbox.length > 0 || event.type === "restart_asked") this.wake();
           else this.#host.starts.add(this.#lazyStart);
           break;
         case "park":
-          this.#host.events.emit({ type: "agent.parked", agent: this.id, reason: effect.reason });
-          this.#down(effect.reason, true);
+          events.emit({ type: "agent.parked", agent: this.id, reason: effect.reason });
+          this.#down({ reason: effect.reason, isParked: true });
           break;
         case "settle":
-          this.#host.events.emit({ type: "agent.stopped", agent: this.id, reason: effect.reason });
-          this.#down(effect.reason, false);
+          events.emit({ type: "agent.stopped", agent: this.id, reason: effect.reason });
+          this.#down({ reason: effect.reason, isParked: false });
           if (effect.isForgotten) this.#host.forgotten(this);
           break;
       }
     }
   }
 
-  #down(reason: ExitReason, isParked: boolean): void {
-    this.#phase = { name: "down", reason, isParked };
+  /** Takes no messages from here on; those that wait are failed, and casts among them reported. */
+  #down(down: Down): void {
+    this.#phase = { name: "down", ...down };
     this.#downSinceMs = undefined;
     this.#host.starts.remove(this.#lazyStart);
-    const error = this.#downError({ reason, isParked });
+    const error = this.#child.downError(down);
     for (const message of this.#mailbox.drain()) {
-      if (message.caller === undefined) this.#discarded(message, error);
+      const { caller, method } = message;
+      if (caller === undefined) {
+        this.#host.events.emit({ type: "message.discarded", agent: this.id, method, code: error.code });
+      }
       settleMessage(message, { error });
     }
   }
 
-  #discarded(message: Message, error: RuntimeError): void {
-    const { method } = message;
-    this.#host.events.emit({ type: "message.discarded", agent: this.id, method, code: error.code });
-  }
-
-  #downError(down: { readonly reason: ExitReason; readonly isParked: boolean }): RuntimeError {
-    const details = { agent: this.id, reason: down.reason };
-    if (!down.isParked) {
-      return new RuntimeError(
-        "RUNTIME_AGENT_DOWN",
-        `${this.id} is stopped (${down.reason.message}); spawn it to start it again`,
-        { details },
-      );
-    }
-    const text = `${this.id} failed more than ${this.spec.intensity} times in ${this.spec.periodMs} ms and was parked; last: ${down.reason.message}`;
-    return new RuntimeError("RUNTIME_INTENSITY_EXCEEDED", text, { details });
-  }
-
-  #notify(notice: ExitNotice): void {
-    for (const monitor of this.#monitors) monitor(notice);
-  }
-
   /** Calls `monitor` at every exit until the returned function is called. */
   monitor(monitor: (notice: ExitNotice) => void): () => void {
-    this.#monitors.add(monitor);
-    return () => void this.#monitors.delete(monitor);
+    return this.#child.monitor(monitor);
   }
 
   /** Calls `mirror` with every turn once it is durable and answered. */
@@ -448,11 +418,10 @@ export class Agent {
         await lastWords(life, { spec: this.spec, reason, clock: this.#host.clock, complain: this.#complain });
       await this.#settledCommits();
       life?.discard();
-      const { child } = step(this.#child, { type: "terminated" });
-      this.#child = child;
-      this.#notify({ id: this.id, reason, willRestart: false });
+      this.#child.decide({ type: "terminated" });
+      this.#child.notify(reason, false);
       this.#host.events.emit({ type: "agent.stopped", agent: this.id, reason });
-      this.#down(reason, false);
+      this.#down({ reason, isParked: false });
       if (this.spec.restart === "temporary") this.#host.forgotten(this);
     });
   }
@@ -477,10 +446,10 @@ export class Agent {
     return this.#between.run(async () => {
       const started = this.#host.clock.monotonicMs();
       const phase = this.#phase;
-      if (phase.name === "down" && !phase.isParked) throw this.#downError(phase);
+      if (phase.name === "down" && !phase.isParked) throw this.#child.downError(phase);
       const life = await prepare(this.#loader());
       this.#branch = life.options.branch;
-      if (this.#child.status !== "up") this.#child = step(this.#child, { type: "restart_asked" }).child;
+      if (!this.#child.isUp) this.#child.decide({ type: "restart_asked" });
       this.life?.discard();
       this.#current = readCurrent(this.#branch);
       this.#artifact = life.options.artifact;

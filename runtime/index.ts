@@ -10,7 +10,7 @@ export type { AgentLimits, RuntimeOptions, SpawnOptions } from "./options.ts";
 /** What a user holds. */
 export type { AgentInfo, AgentRef, CallArguments, CallOptions, CallReply, HistoryLine } from "./ref.ts";
 export type { TreeNode } from "./tree.ts";
-export type { ExitNotice } from "./agent.ts";
+export type { ExitNotice } from "./child.ts";
 export type { RestartType } from "./supervisor.ts";
 
 /** Why an agent ended. */

@@ -3,7 +3,7 @@
  */
 import type { AnyAgentDefinition, ArgumentOf, MethodsOf, ReplyOf } from "../sandbox/index.ts";
 import type { Point, Snapshot } from "../vault/index.ts";
-import type { ExitNotice } from "./agent.ts";
+import type { ExitNotice } from "./child.ts";
 import type { ExitReason } from "./exit-reason.ts";
 
 /** How long to wait, and who may call it off. */

@@ -10,35 +10,33 @@ import type { LogFile, LogFiles } from "../../vault/log-files.ts";
 import { COUNTER, codeOf } from "../support/agents.ts";
 
 /** The system's files on a disk that can be full. */
-class FillableDisk implements LogFiles {
-  isFull = false;
-  readonly makeFolder: LogFiles["makeFolder"] = systemFiles.makeFolder;
-  readonly list: LogFiles["list"] = systemFiles.list;
-  readonly size: LogFiles["size"] = systemFiles.size;
-  readonly rename: LogFiles["rename"] = systemFiles.rename;
-  readonly remove: LogFiles["remove"] = systemFiles.remove;
-  readonly syncFolder: LogFiles["syncFolder"] = systemFiles.syncFolder;
-  readonly freeBytes: LogFiles["freeBytes"] = systemFiles.freeBytes;
-
-  async open(path: string, mode: "create" | "existing"): Promise<LogFile> {
-    const file = await systemFiles.open(path, mode);
-    return {
-      read: (into, position) => file.read(into, position),
-      sync: () => file.sync(),
-      close: () => file.close(),
-      write: (bytes, position) => {
-        const full = Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
-        return this.isFull ? Promise.reject(full) : file.write(bytes, position);
+function fillableDisk(): { readonly files: LogFiles; isFull: boolean } {
+  const disk = {
+    isFull: false,
+    files: {
+      ...systemFiles,
+      open: async (path: string, mode: "create" | "existing"): Promise<LogFile> => {
+        const file = await systemFiles.open(path, mode);
+        return {
+          read: (into, position) => file.read(into, position),
+          sync: () => file.sync(),
+          close: () => file.close(),
+          write: (bytes, position) => {
+            const full = Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+            return disk.isFull ? Promise.reject(full) : file.write(bytes, position);
+          },
+        };
       },
-    };
-  }
+    },
+  };
+  return disk;
 }
 
 describe("a full disk", () => {
   for (const durability of ["disk", "os"] as const) {
     it(`refuses the turn with a code in ${durability} mode, restarts the agent uncharged, and lets it go on later`, async (t) => {
-      const disk = new FillableDisk();
-      const runtime = await withRuntime(t, { durability }, { files: disk });
+      const disk = fillableDisk();
+      const runtime = await withRuntime(t, { durability }, { files: disk.files });
       const counter = await runtime.spawn({ id: "counter", source: COUNTER, intensity: 0 });
       assert.equal(await counter.call("add", 1), 1);
       disk.isFull = true;
