@@ -12,7 +12,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
-import { build } from "esbuild";
+import { bundleProgram, guestPrelude } from "./compile.ts";
 import { SandboxError } from "./errors.ts";
 
 /** Name of the file in a built package, beside the compiled form of this one. */
@@ -69,17 +69,8 @@ async function isIntact(file: string): Promise<boolean> {
 }
 
 async function bundleCell(format: "cjs" | "esm"): Promise<string> {
-  const prelude = await buildText(join(import.meta.dirname, "guest", "prelude.ts"), { format: "iife" });
-  return await buildText(join(import.meta.dirname, "cell-main.ts"), {
-    format,
-    platform: "node",
-    define: { PLANARIA_PRELUDE: JSON.stringify(prelude) },
-  });
-}
-
-async function buildText(entry: string, options: Parameters<typeof build>[0]): Promise<string> {
-  const result = await build({ entryPoints: [entry], bundle: true, write: false, target: "node24", ...options });
-  return result.outputFiles?.[0]?.text ?? "";
+  const entry = join(import.meta.dirname, "cell-main.ts");
+  return await bundleProgram({ entry, format, define: { PLANARIA_PRELUDE: await guestPrelude() } });
 }
 
 function sha256(text: string): string {

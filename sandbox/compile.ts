@@ -130,6 +130,27 @@ export async function bundleScript(options: { readonly entry: string }): Promise
   return textOf(result.outputFiles, "") ?? "";
 }
 
+/** Bundles one of our own files into one program for Node; `define` replaces names by texts. */
+export async function bundleProgram(options: {
+  readonly entry: string;
+  readonly format: "cjs" | "esm";
+  readonly define: Readonly<Record<string, string>>;
+}): Promise<string> {
+  const { entry, format, define } = options;
+  const result = await build({
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    format,
+    platform: "node",
+    target: "node24",
+    define: Object.fromEntries(Object.entries(define).map(([name, text]) => [name, JSON.stringify(text)])),
+    legalComments: "none",
+    tsconfigRaw: "{}",
+  });
+  return textOf(result.outputFiles, "") ?? "";
+}
+
 async function entryOf(input: CompileInput): Promise<Entry> {
   if ("source" in input) {
     return { name: input.name, source: input.source, folder: resolve(input.resolveFrom ?? "."), path: undefined };
