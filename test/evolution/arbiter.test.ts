@@ -1,0 +1,60 @@
+/**
+ * The arbiter's own refusals and its records.
+ */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Arbiter } from "../../evolution/index.ts";
+import type { Stage } from "../../evolution/index.ts";
+import { withRuntime } from "../../runtime/testing.ts";
+import { COUNTER, codeOf } from "../support/agents.ts";
+
+describe("the arbiter", () => {
+  it("refuses what it cannot judge: unknown agents, a full queue, after its close", async (t) => {
+    const runtime = await withRuntime(t);
+    await runtime.spawn({ id: "counter", source: COUNTER });
+    const hold = Promise.withResolvers<void>();
+    const slow: Stage = {
+      name: "slow",
+      run: async () => {
+        await hold.promise;
+        return { verdict: "inconclusive", reason: "it only waits" };
+      },
+    };
+    const arbiter = await Arbiter.start(runtime, { queueMax: 1 }, [slow]);
+    assert.equal(await codeOf(arbiter.propose({ agent: "nobody", source: COUNTER })), "RUNTIME_AGENT_UNKNOWN");
+    const first = arbiter.propose({ agent: "counter", source: COUNTER });
+    assert.equal(await codeOf(arbiter.propose({ agent: "counter", source: COUNTER })), "EVOLUTION_QUEUE_FULL");
+    hold.resolve();
+    const decision = await first;
+    assert.deepEqual([decision.ruling, decision.stages.map(({ stage }) => stage)], ["rejected", ["slow"]]);
+    await arbiter.close();
+    assert.equal(await codeOf(arbiter.propose({ agent: "counter", source: COUNTER })), "EVOLUTION_CLOSED");
+    assert.throws(() => arbiter.explain("d999"), { code: "EVOLUTION_DECISION_UNKNOWN" });
+    assert.equal(await codeOf(arbiter.probation("d999")), "EVOLUTION_DECISION_UNKNOWN");
+  });
+
+  it("promotes nothing where no stage looked", async (t) => {
+    const runtime = await withRuntime(t);
+    await runtime.spawn({ id: "counter", source: COUNTER });
+    await using arbiter = await Arbiter.start(runtime, {}, []);
+    assert.equal((await arbiter.propose({ agent: "counter", source: "x" })).ruling, "rejected");
+  });
+
+  it("remembers its decisions when it is started again, and says that a cut-off probation was cut off", async (t) => {
+    const runtime = await withRuntime(t);
+    const counter = await runtime.spawn({ id: "counter", source: COUNTER });
+    for (let turn = 0; turn < 25; turn++) await counter.call("add", 1);
+    const better = COUNTER.replace("ctx.state.count += by", "ctx.state.count = ctx.state.count + by");
+    let id = "";
+    {
+      await using arbiter = await Arbiter.start(runtime);
+      const decision = await arbiter.propose({ agent: "counter", source: better, note: "shorter" });
+      assert.equal(decision.ruling, "promoted", decision.reason);
+      id = decision.id;
+    }
+    await using arbiter = await Arbiter.start(runtime);
+    assert.equal((await arbiter.probation(id))?.end, "interrupted");
+    assert.match(arbiter.explain(id), /promoted[\s\S]*shorter[\s\S]*interrupted/);
+    assert.equal(await counter.call("read"), 25);
+  });
+});
