@@ -14,6 +14,7 @@ import {
   dateToIso,
   hasOwn,
   isArray,
+  isSafeInteger,
   keysOf,
   mapForEach,
   mapHas,
@@ -118,7 +119,7 @@ function assertReferences(entry: readonly unknown[], from: number): void {
 }
 
 function assertReference(reference: unknown): void {
-  if (typeof reference !== "number") throw new TypeError("no reference");
+  if (typeof reference !== "number" || !isSafeInteger(reference)) throw new TypeError("no reference");
   if (reference < 0 && !mapHas(MARKS, reference)) throw new TypeError("a hole");
 }
 

@@ -1,0 +1,149 @@
+/** What a guest says is hostile until it is parsed. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import * as fc from "fast-check";
+import { pack, unpack } from "../../sandbox/envelope.ts";
+import { SandboxError } from "../../sandbox/errors.ts";
+import * as protocol from "../../sandbox/protocol.ts";
+import { GUEST_LIMITS } from "../support/guest.ts";
+
+const LIMITS = { ...GUEST_LIMITS, stateBytesMax: 100, replyBytesMax: 50, messageBytesMax: 50, logBytesPerTurnMax: 20 };
+const parse = (kind: string, ...segments: readonly string[]) => protocol.parseOutput(kind + pack(segments), LIMITS);
+const invalid = (error: unknown): boolean => error instanceof SandboxError && error.code === "SANDBOX_ENVELOPE_INVALID";
+
+describe("what goes into a guest", () => {
+  it("begins with its kind and unpacks to its parts", () => {
+    const load = protocol.loadText({ limits: LIMITS, agent: "me", state: new Map([["k", "1"]]) });
+    assert.equal(load[0], protocol.LOAD);
+    assert.deepEqual(unpack(load, { segmentsMax: 9 }, 1), [JSON.stringify(LIMITS), "me", "k", "1"]);
+    const turn = protocol.turnText({ id: 7, kind: "call", method: "add", text: "1", nowMs: 1.5, seed: 2 });
+    assert.deepEqual([turn[0], ...unpack(turn, { segmentsMax: 9 }, 1)], ["T", "7", "call", "add", "1", "1.5", "2"]);
+    const good = protocol.answerText(7, 1, { ok: true, text: "5" });
+    assert.deepEqual([good[0], ...unpack(good, { segmentsMax: 9 }, 1)], ["A", "7", "1", "1", "5", ""]);
+    const bad = protocol.answerText(7, 1, { ok: false, code: "C", message: "m" });
+    assert.deepEqual([bad[0], ...unpack(bad, { segmentsMax: 9 }, 1)], ["A", "7", "1", "0", "C", "m"]);
+  });
+});
+
+describe("what comes out of a guest", () => {
+  it("is parsed when it is honest", () => {
+    const declared = { version: 1, methods: [{ name: "a", reads: true }], hasMigrate: false, hasStop: true };
+    assert.deepEqual(parse("L", JSON.stringify(declared)), { kind: "loaded", declared });
+    assert.deepEqual(parse("D", "1", "5", "2", "1", "1", "k", "=1", "x", "-", "cast", "t", "info", "hi"), {
+      kind: "done",
+      id: 1,
+      reply: "5",
+      ops: [
+        ["k", "1"],
+        ["x", undefined],
+      ],
+      outbox: [{ verb: "cast", text: "t" }],
+      logs: [{ level: "info", text: "hi" }],
+    });
+    assert.deepEqual(parse("T", "1", "", "Error", "m", "s", "0"), {
+      kind: "threw",
+      id: 1,
+      fault: { name: "Error", message: "m", stack: "s" },
+      logs: [],
+    });
+    assert.deepEqual(parse("W", "1", "1", "3", "call", "t"), {
+      kind: "wait",
+      id: 1,
+      asks: [{ ask: 3, verb: "call", text: "t" }],
+    });
+    assert.deepEqual(parse("F", "C", "Error", "m", "s"), {
+      kind: "fault",
+      fault: { code: "C", name: "Error", message: "m", stack: "s" },
+    });
+    assert.deepEqual(protocol.parseOutput(protocol.RESUME_TEXT, LIMITS), { kind: "resume" });
+  });
+
+  const op = (key: string, text: string) => ["D", "1", "", "1", "0", "0", key, text] as const;
+  const lies: readonly (readonly [what: string, ...segments: readonly string[]])[] = [
+    ["an unknown kind", "Z"],
+    ["an end too early", "D", "1", "5", "0", "0"],
+    ["something behind its end", "D", "1", "5", "0", "0", "0", "more"],
+    ["an id that is no number", "D", "x", "5", "0", "0", "0"],
+    ["a negative count", "D", "1", "5", "-1", "0", "0"],
+    ["a count in hexadecimal", "D", "1", "5", "0x1", "0", "0"],
+    ["a huge count of changes", "D", "1", "5", "99999999", "0", "0"],
+    ["a huge count of messages", "D", "1", "5", "0", "99999999", "0"],
+    ["a huge count of lines", "D", "1", "5", "0", "0", "99999999"],
+    ["a huge count of asks", "W", "1", "99999999"],
+    ["a reply over its limit", "D", "1", "x".repeat(51), "0", "0", "0"],
+    ["a reply over its limit in bytes", "D", "1", "ü".repeat(26), "0", "0", "0"],
+    ["a state over its limit", ...op("k", `=${"x".repeat(101)}`)],
+    [
+      "a state over its limit in two keys",
+      "D",
+      "1",
+      "",
+      "2",
+      "0",
+      "0",
+      "a",
+      `=${"x".repeat(60)}`,
+      "b",
+      `=${"x".repeat(60)}`,
+    ],
+    ["the same key twice", "D", "1", "", "2", "0", "0", "k", "=1", "k", "-"],
+    ["an empty key", ...op("", "=1")],
+    ["a key that is too long", ...op("k".repeat(513), "=1")],
+    ["a key with half a character", ...op("\ud800", "=1")],
+    ["the key __proto__", ...op("__proto__", "=1")],
+    ["a change that is neither put nor delete", ...op("k", "1")],
+    ["four messages where three may leave", "D", "1", "", "0", "4", "0", ...Array.from({ length: 8 }, () => "v")],
+    ["a message over its limit", "D", "1", "", "0", "1", "0", "cast", "x".repeat(5000)],
+    ["a verb that is no word", "D", "1", "", "0", "1", "0", "cast it", "x"],
+    ["a level that does not exist", "D", "1", "", "0", "0", "1", "fatal", "x"],
+    ["log lines over their bytes", "D", "1", "", "0", "0", "1", "info", "x".repeat(21)],
+    ["four asks where three may be open", "W", "1", "4", ...Array.from({ length: 12 }, () => "1")],
+    ["a fault with a long name", "F", "", "n".repeat(257), "", ""],
+    ["a fault with a long message", "F", "", "", "m".repeat(8193), ""],
+    ["a fault with a long stack", "F", "", "", "", "s".repeat(16385)],
+    ["a declaration that is no JSON", "L", "{"],
+    ["a declaration that is no record", "L", "null"],
+    ["a version that is none", "L", '{"version":0,"methods":[],"hasMigrate":true,"hasStop":true}'],
+    ["methods that are no list", "L", '{"version":1,"methods":{},"hasMigrate":true,"hasStop":true}'],
+    ["a method without a name", "L", '{"version":1,"methods":[{"reads":true}],"hasMigrate":true,"hasStop":true}'],
+    ["a declaration with holes", "L", '{"version":1,"methods":[]}'],
+  ];
+  for (const [what, kind = "", ...segments] of lies) {
+    it(`is refused: ${what}`, () => assert.throws(() => parse(kind, ...segments), invalid));
+  }
+
+  it("is refused when it is no envelope", () => {
+    for (const text of ["", "D", "D5\nabc", "R1\na", "{}"]) {
+      assert.throws(() => protocol.parseOutput(text, LIMITS), invalid, JSON.stringify(text));
+    }
+  });
+
+  it("is refused or parsed, whatever it is, and never anything else", () => {
+    const segment = fc.oneof(fc.string(), fc.constantFrom("0", "1", "2", "=", "-", "info", "cast", "k"));
+    const texts = fc.tuple(fc.constantFrom("L", "D", "T", "W", "R", "F", "X"), fc.array(segment));
+    fc.assert(
+      fc.property(texts, ([kind, segments]) => {
+        try {
+          parse(kind, ...segments);
+        } catch (error) {
+          assert.ok(invalid(error), String(error));
+        }
+      }),
+      { numRuns: 3000 },
+    );
+  });
+});
+
+describe("an address", () => {
+  it("carries agent, method and argument", () => {
+    const address = { agent: "bob", method: "hey", text: '{"a":1}' };
+    assert.deepEqual(protocol.unpackAddress(protocol.packAddress(address)), address);
+  });
+
+  it("is refused with more or fewer parts", () => {
+    for (const parts of [[], ["a", "b"], ["a", "b", "c", "d"]]) {
+      assert.throws(() => protocol.unpackAddress(pack(parts)), invalid);
+    }
+    assert.throws(() => protocol.unpackAddress("junk"), invalid);
+  });
+});
