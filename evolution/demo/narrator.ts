@@ -2,23 +2,22 @@
  * Tells the story as it happens, on whatever screen there is.
  */
 import type { TreeNode } from "../../runtime/index.ts";
-import type { CellLine } from "./render.ts";
+import type { CellLine, Draft } from "./render.ts";
 import {
   cellKillLines,
-  duration,
   loadLine,
   promotedLines,
   runtimeKillLines,
   speedupLines,
   stageLines,
-  summaryLines,
   treeLines,
   trialHeading,
   trialLines,
-  wrap,
 } from "./render.ts";
+import { duration, wrap } from "./layout.ts";
 import type { CellKill, DemoResult, RuntimeKill, Speedup, StageResult, TrialResult } from "./result.ts";
 import type { Screen } from "./screen.ts";
+import { summaryLines } from "./summary.ts";
 import type { Phase } from "./tally.ts";
 import { reportOf } from "./tally.ts";
 
@@ -67,8 +66,8 @@ export class Narrator {
   }
 
   /** A version goes on trial. */
-  trialBegins(trial: { readonly name: string; readonly idea: string }): void {
-    this.#screen.lines(trialHeading(trial, this.#screen));
+  trialBegins(draft: Draft): void {
+    this.#screen.lines(trialHeading(draft, this.#screen));
   }
 
   /** A stage spoke. */
@@ -81,7 +80,7 @@ export class Narrator {
     this.#screen.lines(promotedLines(pauseMs, this.#screen));
   }
 
-  /** A version's speed was measured. */
+  /** The last version's speed was measured. */
   speedup(speedup: Speedup): void {
     this.#screen.lines(speedupLines(speedup, this.#screen));
   }

@@ -118,8 +118,9 @@ export function claimsOf(result: Omit<DemoResult, "ok" | "claims">): readonly Cl
 }
 
 function fateClaim({ name, expected, actual, stoppedBy }: TrialResult): Claim {
-  const by = stoppedBy === null ? "" : ` by ${stoppedBy}`;
-  return { claim: `"${name}" was ${spoken[expected]}`, holds: actual === expected, measured: `${spoken[actual]}${by}` };
+  const how = stoppedBy === null ? "" : ` by ${stoppedBy}`;
+  const measured = actual === expected ? how.trim() : `${spoken[actual]}${how}`;
+  return { claim: `${name}: ${spoken[expected]}`, holds: actual === expected, measured };
 }
 
 function missingClaim(after: string, { acknowledged, missing }: LedgerCheck): Claim {

@@ -8,7 +8,6 @@ import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
-import { extname, join } from "node:path";
 import { Runtime } from "../../runtime/index.ts";
 import { checkNotes, nextAnswer } from "./cell-kill.ts";
 import type { Confession } from "./confession.ts";
@@ -17,6 +16,7 @@ import type { Ledger } from "./ledger.ts";
 import { refLibrarian } from "./librarian.ts";
 import { gone } from "./processes.ts";
 import type { RuntimeKill } from "./result.ts";
+import { victimFile } from "./victim.ts";
 import type { Patience } from "./waiting.ts";
 import { pause, until } from "./waiting.ts";
 
@@ -76,8 +76,7 @@ async function runAndKill(
   vault: string,
 ): Promise<{ readonly pid: number; readonly aliveMs: number; readonly confession: Confession }> {
   const startedMs = patience.clock.monotonicMs();
-  const file = join(import.meta.dirname, `victim${extname(import.meta.filename)}`);
-  const victim = spawn(process.execPath, [file, vault], { stdio: ["ignore", "pipe", "pipe"] });
+  const victim = spawn(process.execPath, [victimFile, vault], { stdio: ["ignore", "pipe", "pipe"] });
   const closed = once(victim, "close");
   const output = collect(victim);
   try {

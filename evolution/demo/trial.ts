@@ -19,29 +19,26 @@ const TURNS_RECORDED_MIN = 100;
 const TURNS_WITHIN_MS = 15_000;
 
 /** Waits until there is traffic to judge a version by. */
-export async function awaitTraffic(set: StageSet): Promise<number> {
+export async function awaitTraffic(set: StageSet): Promise<void> {
   const control = set.runtime.control(LIBRARIAN);
   const isTrue = (): boolean => control.turns().length >= TURNS_RECORDED_MIN;
   await until(set, { everyMs: 20, limitMs: TURNS_WITHIN_MS, isTrue });
-  return control.turns().length;
 }
 
-/** Proposes a version and follows it to its end, probation included. `onPromoted` runs as soon as it serves. */
-export async function tryVersion(
-  set: StageSet,
-  version: Version,
-  onPromoted: () => Promise<void>,
-): Promise<TrialResult> {
+/**
+ * Has the librarian propose a version and follows that version to its end, probation included. As soon as one serves, the
+ * client begins to ask what nobody has asked before.
+ */
+export async function tryVersion(set: StageSet, version: Version): Promise<TrialResult> {
   const { client, clock, librarian, arbiter, narrator } = set;
   const phase = client.enter(version.name);
   const startedMs = clock.monotonicMs();
   const following = follow(set.runtime, arbiter, (stage) => narrator.stage(stage));
   try {
-    await librarian.call("propose", sourceOf(version));
-    const decision = await following.decided;
+    const [decision] = await Promise.all([following.decided, librarian.call("propose", sourceOf(version))]);
     if (decision.ruling === "promoted") {
       narrator.promoted(decision.pauseMs ?? 0);
-      await onPromoted();
+      client.isCurious = true;
     }
     const probation = await arbiter.probation(decision.id);
     const totalMs = clock.monotonicMs() - startedMs;

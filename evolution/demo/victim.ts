@@ -7,22 +7,37 @@
  */
 import { Runtime } from "../../runtime/index.ts";
 import { readCorpus } from "./corpus.ts";
+import type { Librarian } from "./librarian.ts";
 import { refLibrarian } from "./librarian.ts";
 
 /** Notes under way at once, so that the end hits many of them half way. */
 const WRITERS = 8;
 
-const [vault = ""] = process.argv.slice(2);
-const { sentences } = readCorpus();
-const runtime = await Runtime.open({ vault });
-runtime.subscribe(({ event }) => {
-  if (event.type === "cell.spawned") say({ cell: event.pid });
-});
-for (const { pid } of runtime.cells()) say({ cell: pid });
-const librarian = refLibrarian(runtime);
-await Promise.all(Array.from({ length: WRITERS }, (_, writer) => keepNotes(writer)));
+/** The file to run. */
+export const victimFile: string = import.meta.filename;
 
-async function keepNotes(writer: number): Promise<never> {
+if (process.argv[1] === victimFile) await keepNotesIn(process.argv[2] ?? "");
+
+async function keepNotesIn(vault: string): Promise<void> {
+  const { sentences } = readCorpus();
+  const runtime = await Runtime.open({ vault });
+  runtime.subscribe(({ event }) => {
+    if (event.type === "cell.spawned") say({ cell: event.pid });
+  });
+  for (const { pid } of runtime.cells()) say({ cell: pid });
+  const librarian = refLibrarian(runtime);
+  await Promise.all(Array.from({ length: WRITERS }, (_, writer) => keepNotes({ librarian, sentences, writer })));
+}
+
+async function keepNotes({
+  librarian,
+  sentences,
+  writer,
+}: {
+  readonly librarian: Librarian;
+  readonly sentences: readonly string[];
+  readonly writer: number;
+}): Promise<never> {
   for (let index = writer; ; index += WRITERS) {
     const text = `${sentences[index % sentences.length] ?? ""} (${index})`;
     say({ note: await librarian.call("add", text), text });
