@@ -116,8 +116,7 @@ function captureState(options: CheckpointOptions): Capture {
   const names = [...state.dirtyNames];
   const dirty = branchIds.flatMap((id) => state.branches.get(id) ?? []);
   const branches = dirty.map((branch) => captureBranch(options, branch));
-  const wanted = wantedLayers(dirty, branches);
-  const deletes: Uint8Array[] = dirty.flatMap((branch) => prune(branch, wanted, options.segments.firstSeq ?? 1));
+  const deletes: Uint8Array[] = dirty.flatMap((branch) => prune(branch, options.segments.firstSeq ?? 1));
   const landmarks = dirty.flatMap((branch) => captureLandmarks(options, branch));
   const puts: Row[] = [];
   for (const name of names) {
@@ -160,25 +159,10 @@ function foldFor(clock: Clock, { id, createdAtMs }: BranchState): FoldFor {
   return { arena: id, isYoung: clock.now() - createdAtMs < YOUNG_MS };
 }
 
-/** Layers that must be pages of their own: heads, and the landmarks that are kept. */
-function wantedLayers(dirty: readonly BranchState[], heads: readonly Pending<BranchRow>[]): Set<StateLayer> {
-  const wanted = new Set(heads.map(({ layer }) => layer));
-  for (const { landmarks } of dirty) {
-    for (const { kind, layer } of landmarks) if (kind !== "start") wanted.add(layer);
-  }
-  return wanted;
-}
-
-/**
- * Drops the landmarks that serve no point any more, and the starts of forks that would need pages of their own: those
- * are found through the parent. Returns the keys of rows to delete.
- */
-function prune(branch: BranchState, wanted: ReadonlySet<StateLayer>, firstSeq: number): Uint8Array[] {
-  const isKept = (landmark: Landmark) => {
-    if (landmark.kind === "snapshot") return true;
-    if (landmark.isPartial || !isReachable(landmark, firstSeq)) return false;
-    return landmark.kind !== "start" || landmark.layer.roots !== undefined || wanted.has(landmark.layer);
-  };
+/** Drops the landmarks that serve no point any more. Returns the keys of the rows to delete. */
+function prune(branch: BranchState, firstSeq: number): Uint8Array[] {
+  const isKept = (landmark: Landmark) =>
+    landmark.kind === "snapshot" || (!landmark.isPartial && isReachable(landmark, firstSeq));
   const gone = branch.landmarks.filter((landmark) => !isKept(landmark));
   branch.landmarks = branch.landmarks.filter(isKept);
   return gone.map((landmark) => landmarkKey(branch.id, landmark));

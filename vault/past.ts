@@ -64,13 +64,10 @@ async function stateAtSeq(past: Past, branch: BranchState, seq: number): Promise
   const found = { branch: branch.id, seq: asSeq(seq), label: undefined };
   if (landmark !== undefined && (landmark.through ?? landmark.seq) >= seq) return { ...found, layer: landmark.layer };
   const fromSeq = landmark === undefined ? branch.createdSeq : (landmark.through ?? landmark.seq) + 1;
-  const below = landmark?.layer ?? (await startOf(past, branch)).layer;
+  if (landmark === undefined && branch.parent !== undefined)
+    throw pointExpired(branch, seq, "its start has left the log");
+  const below = landmark?.layer ?? EMPTY_LAYER;
   return { ...found, layer: await replay(past, branch, { below, fromSeq, untilSeq: seq }) };
-}
-
-/** The state in which the branch began, when no landmark keeps it. */
-async function startOf(past: Past, branch: BranchState): Promise<{ readonly layer: StateLayer }> {
-  return branch.parent === undefined ? { layer: EMPTY_LAYER } : stateOfParent(past, branch, branch.parent.seq);
 }
 
 async function stateOfParent(past: Past, branch: BranchState, seq: number): Promise<PastState> {
