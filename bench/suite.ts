@@ -57,12 +57,7 @@ export interface Tools {
 }
 
 /** A subject that is measured: one file, `bench/<name>.ts`. */
-export interface Suite {
-  readonly name: string;
-  /** One line for `--help`. */
-  readonly what: string;
-  run(tools: Tools): Promise<Findings>;
-}
+export type Suite = (tools: Tools) => Promise<Findings>;
 
 /** A figure of durations that were sampled in milliseconds, told in the unit in which they read best. */
 export function duration(what: string, samplesMs: readonly number[], unit: "ms" | "µs" = "ms"): Figure {
