@@ -31,8 +31,8 @@ export interface CellWatchOptions {
   readonly pid: number;
   readonly heartbeatMs: number;
   readonly memoryMb: number;
-  /** In the sync lane the cell cannot speak while an entry runs. */
-  readonly isLaneSync: boolean;
+  /** How long the cell may be unable to speak because of the entry that runs now; asked only when it is silent. */
+  readonly speechlessMs: () => number;
   readonly look: () => Watched;
   readonly tell: (verdict: WatchVerdict) => void;
 }
@@ -110,12 +110,11 @@ export class CellWatch {
   }
 
   #judge(seen: Watched): WatchVerdict | undefined {
-    const { heartbeatMs, memoryMb, isLaneSync } = this.#options;
+    const { heartbeatMs, memoryMb, speechlessMs } = this.#options;
     const grownMb = this.#memory.grownBytes() / MEBIBYTE;
     if (grownMb > memoryMb)
       return { reason: "memory", detail: `grew by ${Math.round(grownMb)} MiB, over the limit of ${memoryMb} MiB` };
-    const silentMsMax = heartbeatMs + (isLaneSync ? seen.entryMs : 0);
-    if (this.#silentMs > silentMsMax)
+    if (this.#silentMs > heartbeatMs && this.#silentMs > heartbeatMs + speechlessMs())
       return { reason: "hung", detail: `no sign of life for ${Math.round(this.#silentMs)} ms with work to do` };
     if (this.#unmovedMs > seen.entryMs + heartbeatMs + OVERDUE_MS)
       return { reason: "hung", detail: `nothing came to an end for ${Math.round(this.#unmovedMs)} ms` };

@@ -20,7 +20,7 @@ import type { SandboxEvent } from "./events.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { FrameWriter, RecordType, type FrameRecord } from "./frames.ts";
 import { launchCell, type LaunchedCell } from "./launch.ts";
-import { findLayers, type Layers } from "./layers.ts";
+import { findLayers, permittedLayers, type Layers } from "./layers.ts";
 import { checkCellLimits, checkIsolateLimits, outputBytesMax, type CellLimits } from "./limits.ts";
 import type { PlaceOptions } from "./outcome.ts";
 import { loadText } from "./protocol.ts";
@@ -111,7 +111,7 @@ export class Cell implements AsyncDisposable {
       pid: this.pid,
       heartbeatMs: limits.heartbeatMs,
       memoryMb: limits.memoryMb,
-      isLaneSync: options.lane === "sync",
+      speechlessMs: () => this.#speechlessMs(),
       look: () => this.#watched(),
       tell: ({ reason, detail }) => this.#finish(reason, `cell ${id} ${detail}`),
     });
@@ -248,6 +248,7 @@ export class Cell implements AsyncDisposable {
   }
 
   #read(bytes: Buffer): void {
+    this.#watch.heard(false); // A long text may be on its way; a text that never ends is over its limit soon.
     try {
       this.#reader.push(bytes);
     } catch (error) {
@@ -299,6 +300,13 @@ export class Cell implements AsyncDisposable {
     };
   }
 
+  /** In the sync lane the cell cannot speak while an entry runs; the black box says whose. In the async lane it can. */
+  #speechlessMs(): number {
+    if (this.#options.lane === "async") return 0;
+    const [inside] = this.#slots.inside(this.#blackBox.read(), "sync");
+    return inside?.entryMs ?? 0;
+  }
+
   /** The cell is over: kills the process, names suspects, settles what is outstanding. Only the first reason counts. */
   #finish(reason: CellExitReason, detail: string, named: readonly string[] = []): void {
     if (this.#state === "ended") return;
@@ -307,7 +315,7 @@ export class Cell implements AsyncDisposable {
     this.#launched.child.kill("SIGKILL");
     this.#watch.stop();
     const entries = this.#blackBox.read();
-    const suspects = this.#slots.suspects(entries, this.#options.lane);
+    const suspects = this.#slots.inside(entries, this.#options.lane).map(({ agent }) => agent);
     this.#end = {
       reason: isStarting ? "start_failed" : reason,
       detail,
@@ -332,24 +340,6 @@ export class Cell implements AsyncDisposable {
     }
     this.#exit.resolve(exit);
   }
-}
-
-const toldMissing = new Set<string>();
-
-/** Applies `osSandbox` to what works here; complains once per process. */
-function permittedLayers({ osSandbox, onEvent }: CellOptions, layers: Layers): Layers {
-  if (osSandbox === "off") return { ...layers, bubblewrap: undefined };
-  for (const { layer, isActive, detail } of layers.reports) {
-    if (isActive || (layer !== "bubblewrap" && layer !== "seccomp")) continue;
-    if (osSandbox === "required") {
-      throw new SandboxError("SANDBOX_LAYER_MISSING", `${layer} is required and does not work here: ${detail}`, {
-        details: { layer },
-      });
-    }
-    if (!toldMissing.has(layer)) onEvent({ type: "sandbox.layer_missing", layer, detail });
-    toldMissing.add(layer);
-  }
-  return layers;
 }
 
 function badRecord(record: FrameRecord, why: string): SandboxError {

@@ -5,7 +5,9 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import type { Duplex } from "node:stream";
 import { bubblewrapArgs, INSIDE } from "./bubblewrap.ts";
+import type { CellOptions } from "./cell.ts";
 import { engineFile, sharedLibraries } from "./cell-files.ts";
+import { SandboxError } from "./errors.ts";
 import { findExecutable, tryExecutable, type Attempt } from "./executable.ts";
 import { hasSeccompTables, seccompProgram } from "./seccomp.ts";
 
@@ -40,6 +42,27 @@ export function findLayers(): Promise<Layers> {
 /** What `doctor` prints: each layer with whether it works here, and if not, why. */
 export async function probeLayers(): Promise<readonly LayerReport[]> {
   return (await findLayers()).reports;
+}
+
+const toldMissing = new Set<string>();
+
+/** Applies `osSandbox` to what works here; tells of what is missing once per process. Throws SANDBOX_LAYER_MISSING. */
+export function permittedLayers(
+  { osSandbox, onEvent }: Pick<CellOptions, "osSandbox" | "onEvent">,
+  layers: Layers,
+): Layers {
+  if (osSandbox === "off") return { ...layers, bubblewrap: undefined };
+  for (const { layer, isActive, detail } of layers.reports) {
+    if (isActive || (layer !== "bubblewrap" && layer !== "seccomp")) continue;
+    if (osSandbox === "required") {
+      throw new SandboxError("SANDBOX_LAYER_MISSING", `${layer} is required and does not work here: ${detail}`, {
+        details: { layer },
+      });
+    }
+    if (!toldMissing.has(layer)) onEvent({ type: "sandbox.layer_missing", layer, detail });
+    toldMissing.add(layer);
+  }
+  return layers;
 }
 
 async function tryLayers(): Promise<Layers> {

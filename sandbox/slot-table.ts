@@ -57,17 +57,15 @@ export class SlotTable {
     return true;
   }
 
-  /** Agents that were inside the guest, by the black box. In the sync lane that is one at most: the last to enter. */
-  suspects(entries: readonly BlackBoxEntry[], lane: "sync" | "async"): readonly string[] {
+  /** Who is inside the guest, by the black box. In the sync lane that is one at most: the last to enter. */
+  inside(entries: readonly BlackBoxEntry[], lane: "sync" | "async"): readonly Resident[] {
     const entered = [...this.#residents].flatMap(([slot, resident]) => {
       const entry = entries[slot];
       return entry !== undefined && entry.order > 0 ? [{ resident, entry }] : [];
     });
     entered.sort((left, right) => right.entry.order - left.entry.order);
     const candidates = lane === "sync" ? entered.slice(0, 1) : entered;
-    return candidates
-      .filter(({ resident, entry }) => resident.mayBeInside(entry))
-      .map(({ resident }) => resident.agent);
+    return candidates.filter(({ resident, entry }) => resident.mayBeInside(entry)).map(({ resident }) => resident);
   }
 
   /** Nobody lives here any more. */

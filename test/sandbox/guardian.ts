@@ -1,0 +1,21 @@
+/**
+ * A Guardian in a process of its own, to be killed by a test: starts a cell, sends its agent into a built-in that V8 cannot
+ * interrupt, prints the cell's pid, and lives until somebody ends it.
+ *
+ * Usage: node guardian.ts bubblewrap | setpriv | shell
+ */
+import { Cell } from "../../sandbox/index.ts";
+import { cellBundle } from "../../sandbox/bundle.ts";
+import { findLayers } from "../../sandbox/layers.ts";
+import { Actor, OPTIONS } from "./support.ts";
+
+const layers = await findLayers();
+const without = { ...layers, bubblewrap: undefined };
+const byName = { bubblewrap: layers, setpriv: without, shell: { ...without, setpriv: undefined } };
+const chosen = byName[process.argv[2] as keyof typeof byName]; // The test passes one of the three.
+const cell = await Cell.startWith(OPTIONS, chosen, await cellBundle());
+const actor = new Actor(cell, { limits: { wallMs: 3_000_000, cpuMs: 3_000_000 } });
+await actor.call("add");
+setInterval(() => {}, 1000);
+void actor.call("stuck"); // Never ends; this process is killed meanwhile.
+process.stdout.write(`${cell.pid}\n`);

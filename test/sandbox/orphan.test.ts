@@ -1,0 +1,34 @@
+import { strict as assert } from "node:assert";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { cpuTicks, isRunning, until, withoutBubblewrap } from "./support.ts";
+
+const skipBubblewrap = await withoutBubblewrap();
+const skipLinux = process.platform === "linux" ? false : "needs /proc to watch the processes";
+
+describe("no cell outlives its Guardian, not even stuck in a built-in when the Guardian is killed:", () => {
+  const ways = [
+    { way: "bubblewrap", skip: skipBubblewrap },
+    { way: "setpriv", skip: skipLinux },
+    { way: "shell", skip: skipLinux },
+  ];
+  for (const { way, skip } of ways) {
+    it(`held by ${way}`, { skip }, async () => {
+      const guardian = spawn(process.execPath, [join(import.meta.dirname, "guardian.ts"), way], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      guardian.stdout.setEncoding("utf8");
+      const [line]: unknown[] = await once(guardian.stdout, "data");
+      const pid = Number(line);
+      assert(pid > 1 && pid !== guardian.pid);
+      // It is really inside: nothing else lets an idle cell use CPU time.
+      const before = cpuTicks(pid);
+      await until(() => cpuTicks(pid) > before + 10);
+      guardian.kill("SIGKILL");
+      await once(guardian, "exit");
+      await until(() => !isRunning(pid));
+    });
+  }
+});
