@@ -29,7 +29,7 @@ import type { IncarnationHost } from "./incarnation.ts";
 import { Incarnation } from "./incarnation.ts";
 import { lastWords } from "./last-words.ts";
 import { Mailbox } from "./mailbox.ts";
-import type { AskAnswer, Message } from "./message.ts";
+import type { AskAnswer, Caller, Message } from "./message.ts";
 import { settleMessage } from "./message.ts";
 import type { Random } from "./random.ts";
 import type { StartQueue } from "./start-queue.ts";
@@ -130,10 +130,16 @@ export class Agent {
 
   // ------------------------------------------------------------------ messages
 
-  /** Accepts a message into the mailbox. Throws RUNTIME_MAILBOX_FULL, RUNTIME_AGENT_DOWN, RUNTIME_INTENSITY_EXCEEDED. */
-  accept(message: Message): void {
+  /**
+   * Accepts a message into the mailbox. A call with the id of one that is under way joins that one, which is returned.
+   * Throws RUNTIME_MAILBOX_FULL, RUNTIME_AGENT_DOWN, RUNTIME_INTENSITY_EXCEEDED.
+   */
+  accept(message: Message, caller?: Caller): Message {
     const phase = this.#phase;
     if (phase.name === "down") throw this.#child.downError(phase);
+    const sent = this.#underWay(message.callId) ?? message;
+    if (caller !== undefined) sent.callers.add(caller);
+    if (sent !== message) return sent;
     if (!this.#mailbox.push(message)) {
       const text = `the mailbox of ${this.id} holds ${this.#mailbox.capacity} messages and is full; slow down or raise limits.mailboxMax`;
       throw new RuntimeError("RUNTIME_MAILBOX_FULL", text, {
@@ -142,11 +148,19 @@ export class Agent {
     }
     if (phase.name === "up") this.#pump();
     else if (phase.name === "asleep") this.wake();
+    return message;
   }
 
-  /** Gives up on a message: true when it had not been started, so it certainly never happens. */
+  /** The call with this id that is waiting or running. */
+  #underWay(callId: string | undefined): Message | undefined {
+    if (callId === undefined) return undefined;
+    const isIt = (message: Message): boolean => message.callId === callId;
+    return this.life?.find(isIt) ?? this.#mailbox.find(isIt);
+  }
+
+  /** One caller gave up: true when nobody else waits and it had not been started, so it certainly never happens. */
   withdraw(message: Message): boolean {
-    return this.#mailbox.remove(message);
+    return message.callers.size === 0 && this.#mailbox.remove(message);
   }
 
   /** Starts a life now unless there is one. */
@@ -373,8 +387,8 @@ export class Agent {
     this.#host.starts.remove(this.#lazyStart);
     const error = this.#child.downError(down);
     for (const message of this.#mailbox.drain()) {
-      const { caller, method } = message;
-      if (caller === undefined) {
+      const { kind, method } = message;
+      if (kind === "cast") {
         this.#host.events.emit({ type: "message.discarded", agent: this.id, method, code: error.code });
       }
       settleMessage(message, { error });

@@ -18,11 +18,13 @@ import type { Artifact, CellExit, IsolateLimits, Loaded, Outcome, Resident } fro
 import type { Action, Branch, Clock, Commit, Durability, Vault } from "../vault/index.ts";
 import type { CurrentCode, StateOp } from "./agent-record.ts";
 import { stateEntries, stateOps } from "./agent-record.ts";
+import { CallIds, recordedReply } from "./call-ids.ts";
 import type { CellPool, Profile, Tenant } from "./cell-pool.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import { errorReason, faultReason, handlerError, limitError, lostError } from "./faults.ts";
 import type { AskAnswer, Message } from "./message.ts";
-import { settleMessage } from "./message.ts";
+import { isAbandoned, settleMessage } from "./message.ts";
+import { Questions } from "./questions.ts";
 import type { RecordedTurn } from "./traffic.ts";
 
 /** What a life needs from its agent. */
@@ -64,14 +66,17 @@ export class Incarnation implements Tenant {
   #epoch = 0;
   #turns = 0;
   #lastCommit: Commit | undefined;
+  #callIds: CallIds | undefined;
   #lost: CellExit | undefined;
   #isOver = false;
   #heapBytes = 0;
   readonly #inflight: Message[] = [];
+  readonly #questions: Questions;
 
   private constructor(host: IncarnationHost, options: IncarnationOptions) {
     this.#host = host;
     this.options = options;
+    this.#questions = this.#makeQuestions();
   }
 
   /**
@@ -119,6 +124,10 @@ export class Incarnation implements Tenant {
   get inflight(): number {
     return this.#inflight.length;
   }
+  /** The message in flight that matches. */
+  find(matches: (message: Message) => boolean): Message | undefined {
+    return this.#inflight.find(matches);
+  }
   get isOver(): boolean {
     return this.#isOver;
   }
@@ -151,10 +160,12 @@ export class Incarnation implements Tenant {
     }
   }
 
-  /** Hands a message to the isolate. */
+  /** Hands a message to the isolate; a call whose id was committed before gets its recorded reply instead. */
   run(message: Message): void {
     const resident = this.#resident;
     if (resident === undefined || this.#isOver) throw new Error("this life takes no messages");
+    const known = message.callId === undefined ? undefined : recordedReply(this.options.branch, message.callId);
+    if (known !== undefined) return this.#repeat(message, known);
     message.progress = "running";
     message.turn = ++this.#turns;
     this.#inflight.push(message);
@@ -226,7 +237,7 @@ export class Incarnation implements Tenant {
     this.#heapBytes = outcome.meter.heapBytes;
     for (const log of outcome.logs) this.#host.log(log.level, log.text);
     const turn = this.#record(message, { ok: true, reply: outcome.reply }, outcome.meter.cpuMs);
-    const actions = this.#actionsOf(outcome);
+    const actions = this.#actionsOf(message, outcome);
     try {
       if (actions.length > 0) this.commit(actions, this.options.durability, noteOf(message));
     } catch (error) {
@@ -241,6 +252,7 @@ export class Incarnation implements Tenant {
       },
       (error) => this.#storageFailed(message, error),
     );
+    this.#questions.advance();
     this.#host.advanced();
   }
 
@@ -261,21 +273,36 @@ export class Incarnation implements Tenant {
       },
       (failure) => this.#storageFailed(message, failure),
     );
+    this.#questions.advance();
     this.#host.advanced();
   }
 
-  #actionsOf(outcome: Extract<Outcome, { readonly kind: "done" }>): Action[] {
+  /** The reply of a turn that is committed leaves as any other: when everything before it is durable. */
+  #repeat(message: Message, reply: string): void {
+    this.#gate(
+      () => settleMessage(message, { text: reply }),
+      (error) => this.#storageFailed(message, error),
+    );
+  }
+
+  #actionsOf(message: Message, outcome: Extract<Outcome, { readonly kind: "done" }>): Action[] {
     const branch = this.options.branch.id;
     const actions: Action[] = [];
-    if (outcome.ops.length > 0) actions.push({ type: "write", branch, ops: stateOps(outcome.ops), epoch: this.#epoch });
-    for (const out of outcome.outbox)
+    const ops = stateOps(outcome.ops);
+    if (message.callId !== undefined) {
+      this.#callIds ??= new CallIds(this.options.branch);
+      ops.push(...this.#callIds.record(message.callId, outcome.reply));
+    }
+    if (ops.length > 0) actions.push({ type: "write", branch, ops, epoch: this.#epoch });
+    for (const out of outcome.outbox) {
       if (out.verb === "checkpoint") actions.push({ type: "snapshot", branch, label: out.text });
+    }
     return actions;
   }
 
   #record(message: Message, result: RecordedTurn["result"], cpuMs: number): RecordedTurn {
-    const { kind, method, text, nowMs, seed, asks } = message;
-    return { kind, method, text, nowMs, seed, asks, result, cpuMs, beforeSeq: this.options.branch.head };
+    const { kind, method, text, nowMs, seed, asks, callId } = message;
+    return { kind, method, text, nowMs, seed, asks, callId, result, cpuMs, beforeSeq: this.options.branch.head };
   }
 
   /** The output gate: `release` once everything this life wrote so far is durable. */
@@ -291,29 +318,20 @@ export class Incarnation implements Tenant {
     this.#end(errorReason(error), message);
   }
 
-  #ask(ask: { readonly turn: number; readonly ask: number; readonly verb: string; readonly text: string }): void {
-    const resident = this.#resident;
-    const message = this.#inflight[0];
-    if (resident === undefined || this.#isOver) return;
-    if (message === undefined || message.turn !== ask.turn) {
-      const text = "questions to the outside are for handlers only, not for init, migrate or stop";
-      return resident.answer(ask.turn, ask.ask, { ok: false, code: "RUNTIME_CAPABILITY_MISSING", message: text });
-    }
-    message.hasAsked = true;
-    const reply = (answer: AskAnswer): void => {
-      message.asks.push({ verb: ask.verb, text: ask.text, answer });
-      if (!this.#isOver) resident.answer(ask.turn, ask.ask, answer);
-    };
-    const put = (): void => {
-      if (!this.#isOver) void this.#host.ask(ask.verb, ask.text).then(reply); // host.ask never rejects
-    };
-    this.#gate(put, (error) => this.#storageFailed(message, error));
+  #makeQuestions(): Questions {
+    return new Questions({
+      inflight: this.#inflight,
+      isOver: () => this.#isOver,
+      gate: (message, release) => this.#gate(release, (error) => this.#storageFailed(message, error)),
+      ask: (verb, text) => this.#host.ask(verb, text),
+      answer: (turn, ask, answer) => this.#resident?.answer(turn, ask, answer),
+    });
   }
 
   #end(reason: ExitReason, failed: Message | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    const returned = this.#inflight.filter((message) => message !== failed && message.progress !== "settled");
+    const returned = this.#inflight.filter((message) => message !== failed && !isAbandoned(message));
     this.#inflight.length = 0;
     for (const message of returned) message.progress = "waiting";
     if (failed !== undefined) settleMessage(failed, { error: lostError(this.#place(failed.method), reason) });

@@ -47,6 +47,11 @@ export class Mailbox<M> {
     return message;
   }
 
+  /** The oldest waiting message that matches. */
+  find(matches: (message: M) => boolean): M | undefined {
+    return this.#items.find((item, index) => index >= this.#head && item !== undefined && matches(item));
+  }
+
   /** Removes one message wherever it stands; false when it is no longer here. */
   remove(message: M): boolean {
     const index = this.#items.indexOf(message, this.#head);

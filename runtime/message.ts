@@ -26,8 +26,10 @@ export interface Message {
   /** The turn's own time and chance, kept so that a replay repeats it exactly. */
   readonly nowMs: number;
   readonly seed: number;
-  /** Whoever waits for the reply; absent for a cast. */
-  readonly caller: Caller | undefined;
+  /** Given by the caller: a committed id is never run again. */
+  readonly callId: string | undefined;
+  /** Whoever waits for the reply: nobody for a cast, more than one when a call is repeated with its id. */
+  readonly callers: Set<Caller>;
   progress: "waiting" | "running" | "settled";
   /** Turn id in the isolate, while running. */
   turn: number;
@@ -46,14 +48,20 @@ export interface Caller {
   detach?: () => void;
 }
 
-/** Answers the caller, if one still waits. */
+/** True for a call whose callers have all given up. */
+export function isAbandoned(message: Message): boolean {
+  return message.kind === "call" && message.callers.size === 0;
+}
+
+/** Answers everyone who still waits. */
 export function settleMessage(message: Message, result: { readonly text: string } | { readonly error: Error }): void {
   if (message.progress === "settled") return;
   message.progress = "settled";
-  const { caller } = message;
-  if (caller === undefined) return;
-  caller.timer?.cancel();
-  caller.detach?.();
-  if ("text" in result) caller.resolve(result.text);
-  else caller.reject(result.error);
+  for (const caller of message.callers) {
+    caller.timer?.cancel();
+    caller.detach?.();
+    if ("text" in result) caller.resolve(result.text);
+    else caller.reject(result.error);
+  }
+  message.callers.clear();
 }

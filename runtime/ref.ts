@@ -11,6 +11,11 @@ export interface CallOptions {
   /** Default 5,000: OTP's `gen_server:call`. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /**
+   * Makes the call safe to repeat: once a turn with this id is committed, every later call with it gets the recorded reply
+   * and runs nothing. At most 256 bytes; the newest 1,024 ids of an agent are kept.
+   */
+  readonly id?: string;
 }
 
 /** True for a reference without a type of its own: any method, any argument, an unknown reply. */

@@ -34,14 +34,13 @@ import { freshSeed, seededRandom } from "./random.ts";
 import type { Random } from "./random.ts";
 import type { AgentRef, CallOptions } from "./ref.ts";
 import { shutdownReason } from "./ref.ts";
+import { request } from "./request.ts";
 import { makeRef } from "./make-ref.ts";
 import { sweepShadows } from "./shadow.ts";
 import { StartQueue } from "./start-queue.ts";
 import type { TreeNode } from "./tree.ts";
 import { describeTree } from "./tree.ts";
 
-/** OTP's default for a call, in ms. */
-const CALL_TIMEOUT_MS = 5_000;
 /** Oldest major version of Node whose isolated-vm we support. */
 const NODE_MAJOR_MIN = 24;
 
@@ -272,7 +271,7 @@ export class Runtime implements AsyncDisposable {
 
   #cast(id: string, method: string, arg: unknown): void {
     const agent = this.#agent(id);
-    agent.accept(this.#message("cast", method, this.#encode(agent, arg), undefined));
+    agent.accept(this.#message("cast", method, this.#encode(agent, arg)));
   }
 
   #encode(agent: Agent, arg: unknown): string {
@@ -280,43 +279,15 @@ export class Runtime implements AsyncDisposable {
   }
 
   #request(agent: Agent, call: { readonly method: string; readonly text: string } & CallOptions): Promise<string> {
-    const { promise, resolve, reject } = Promise.withResolvers<string>();
-    const caller: Caller = { resolve, reject };
-    const message = this.#message("call", call.method, call.text, caller);
-    if (call.signal?.aborted === true) return Promise.reject(abortError(agent.id, call.method, true));
-    agent.accept(message);
-    if (message.progress === "settled") return promise;
-    this.#limit(agent, message, caller, call);
-    return promise;
+    const message = this.#message("call", call.method, call.text, call.id);
+    return request(agent, message, { ...call, clock: this.#clock });
   }
 
-  /** Arms the two ways in which a caller gives up. */
-  #limit(agent: Agent, message: Message, caller: Caller, options: CallOptions): void {
-    const giveUp = (error: (isWithdrawn: boolean) => RuntimeError): void => {
-      if (message.progress === "settled") return;
-      const isWithdrawn = agent.withdraw(message);
-      message.progress = "settled";
-      caller.timer?.cancel();
-      caller.detach?.();
-      caller.reject(error(isWithdrawn));
-    };
-    const timeoutMs = options.timeoutMs ?? CALL_TIMEOUT_MS;
-    if (timeoutMs !== Number.POSITIVE_INFINITY) {
-      caller.timer = this.#clock.after(timeoutMs, () =>
-        giveUp((isWithdrawn) => timeoutError(agent.id, message.method, timeoutMs, isWithdrawn)),
-      );
-    }
-    const { signal } = options;
-    if (signal === undefined) return;
-    const onAbort = (): void => giveUp((isWithdrawn) => abortError(agent.id, message.method, isWithdrawn));
-    signal.addEventListener("abort", onAbort, { once: true });
-    caller.detach = () => signal.removeEventListener("abort", onAbort);
-  }
-
-  #message(kind: "call" | "cast", method: string, text: string, caller: Caller | undefined): Message {
+  #message(kind: "call" | "cast", method: string, text: string, callId?: string): Message {
     const nowMs = this.#clock.now();
     const seed = this.#random.next32();
-    return { kind, method, text, nowMs, seed, caller, progress: "waiting", turn: 0, hasAsked: false, asks: [] };
+    const open = { progress: "waiting" as const, turn: 0, hasAsked: false, asks: [], callers: new Set<Caller>() };
+    return { kind, method, text, nowMs, seed, callId, ...open };
   }
 
   /** A question from inside a turn. Never rejects: errors travel as answers. */
@@ -351,7 +322,7 @@ export class Runtime implements AsyncDisposable {
     if (verb !== "cast") return;
     const { agent, method, text: arg } = unpackAddress(text);
     try {
-      this.#agent(agent).accept(this.#message("cast", method, arg, undefined));
+      this.#agent(agent).accept(this.#message("cast", method, arg));
     } catch (error) {
       if (!(error instanceof RuntimeError)) throw error;
       this.events.emit({ type: "message.discarded", agent, method: `${from} -> ${method}`, code: error.code });
@@ -475,17 +446,4 @@ function existsError(id: string): RuntimeError {
   return new RuntimeError("RUNTIME_AGENT_EXISTS", `an agent called ${id} is already running`, {
     details: { agent: id },
   });
-}
-
-function timeoutError(agent: string, method: string, timeoutMs: number, isWithdrawn: boolean): RuntimeError {
-  const what = isWithdrawn ? "it had not been started and never will be" : "it may still happen";
-  const details = { agent, method, timeoutMs, mayHaveHappened: !isWithdrawn };
-  return new RuntimeError("RUNTIME_CALL_TIMEOUT", `${agent}.${method}: no answer within ${timeoutMs} ms; ${what}`, {
-    details,
-  });
-}
-
-function abortError(agent: string, method: string, isWithdrawn: boolean): RuntimeError {
-  const details = { agent, method, mayHaveHappened: !isWithdrawn };
-  return new RuntimeError("RUNTIME_CALL_ABORTED", `${agent}.${method}: called off`, { details });
 }

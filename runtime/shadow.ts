@@ -13,6 +13,7 @@ import { randomUUID } from "node:crypto";
 import type { Artifact, CellExit, IsolateLimits, Loaded, Outcome, Resident } from "../sandbox/index.ts";
 import type { Branch, BranchId, Clock, Vault, View } from "../vault/index.ts";
 import { stateEntries, stateOps } from "./agent-record.ts";
+import { CallIds } from "./call-ids.ts";
 import type { CellPool, Profile, Tenant } from "./cell-pool.ts";
 import type { RecordedAsk } from "./message.ts";
 import type { RecordedTurn } from "./traffic.ts";
@@ -64,6 +65,7 @@ export class Shadow implements Tenant, AsyncDisposable {
   #resident: Resident | undefined;
   #release: (() => Promise<void>) | undefined;
   #loaded: Loaded | undefined;
+  #callIds: CallIds | undefined;
   #turns = 0;
   #recorded: RecordedAsk[] = [];
   #refused: string[] = [];
@@ -104,9 +106,9 @@ export class Shadow implements Tenant, AsyncDisposable {
 
   /** Runs a recorded turn on the shadow's own state and commits its writes to the fork. Never rejects for the guest's faults. */
   async run(turn: RecordedTurn): Promise<ShadowTurn> {
-    const { kind, method, text, nowMs, seed } = turn;
+    const { kind, method, text, nowMs, seed, callId } = turn;
     this.#recorded = [...turn.asks];
-    return this.#runTurn({ kind, method, text, nowMs, seed });
+    return this.#runTurn({ kind, method, text, nowMs, seed }, callId);
   }
 
   /** Runs `migrate` on the fork. */
@@ -150,18 +152,25 @@ export class Shadow implements Tenant, AsyncDisposable {
     this.#loaded = await resident.loaded;
   }
 
-  async #runTurn(turn: {
-    readonly kind: "call" | "cast" | "migrate";
-    readonly method: string;
-    readonly text: string;
-    readonly nowMs: number;
-    readonly seed: number;
-  }): Promise<ShadowTurn> {
+  async #runTurn(
+    turn: {
+      readonly kind: "call" | "cast" | "migrate";
+      readonly method: string;
+      readonly text: string;
+      readonly nowMs: number;
+      readonly seed: number;
+    },
+    callId?: string,
+  ): Promise<ShadowTurn> {
     if (this.#resident === undefined) throw new Error("not loaded");
     this.#refused = [];
     const outcome = await this.#resident.run({ id: ++this.#turns, ...turn });
-    if (outcome.kind === "done" && outcome.ops.length > 0) {
-      const ops = stateOps(outcome.ops);
+    const ops = outcome.kind === "done" ? stateOps(outcome.ops) : [];
+    if (outcome.kind === "done" && callId !== undefined) {
+      this.#callIds ??= new CallIds(this.branch);
+      ops.push(...this.#callIds.record(callId, outcome.reply));
+    }
+    if (ops.length > 0) {
       this.#vault.commit([{ type: "write", branch: this.branch.id, ops }], { durability: "memory" });
     }
     return { outcome, refusedEffects: this.#refused };

@@ -19,6 +19,8 @@ export interface RecordedTurn {
   readonly nowMs: number;
   readonly seed: number;
   readonly asks: readonly RecordedAsk[];
+  /** The caller's id of the call, if it gave one. */
+  readonly callId?: string | undefined;
   readonly result:
     | { readonly ok: true; readonly reply: string }
     | { readonly ok: false; readonly name: string; readonly message: string };
