@@ -75,6 +75,7 @@ export interface ReadHandler<State> {
   handle(ctx: AgentContext<ReadOnly<State>>, argument: never): unknown;
 }
 
+/** Everything an agent answers to, by name. */
 export type Methods<State> = Readonly<Record<string, WriteHandler<State> | ReadHandler<State>>>;
 
 /** What `agent` takes and an agent's module exports. */

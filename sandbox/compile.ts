@@ -40,6 +40,7 @@ export type CompileInput =
   | { readonly module: URL | string }
   | { readonly source: string; readonly name: string; readonly resolveFrom?: string };
 
+/** What an artifact may be. */
 export interface CompileOptions {
   /** Bytes of UTF-8 that `code` may take. */
   readonly codeBytesMax: number;
@@ -55,7 +56,7 @@ export interface CompileComplaint {
 }
 
 /** 256 kB: a large agent with its libraries; a message of this size still passes any pipe in a millisecond. */
-export const ARTIFACT_BYTES_MAX = 262_144;
+const ARTIFACT_BYTES_MAX = 262_144;
 /** Artifacts remembered per process. Proposals repeat; the memory of a long life must not grow with them. */
 const REMEMBERED_MAX = 64;
 /** V8 14.6, in esbuild's words. */
@@ -68,6 +69,7 @@ const SDK = "planaria/agent";
 const TEXT = "text";
 
 const remembered = new Map<string, Artifact>();
+let prelude: Promise<string> | undefined;
 
 interface Entry {
   readonly name: string;
@@ -108,10 +110,8 @@ export function guestPrelude(): Promise<string> {
   prelude ??= bundleScript({ entry: join(import.meta.dirname, "guest", `prelude${extension}`) });
   return prelude;
 }
-let prelude: Promise<string> | undefined;
-
 /** Bundles one of our own files into a strict script for a bare V8 realm. */
-export async function bundleScript(options: { readonly entry: string }): Promise<string> {
+async function bundleScript(options: { readonly entry: string }): Promise<string> {
   const result = await build({
     entryPoints: [options.entry],
     bundle: true,

@@ -15,7 +15,8 @@ import { LOAD_TICKET } from "./cell-config.ts";
 import { SandboxError, type SandboxErrorCode } from "./errors.ts";
 import { RecordType, type FrameRecord } from "./frames.ts";
 import type { Loaded, Outcome, PlaceOptions, TurnAnswer, TurnMeter } from "./outcome.ts";
-import { answerText, parseOutput, type GuestOutput, type Turn } from "./protocol.ts";
+import { parseOutput, type GuestOutput } from "./guest-output.ts";
+import { answerText, type Turn } from "./protocol.ts";
 import { isIdle, TurnQueue, type PendingTurn } from "./turn-queue.ts";
 
 /** What a resident may do to its cell. */

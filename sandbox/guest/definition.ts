@@ -17,6 +17,7 @@ import {
 /** Code of the agent. Whatever it is given, it may do anything within its isolate: call it in a `try`. */
 export type GuestFunction = (this: unknown, ...args: unknown[]) => unknown;
 
+/** What answers to one method. */
 export interface Method {
   readonly reads: boolean;
   readonly handle: GuestFunction;
@@ -24,6 +25,7 @@ export interface Method {
   readonly holder: object;
 }
 
+/** A definition that was checked. */
 export interface Definition {
   readonly version: number;
   readonly state: GuestFunction;

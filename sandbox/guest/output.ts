@@ -23,6 +23,7 @@ interface Sayings {
   readonly logs: readonly GuestLog[];
 }
 
+/** A turn that settled, with everything that it changed and sends. */
 export function doneText(turn: Sayings, reply: string, ops: readonly StateOp[]): string {
   const { id, outbox, logs } = turn;
   const segments: string[] = [`${id}`, reply, `${ops.length}`, `${outbox.length}`, `${logs.length}`];
@@ -38,6 +39,7 @@ export function doneText(turn: Sayings, reply: string, ops: readonly StateOp[]):
   return DONE + pack(segments);
 }
 
+/** A turn that failed; nothing of it counts but its log. */
 export function threwText(turn: Sayings, fault: GuestFault): string {
   const { code = "", name, message, stack } = fault;
   const segments: string[] = [`${turn.id}`, code, name, message, stack, `${turn.logs.length}`];
@@ -45,6 +47,7 @@ export function threwText(turn: Sayings, fault: GuestFault): string {
   return THREW + pack(segments);
 }
 
+/** A turn that waits, with the asks that are new since it last said so. */
 export function waitText(id: number, asks: readonly Ask[]): string {
   const segments: string[] = [`${id}`, `${asks.length}`];
   for (let index = 0; index < asks.length; index++) {
@@ -56,6 +59,7 @@ export function waitText(id: number, asks: readonly Ask[]): string {
   return WAIT + pack(segments);
 }
 
+/** A guest that cannot go on, or cannot take what it was given. */
 export function faultText(fault: GuestFault): string {
   return FAULT + pack([fault.code ?? "", fault.name, fault.message, fault.stack]);
 }

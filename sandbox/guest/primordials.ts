@@ -16,7 +16,7 @@ const bind = Function.prototype.bind;
 const call = Function.prototype.call;
 
 /** `uncurryThis(String.prototype.slice)(text, 1)` is `text.slice(1)` that no later patch can redirect. */
-export function uncurryThis<This, Args extends unknown[], Result>(
+function uncurryThis<This, Args extends unknown[], Result>(
   method: (this: This, ...args: Args) => Result,
 ): (self: This, ...args: Args) => Result {
   // `call.bind(method)` takes `this` as its first argument: exactly the declared shape; bind's own type cannot say so.
@@ -33,7 +33,6 @@ export const NativeTypeError: TypeErrorConstructor = TypeError;
 
 export const apply: typeof Reflect.apply = Reflect.apply;
 export const construct: typeof Reflect.construct = Reflect.construct;
-export const ownKeys: typeof Reflect.ownKeys = Reflect.ownKeys;
 
 export const getGlobal: (key: string) => unknown = (key) => reflectGet(globalThis, key);
 export const deleteProperty: typeof Reflect.deleteProperty = Reflect.deleteProperty;

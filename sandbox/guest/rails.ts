@@ -11,7 +11,7 @@ import { apply, defineProperty, getOwnPropertyDescriptor, isArray, NativeRangeEr
 import { nativeLike } from "./native-like.ts";
 
 /** Items of an array, or units of a text, that one native call may walk: a few milliseconds of work. */
-export const LENGTH_MAX: number = 2 ** 22;
+const LENGTH_MAX = 2 ** 22;
 /** Units of a text that `normalize` may walk; its worst case is far slower. */
 const NORMALIZE_MAX = 2 ** 16;
 /** Digits of a BigInt that may be parsed; the work grows faster than their number. */

@@ -36,6 +36,7 @@ export const DEPTH_MAX = 64;
 /** About 16,000 decimal digits. Printing and parsing bigger ones takes V8 long, and nothing can interrupt it. */
 const BIGINT_MAX = 2n ** 54_000n;
 
+/** The kinds of objects that can be written. */
 export type Tag = "Array" | "Object" | "Date" | "Map" | "Set" | "ArrayBuffer" | ViewTag;
 type ViewTag =
   `${"Int8" | "Uint8" | "Uint8Clamped" | "Int16" | "Uint16" | "Float16" | "Int32" | "Uint32" | "Float32" | "Float64" | "BigInt64" | "BigUint64"}Array`;
@@ -185,7 +186,7 @@ export class Survey {
   }
 
   #visitMap(value: object): void {
-    // mapForEach and setForEach throw when the internal slot is missing, so the casts cannot lie.
+    // mapForEach throws when the internal slot is missing, so the cast cannot lie.
     mapForEach(value as ReadonlyMap<unknown, unknown>, (item, key) => {
       this.#spend(2);
       this.#step({ key }, key);
@@ -196,6 +197,7 @@ export class Survey {
 
   #visitSet(value: object): void {
     let index = 0;
+    // As above: setForEach throws on anything but a Set.
     setForEach(value as ReadonlySet<unknown>, (item) => {
       this.#spend(1);
       this.#step(index++, item);

@@ -4,11 +4,12 @@ import { describe, it } from "node:test";
 import * as fc from "fast-check";
 import { pack, unpack } from "../../sandbox/envelope.ts";
 import { SandboxError } from "../../sandbox/errors.ts";
+import { parseOutput } from "../../sandbox/guest-output.ts";
 import * as protocol from "../../sandbox/protocol.ts";
 import { GUEST_LIMITS } from "../support/guest.ts";
 
 const LIMITS = { ...GUEST_LIMITS, stateBytesMax: 100, replyBytesMax: 50, messageBytesMax: 50, logBytesPerTurnMax: 20 };
-const parse = (kind: string, ...segments: readonly string[]) => protocol.parseOutput(kind + pack(segments), LIMITS);
+const parse = (kind: string, ...segments: readonly string[]) => parseOutput(kind + pack(segments), LIMITS);
 const invalid = (error: unknown): boolean => error instanceof SandboxError && error.code === "SANDBOX_ENVELOPE_INVALID";
 
 describe("what goes into a guest", () => {
@@ -55,7 +56,7 @@ describe("what comes out of a guest", () => {
       kind: "fault",
       fault: { code: "C", name: "Error", message: "m", stack: "s" },
     });
-    assert.deepEqual(protocol.parseOutput(protocol.RESUME_TEXT, LIMITS), { kind: "resume" });
+    assert.deepEqual(parseOutput(protocol.RESUME_TEXT, LIMITS), { kind: "resume" });
   });
 
   const op = (key: string, text: string) => ["D", "1", "", "1", "0", "0", key, text] as const;
@@ -114,7 +115,7 @@ describe("what comes out of a guest", () => {
 
   it("is refused when it is no envelope", () => {
     for (const text of ["", "D", "D5\nabc", "R1\na", "{}"]) {
-      assert.throws(() => protocol.parseOutput(text, LIMITS), invalid, JSON.stringify(text));
+      assert.throws(() => parseOutput(text, LIMITS), invalid, JSON.stringify(text));
     }
   });
 
