@@ -12,15 +12,14 @@
  * 4. Every accepted message is settled: answered, failed, or (a cast to an agent that ended for good) reported discarded.
  */
 import type { Artifact } from "../sandbox/index.ts";
-import type { Branch, Clock, Commit, Op, Snapshot, Vault } from "../vault/index.ts";
+import type { Branch, Commit, Snapshot } from "../vault/index.ts";
 import type { AgentSpec, CurrentCode } from "./agent-record.ts";
 import { readArtifact, readCurrent } from "./agent-record.ts";
 import { BetweenTurns } from "./between-turns.ts";
-import type { CellPool } from "./cell-pool.ts";
+import type { AgentHost, AgentLoader } from "./agent-host.ts";
 import { Child } from "./child.ts";
 import type { Down, ExitNotice } from "./child.ts";
 import { RuntimeError } from "./errors.ts";
-import type { EventStream } from "./events.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import { errorReason } from "./faults.ts";
 import type { KnownCode } from "./first-start.ts";
@@ -29,27 +28,11 @@ import type { IncarnationHost } from "./incarnation.ts";
 import { Incarnation } from "./incarnation.ts";
 import { lastWords } from "./last-words.ts";
 import { Mailbox } from "./mailbox.ts";
-import type { AskAnswer, Caller, Message } from "./message.ts";
+import type { Caller, Message } from "./message.ts";
 import { settleMessage } from "./message.ts";
-import type { Random } from "./random.ts";
-import type { StartQueue } from "./start-queue.ts";
 import type { SupervisorEvent } from "./supervisor.ts";
 import type { RecordedTurn } from "./traffic.ts";
 import { TrafficRecorder } from "./traffic.ts";
-
-/** What an agent needs from its runtime. */
-export interface AgentHost {
-  readonly vault: Vault;
-  readonly pool: CellPool;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly events: EventStream;
-  readonly starts: StartQueue;
-  ask(agent: string, verb: string, text: string): Promise<AskAnswer>;
-  send(agent: string, verb: string, text: string): void;
-  /** A temporary agent ended: its name is free. */
-  forgotten(agent: Agent): void;
-}
 
 type Phase =
   | { readonly name: "asleep" }
@@ -374,7 +357,7 @@ export class Agent {
         case "settle":
           events.emit({ type: "agent.stopped", agent: this.id, reason: effect.reason });
           this.#down({ reason: effect.reason, isParked: false });
-          if (effect.isForgotten) this.#host.forgotten(this);
+          if (effect.isForgotten) this.#host.forgotten(this.id);
           break;
       }
     }
@@ -436,7 +419,7 @@ export class Agent {
       this.#child.notify(reason, false);
       this.#host.events.emit({ type: "agent.stopped", agent: this.id, reason });
       this.#down({ reason, isParked: false });
-      if (this.spec.restart === "temporary") this.#host.forgotten(this);
+      if (this.spec.restart === "temporary") this.#host.forgotten(this.id);
     });
   }
 
@@ -486,16 +469,4 @@ export class Agent {
         migrationOps(life, { agent: this.id, fromVersion, nowMs: this.#host.clock.now() }),
     };
   }
-}
-
-/** What `replace` hands to its caller. */
-export interface AgentLoader {
-  /** Resolves when every commit of the life before is durable and published, or undone. */
-  settled(): Promise<void>;
-  /** Loads code with the present state. */
-  load(options: { readonly artifact: Artifact; readonly profile: "trusted" | "hardened" }): Promise<Incarnation>;
-  /** Loads what `branch` holds, code and state. */
-  loadFrom(branch: Branch): Promise<Incarnation>;
-  /** What `migrate` makes of the state, as ops. */
-  migrationOps(life: Incarnation, fromVersion: number): Promise<Op[]>;
 }

@@ -7,7 +7,8 @@
  */
 import type { Artifact } from "../sandbox/index.ts";
 import type { Op, Point } from "../vault/index.ts";
-import type { Agent, AgentHost } from "./agent.ts";
+import type { Agent } from "./agent.ts";
+import type { AgentHost } from "./agent-host.ts";
 import type { ExitNotice } from "./child.ts";
 import type { CurrentCode } from "./agent-record.ts";
 import { codeOps } from "./agent-record.ts";

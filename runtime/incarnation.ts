@@ -90,9 +90,7 @@ export class Incarnation implements Tenant {
       artifact: options.artifact,
       limits: options.limits,
       state: stateEntries(options.branch),
-      // One cell frame may bring a turn's outcome and the next turn's first question. The outcome is settled in a
-      // microtask, so the question must not overtake it: its gate would miss the commit.
-      onAsk: (ask) => queueMicrotask(() => life.#ask(ask)),
+      onAsk: (question) => life.#questions.put(question),
     });
     life.#resident = resident;
     try {

@@ -15,7 +15,7 @@ import { compile, decode, encode, unpackAddress } from "../sandbox/index.ts";
 import type { Clock } from "../vault/index.ts";
 import { Vault } from "../vault/index.ts";
 import { Agent } from "./agent.ts";
-import type { AgentHost } from "./agent.ts";
+import type { AgentHost } from "./agent-host.ts";
 import type { AgentSpec } from "./agent-record.ts";
 import { readCurrent, readSpec } from "./agent-record.ts";
 import { CellPool } from "./cell-pool.ts";
@@ -88,7 +88,7 @@ export class Runtime implements AsyncDisposable {
       starts: this.#starts,
       ask: (agent, verb, text) => this.#ask(agent, verb, text),
       send: (agent, verb, text) => this.#send(agent, verb, text),
-      forgotten: (agent) => void this.#agents.delete(agent.id),
+      forgotten: (id) => void this.#agents.delete(id),
     };
   }
 

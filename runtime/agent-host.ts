@@ -1,0 +1,37 @@
+/**
+ * What an agent needs from its runtime, and what it offers to those who replace its life. Types only.
+ */
+import type { Artifact } from "../sandbox/index.ts";
+import type { Branch, Clock, Op, Vault } from "../vault/index.ts";
+import type { CellPool } from "./cell-pool.ts";
+import type { EventStream } from "./events.ts";
+import type { Incarnation } from "./incarnation.ts";
+import type { AskAnswer } from "./message.ts";
+import type { Random } from "./random.ts";
+import type { StartQueue } from "./start-queue.ts";
+
+/** What an agent needs from its runtime. */
+export interface AgentHost {
+  readonly vault: Vault;
+  readonly pool: CellPool;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly events: EventStream;
+  readonly starts: StartQueue;
+  ask(agent: string, verb: string, text: string): Promise<AskAnswer>;
+  send(agent: string, verb: string, text: string): void;
+  /** A temporary agent ended: its name is free. */
+  forgotten(id: string): void;
+}
+
+/** What `replace` hands to its caller. */
+export interface AgentLoader {
+  /** Resolves when every commit of the life before is durable and published, or undone. */
+  settled(): Promise<void>;
+  /** Loads code with the present state. */
+  load(options: { readonly artifact: Artifact; readonly profile: "trusted" | "hardened" }): Promise<Incarnation>;
+  /** Loads what `branch` holds, code and state. */
+  loadFrom(branch: Branch): Promise<Incarnation>;
+  /** What `migrate` makes of the state, as ops. */
+  migrationOps(life: Incarnation, fromVersion: number): Promise<Op[]>;
+}
