@@ -44,13 +44,19 @@ export class Arbiter implements AsyncDisposable {
   readonly #journal: Journal;
   readonly #decisions = new Map<string, Decision>();
   readonly #reports = new Map<string, ProbationReport>();
-  readonly #probations = new Map<string, { readonly decision: Decision; readonly watch: Probation; readonly ended: Promise<ProbationReport> }>();
+  readonly #probations = new Map<
+    string,
+    { readonly decision: Decision; readonly watch: Probation; readonly ended: Promise<ProbationReport> }
+  >();
   readonly #lanes = new Map<string, Lane>();
   readonly #withdraw: () => void;
   #count: number;
   #isClosed = false;
 
-  private constructor(runtime: Runtime, parts: { readonly options: ParsedArbiterOptions; readonly stages: readonly Stage[]; readonly journal: Journal }) {
+  private constructor(
+    runtime: Runtime,
+    parts: { readonly options: ParsedArbiterOptions; readonly stages: readonly Stage[]; readonly journal: Journal },
+  ) {
     this.#runtime = runtime;
     this.#options = parts.options;
     this.#stages = parts.stages;
@@ -64,7 +70,11 @@ export class Arbiter implements AsyncDisposable {
    * Begins to judge: `propose` here, and `ctx.propose` inside every agent of this runtime. Reads the decisions made before.
    * Throws EVOLUTION_OPTIONS_INVALID.
    */
-  static async start(runtime: Runtime, options: ArbiterOptions = {}, stages: readonly Stage[] = defaultStages): Promise<Arbiter> {
+  static async start(
+    runtime: Runtime,
+    options: ArbiterOptions = {},
+    stages: readonly Stage[] = defaultStages,
+  ): Promise<Arbiter> {
     const parsed = parseArbiterOptions(options);
     const journal = await runtime.journal("arbiter");
     const arbiter = new Arbiter(runtime, { options: parsed, stages, journal });
@@ -157,8 +167,21 @@ export class Arbiter implements AsyncDisposable {
     const id = `d${++this.#count}`;
     const { clock } = this.#runtime;
     const champion = control.code;
-    const trial: Trial = { proposal, control, champion, options: this.#options, nowMs: () => clock.monotonicMs(), candidate: undefined };
-    this.#runtime.events.emit({ type: "candidate.proposed", id, agent: proposal.agent, author: proposal.author, note: proposal.note });
+    const trial: Trial = {
+      proposal,
+      control,
+      champion,
+      options: this.#options,
+      nowMs: () => clock.monotonicMs(),
+      candidate: undefined,
+    };
+    this.#runtime.events.emit({
+      type: "candidate.proposed",
+      id,
+      agent: proposal.agent,
+      author: proposal.author,
+      note: proposal.note,
+    });
     const stages = await this.#runStages(id, trial);
     const last = stages.at(-1);
     const isPassed = stages.length === this.#stages.length && last?.verdict === "pass";
@@ -174,7 +197,11 @@ export class Arbiter implements AsyncDisposable {
       stages,
     };
     if (isPassed) return this.#promote(trial, base);
-    return this.#reject({ ...base, ruling: "rejected", reason: last === undefined ? "no stage ran" : `${last.stage}: ${last.reason}` });
+    return this.#reject({
+      ...base,
+      ruling: "rejected",
+      reason: last === undefined ? "no stage ran" : `${last.stage}: ${last.reason}`,
+    });
   }
 
   async #runStages(id: string, trial: Trial): Promise<readonly StageReport[]> {
@@ -203,7 +230,8 @@ export class Arbiter implements AsyncDisposable {
     await this.#endProbation(base.agent);
     const watch = new Probation({ runtime: this.#runtime, control, before: champion, options: this.#options });
     const swapped = await this.#swap(watch, trial, `before-${base.id}`);
-    if ("verdict" in swapped) return this.#reject({ ...base, ruling: "rejected", reason: `promotion: ${swapped.reason}` });
+    if ("verdict" in swapped)
+      return this.#reject({ ...base, ruling: "rejected", reason: `promotion: ${swapped.reason}` });
     const decision: Decision = {
       ...base,
       ruling: "promoted",
@@ -214,11 +242,22 @@ export class Arbiter implements AsyncDisposable {
     const { pauseMs, label } = swapped;
     this.#watch(decision, watch);
     await this.#write({ type: "decided", decision });
-    this.#runtime.events.emit({ type: "candidate.promoted", id: base.id, agent: base.agent, hash: base.candidateHash, pauseMs, label });
+    this.#runtime.events.emit({
+      type: "candidate.promoted",
+      id: base.id,
+      agent: base.agent,
+      hash: base.candidateHash,
+      pauseMs,
+      label,
+    });
     return decision;
   }
 
-  async #swap(watch: Probation, trial: Trial, label: string): Promise<Awaited<ReturnType<AgentControl["swap"]>> | StageVerdict> {
+  async #swap(
+    watch: Probation,
+    trial: Trial,
+    label: string,
+  ): Promise<Awaited<ReturnType<AgentControl["swap"]>> | StageVerdict> {
     try {
       const { candidate } = trial;
       if (candidate === undefined) throw new Error("swap without a candidate");
@@ -251,13 +290,23 @@ export class Arbiter implements AsyncDisposable {
     });
     this.#probations.set(decision.id, { decision, watch, ended });
     ended.catch((error: unknown) => {
-      this.#runtime.events.emit({ type: "candidate.failed", id: decision.id, agent: decision.agent, message: String(error) });
+      this.#runtime.events.emit({
+        type: "candidate.failed",
+        id: decision.id,
+        agent: decision.agent,
+        message: String(error),
+      });
     });
   }
 
   async #reject(decision: Decision): Promise<Decision> {
     await this.#write({ type: "decided", decision });
-    this.#runtime.events.emit({ type: "candidate.rejected", id: decision.id, agent: decision.agent, reason: decision.reason });
+    this.#runtime.events.emit({
+      type: "candidate.rejected",
+      id: decision.id,
+      agent: decision.agent,
+      reason: decision.reason,
+    });
     return decision;
   }
 
@@ -265,7 +314,11 @@ export class Arbiter implements AsyncDisposable {
   async #closeInterrupted(): Promise<void> {
     for (const decision of this.#decisions.values()) {
       if (decision.ruling !== "promoted" || this.#reports.has(decision.id)) continue;
-      const report: ProbationReport = { end: "interrupted", reason: "the runtime ended during probation; the promoted version stays", turns: 0 };
+      const report: ProbationReport = {
+        end: "interrupted",
+        reason: "the runtime ended during probation; the promoted version stays",
+        turns: 0,
+      };
       await this.#write({ type: "probation_ended", id: decision.id, timeMs: this.#runtime.clock.now(), report });
     }
   }

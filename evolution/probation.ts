@@ -61,7 +61,11 @@ export class Probation {
     const timer = runtime.clock.after(options.probationMs, () => this.#confirm("its time is over"));
     this.#stops.push(() => timer.cancel());
     try {
-      this.#reverse = await control.shadow({ artifact: before.artifact, at: { label: swapped.label }, profile: before.current.profile });
+      this.#reverse = await control.shadow({
+        artifact: before.artifact,
+        at: { label: swapped.label },
+        profile: before.current.profile,
+      });
     } finally {
       this.#gate.resolve();
     }
@@ -80,7 +84,13 @@ export class Probation {
 
   #onExit(notice: ExitNotice): void {
     const { reason } = notice;
-    if (this.#sinceSeq === Number.POSITIVE_INFINITY || !isAbnormal(reason) || !isCharged(reason) || reason.name === "killed") return;
+    if (
+      this.#sinceSeq === Number.POSITIVE_INFINITY ||
+      !isAbnormal(reason) ||
+      !isCharged(reason) ||
+      reason.name === "killed"
+    )
+      return;
     this.#rollBack(`it ended: ${reason.message}`);
   }
 
@@ -93,7 +103,9 @@ export class Probation {
   }
 
   /** Gives an acknowledged turn to the reverse shadow and compares. */
-  async #mirror(turn: RecordedTurn): Promise<{ readonly reason: string; readonly difference?: Difference } | undefined> {
+  async #mirror(
+    turn: RecordedTurn,
+  ): Promise<{ readonly reason: string; readonly difference?: Difference } | undefined> {
     const reverse = this.#reverse;
     if (reverse === undefined) return undefined;
     const mirrored = await reverse.run(turn);
@@ -111,12 +123,19 @@ export class Probation {
     const { control, before } = this.#options;
     const reverse = this.#reverse;
     if (reverse === undefined || turn.result.ok) return undefined;
-    await using probe = await control.shadow({ artifact: before.artifact, of: reverse, profile: before.current.profile });
+    await using probe = await control.shadow({
+      artifact: before.artifact,
+      of: reverse,
+      profile: before.current.profile,
+    });
     const { outcome } = await probe.run(turn);
     if (outcome.kind !== "done") return undefined;
     const actual = `${turn.result.name}: ${turn.result.message}`;
     const difference = { method: turn.method, argument: turn.text, expected: outcome.reply, actual, turn: this.#turns };
-    return { reason: `turn ${this.#turns} (${turn.method}): it threw ${actual}; the version before answers`, difference };
+    return {
+      reason: `turn ${this.#turns} (${turn.method}): it threw ${actual}; the version before answers`,
+      difference,
+    };
   }
 
   #confirm(reason: string): void {
@@ -153,7 +172,11 @@ export class Probation {
       return "the version before took over with every acknowledged turn";
     }
     if (control.code.current.version === before.current.version) {
-      await control.swap({ artifact: before.artifact, label: `${this.#snapshot}-rollback`, profile: before.current.profile });
+      await control.swap({
+        artifact: before.artifact,
+        label: `${this.#snapshot}-rollback`,
+        profile: before.current.profile,
+      });
       return "the code before took over on the present state";
     }
     await runtime.ref(control.id).restore({ label: this.#snapshot });

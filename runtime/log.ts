@@ -63,7 +63,7 @@ function levelOfKnown(event: KnownEvent): LogLevel {
     case "message.discarded":
     case "cell.stderr":
     case "sandbox.layer_missing":
-    case "log.checkpoint_failed":
+    case "checkpoint.failed":
       return "warn";
     case "agent.checkpointed":
     case "log.checkpointed":

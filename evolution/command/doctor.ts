@@ -31,7 +31,11 @@ async function examine(): Promise<readonly Finding[]> {
   const layers = await probeLayers();
   return [
     nodeFinding(requireNode),
-    { check: "cores", isGood: availableParallelism() >= 2, detail: `${availableParallelism()}; 2 are needed to recover beside the load` },
+    {
+      check: "cores",
+      isGood: availableParallelism() >= 2,
+      detail: `${availableParallelism()}; 2 are needed to recover beside the load`,
+    },
     ...layers.map(({ layer, isActive, detail }) => ({ check: layer, isGood: isActive, detail })),
   ];
 }
@@ -48,6 +52,8 @@ function nodeFinding(requireNode: (version: string) => void): Finding {
 
 function render(findings: readonly Finding[]): string {
   const width = Math.max(...findings.map(({ check }) => check.length));
-  const lines = findings.map(({ check, isGood, detail }) => `${isGood ? "ok     " : "missing"}  ${check.padEnd(width)}  ${detail}`);
+  const lines = findings.map(
+    ({ check, isGood, detail }) => `${isGood ? "ok     " : "missing"}  ${check.padEnd(width)}  ${detail}`,
+  );
   return `${lines.join("\n")}\n`;
 }

@@ -106,15 +106,27 @@ export function judge(
 function conclude(trial: Trial, tally: Tally): StageVerdict {
   const figures = figuresOf(tally);
   if (tally.noise > tally.turns * NOISE_SHARE_MAX) {
-    return { verdict: "void", reason: `the running version itself repeats only ${tally.turns - tally.noise} of ${tally.turns} turns`, figures };
+    return {
+      verdict: "void",
+      reason: `the running version itself repeats only ${tally.turns - tally.noise} of ${tally.turns} turns`,
+      figures,
+    };
   }
   const ratio = tally.candidateCpuMs / tally.championCpuMs;
   const isSlow = tally.candidateCpuMs > CPU_FLOOR_MS && ratio > trial.options.cpuRatioMax;
   if (isSlow) {
-    return { verdict: "fail", reason: `it needs ${ratio.toFixed(2)} times the CPU time; ${trial.options.cpuRatioMax} is allowed`, figures };
+    return {
+      verdict: "fail",
+      reason: `it needs ${ratio.toFixed(2)} times the CPU time; ${trial.options.cpuRatioMax} is allowed`,
+      figures,
+    };
   }
   const same = tally.turns - tally.noise;
-  return { verdict: "pass", reason: `${same} of ${tally.turns} turns answered alike, at ${ratio.toFixed(2)} times the CPU time`, figures };
+  return {
+    verdict: "pass",
+    reason: `${same} of ${tally.turns} turns answered alike, at ${ratio.toFixed(2)} times the CPU time`,
+    figures,
+  };
 }
 
 function figuresOf(tally: Tally): Readonly<Record<string, number>> {

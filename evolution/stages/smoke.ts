@@ -35,7 +35,10 @@ export async function migrateIfNeeded(trial: Trial, shadow: Shadow): Promise<Sta
   const to = shadow.loaded.version;
   if (from === to) return undefined;
   if (!shadow.loaded.hasMigrate) {
-    return { verdict: "fail", reason: `it declares version ${to}, the state has version ${from}, and it has no migrate()` };
+    return {
+      verdict: "fail",
+      reason: `it declares version ${to}, the state has version ${from}, and it has no migrate()`,
+    };
   }
   const { outcome } = await shadow.migrate(from, 0);
   if (outcome.kind === "done") return undefined;
