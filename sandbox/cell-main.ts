@@ -18,7 +18,7 @@ import { CellHost } from "./cell-host.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { FrameWriter, RecordType } from "./frames.ts";
 import { IsolatePool } from "./isolate-pool.ts";
-import { Isolate, loadEngine } from "./isolate.ts";
+import { Engine } from "./isolate.ts";
 import { AsyncLane } from "./lane-async.ts";
 import { SyncLane } from "./lane-sync.ts";
 
@@ -52,7 +52,7 @@ function dropPermissions(): readonly string[] {
 }
 
 function main(config: CellConfig): void {
-  const engine = loadEngine(config.engineFile);
+  const engine = new Engine({ file: config.engineFile, prelude: PLANARIA_PRELUDE });
   const dropped = dropPermissions();
   const socket = new Socket({ fd: CELL_FD.pipe, readable: true, writable: true });
   const writer = new FrameWriter({
@@ -67,7 +67,7 @@ function main(config: CellConfig): void {
     size: config.poolSize,
     heapMb: config.poolHeapMb,
     clock: cellClock,
-    make: (heapMb) => new Isolate(engine, { heapMb, prelude: PLANARIA_PRELUDE }),
+    make: (heapMb) => engine.create(heapMb),
   });
   const parts = { writer, pen: new BlackBoxPen(CELL_FD.blackBox), clock: cellClock };
   const lane = config.lane === "sync" ? new SyncLane(parts) : new AsyncLane(parts);
