@@ -43,7 +43,7 @@ const samples: Samples = {
     { type: "vault.recovered", entries: 3, tornTail: true, durationMs: 2, checkpointSeq: 77 },
   ],
   "log.checkpointed": ["debug", { type: "log.checkpointed", seq: 77, pages: 3, branches: 2, durationMs: 2 }],
-  "checkpoint.failed": ["warn", { type: "log.checkpoint-failed", code: "ENOSPC", message: "disk full" }],
+  "checkpoint.failed": ["warn", { type: "checkpoint.failed", code: "ENOSPC", message: "disk full" }],
   "commit.failed": ["error", { type: "commit.failed", commits: 2, code: "ENOSPC", message: "disk full" }],
   "vault.failed": ["error", { type: "vault.failed", code: "EIO", message: "fdatasync failed" }],
   "vault.closed": ["info", { type: "vault.closed", seq: 77 }],
