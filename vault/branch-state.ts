@@ -13,11 +13,13 @@ import type { LogEntry } from "./log-entry.ts";
 import type { Memtable } from "./memtable.ts";
 import type { BranchId, Seq } from "./model.ts";
 
+/** The branch that another was forked from, and the last seq that both share. */
 export interface Parent {
   readonly branch: BranchId;
   readonly seq: Seq;
 }
 
+/** What a branch is born with and keeps. */
 export interface BranchOrigin {
   readonly id: BranchId;
   readonly parent: Parent | undefined;
@@ -25,6 +27,7 @@ export interface BranchOrigin {
   readonly createdAtMs: number;
 }
 
+/** One branch. See the header. */
 export class BranchState {
   readonly id: BranchId;
   readonly parent: Parent | undefined;

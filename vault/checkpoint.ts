@@ -34,6 +34,7 @@ const YOUNG_MS = 30_000;
 /** Sorts behind every action of a frame. */
 const PART_LAST = 0xffff_ffff;
 
+/** The parts of the vault that a checkpoint works on. */
 export interface CheckpointOptions {
   readonly uuid: string;
   readonly state: VaultState;
@@ -45,6 +46,7 @@ export interface CheckpointOptions {
   readonly retainBytes: number;
 }
 
+/** What a checkpoint did: everything up to `seq` is in pages. */
 export interface CheckpointReport {
   readonly seq: number;
   readonly pages: number;

@@ -4,6 +4,7 @@
  * Codes are public API. A broken invariant of our own is not here: that is an AssertionError and a crash.
  */
 
+/** Every way in which the vault refuses or fails. */
 export type VaultErrorCode =
   /** The vault's path is a file, or its folder cannot be created. */
   | "VAULT_PATH_INVALID"
@@ -44,6 +45,7 @@ export type VaultErrorCode =
   /** A disk error after which nothing more can be promised; reopen the vault to recover. */
   | "VAULT_FAILED";
 
+/** What an error may carry beside its code and message. */
 export interface VaultErrorOptions {
   readonly details?: Readonly<Record<string, unknown>>;
   readonly cause?: unknown;

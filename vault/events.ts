@@ -2,6 +2,7 @@
  * What the vault tells: one event per change of its own condition. Commits are not events here; whoever commits knows.
  */
 
+/** See the header. Told in the order in which things happened. */
 export type VaultEvent =
   /** The log was read and the vault serves. */
   | {

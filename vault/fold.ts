@@ -40,6 +40,7 @@ export interface FoldFor {
   readonly isYoung: boolean;
 }
 
+/** What folding needs. */
 export interface FolderOptions {
   readonly store: PageStore;
   readonly clock: Clock;

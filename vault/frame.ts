@@ -24,6 +24,7 @@ import type { Seq } from "./model.ts";
 import { writeRecords } from "./record.ts";
 import type { LogRecord } from "./record.ts";
 
+/** Bytes before the note and the records. */
 export const FRAME_HEADER_BYTES = 40;
 /** One commit at most. Larger states come in several commits; the log must hold a frame in memory to check it. */
 export const FRAME_BYTES_MAX: number = 64 * 1024 * 1024;
@@ -86,6 +87,7 @@ export function encodeFrame(content: FrameContent, bytesExpected: number): Buffe
   return frame;
 }
 
+/** The refusal of a commit that does not fit into one frame: VAULT_VALUE_TOO_LARGE. */
 export function frameTooLarge(bytes: number): VaultError {
   const message = `a commit of ${bytes} bytes is over the ${FRAME_BYTES_MAX} bytes that one frame takes; split it`;
   return new VaultError("VAULT_VALUE_TOO_LARGE", message, { details: { bytes, bytesMax: FRAME_BYTES_MAX } });

@@ -20,6 +20,7 @@ import type { Seq } from "./model.ts";
  */
 export type LandmarkKind = "start" | "snapshot" | "restore" | "checkpoint";
 
+/** One kept state. See the header. */
 export interface Landmark {
   readonly kind: LandmarkKind;
   readonly seq: Seq;

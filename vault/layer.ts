@@ -19,6 +19,7 @@ import type { Roots } from "./record.ts";
 import { getFromTree } from "./tree.ts";
 import type { Entry, PageSource } from "./tree.ts";
 
+/** One layer and, through `below`, all under it. */
 export class StateLayer {
   #table: Memtable | undefined;
   #below: StateLayer | undefined;

@@ -13,6 +13,7 @@ import type { VaultError } from "./errors.ts";
 import type { LogPlace } from "./log-scan.ts";
 import type { Commit, Durability, Seq } from "./model.ts";
 
+/** What an entry is made of. */
 export interface LogEntryOptions {
   readonly seq: Seq;
   readonly frame: Buffer;
@@ -25,6 +26,7 @@ export interface LogEntryOptions {
 
 const NO_FRAME = Buffer.alloc(0);
 
+/** See the header. To the caller of a commit it is the `Commit`. */
 export class LogEntry implements Commit {
   readonly seq: Seq;
   readonly level: Durability;

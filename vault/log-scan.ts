@@ -51,7 +51,7 @@ export async function scanLog(
 }
 
 /** Part of one segment. */
-export interface SegmentPart {
+interface SegmentPart {
   readonly header: SegmentHeader;
   readonly start: LogPlace;
   /** The scan ends behind the frame with this seq, if it comes so far. */
@@ -59,7 +59,7 @@ export interface SegmentPart {
 }
 
 /** Visits the frames of a part of one segment and returns the place behind the last of them. */
-export async function scanSegment(
+async function scanSegment(
   folder: SegmentFolder,
   { header, start, untilSeq }: SegmentPart,
   visit: (frame: Frame) => void,

@@ -21,9 +21,11 @@ import { VaultError } from "./errors.ts";
 import { sealFrame } from "./frame.ts";
 import { LogEntry } from "./log-entry.ts";
 import type { LogEntryOptions } from "./log-entry.ts";
-import { isDiskFull, systemCode } from "./log-files.ts";
+import { judgeFault, syncFailed } from "./log-faults.ts";
 import { firstPlace } from "./log-scan.ts";
 import type { LogPlace } from "./log-scan.ts";
+import { LogWaiters } from "./log-waiters.ts";
+import type { Progress } from "./log-waiters.ts";
 import type { OpenSegment, SegmentFolder } from "./segment-folder.ts";
 import { SEGMENT_HEADER_BYTES, WriteStopped, readFully, writeFully } from "./segment.ts";
 
@@ -36,6 +38,7 @@ const SYNC_MS_MAX = 1000;
 /** The next segment is prepared when less than this share of the current one is left: no commit waits for its zeros. */
 const SPARE_AT_SHARE = 0.5;
 
+/** What a log needs. */
 export interface LogOptions {
   readonly folder: SegmentFolder;
   readonly clock: Clock;
@@ -45,18 +48,14 @@ export interface LogOptions {
   readonly onFailure: (failure: LogFailure) => void;
 }
 
+/** What a fault took back. */
 export interface LogFailure {
   readonly error: VaultError;
   readonly commits: number;
   readonly isFatal: boolean;
 }
 
-interface Waiter {
-  readonly seq: number;
-  readonly until: "written" | "durable";
-  readonly settled: PromiseWithResolvers<void>;
-}
-
+/** See the header. */
 export class Log {
   readonly #options: LogOptions;
   #segment: OpenSegment | undefined;
@@ -66,7 +65,7 @@ export class Log {
   /** Written and, if they ask for it, waiting for the sync of their step. */
   #inFlight: readonly LogEntry[] = [];
   #queuedBytes = 0;
-  #waiters: Waiter[] = [];
+  readonly #waiters = new LogWaiters();
   #unsyncedEntries = 0;
   #isSyncWanted = false;
   #timer: Timer | undefined;
@@ -163,14 +162,13 @@ export class Log {
     await this.#segment?.file.close();
   }
 
-  async #wait(seq: number, until: Waiter["until"]): Promise<void> {
+  async #wait(seq: number, until: keyof Progress): Promise<void> {
     if (this.#failed !== undefined) throw this.#failed;
     if ((until === "durable" ? this.#durableSeq : this.writtenSeq) >= seq) return;
-    const settled = Promise.withResolvers<void>();
-    this.#waiters.push({ seq, until, settled });
+    const waiting = this.#waiters.wait(seq, until);
     if (until === "durable") this.#isSyncWanted = true;
     this.#kick();
-    await settled.promise;
+    await waiting;
   }
 
   /** Starts the flush loop in the next microtask, so that commits of one turn share a group. */
@@ -296,12 +294,12 @@ export class Log {
     if (seq > this.#durableSeq) {
       this.#fsyncs++;
       await this.#open.file.sync().catch((cause: unknown) => {
-        throw logFailed("an fdatasync of the log failed; what was written since the last one is uncertain", cause);
+        throw syncFailed(cause);
       });
     }
     this.#durableSeq = seq;
     this.#unsyncedEntries = 0;
-    this.#isSyncWanted = this.#waiters.some((waiter) => waiter.until === "durable" && waiter.seq > seq);
+    this.#isSyncWanted = this.#waiters.wantsSyncBeyond(seq);
   }
 
   #armTimer(): void {
@@ -331,39 +329,18 @@ export class Log {
   }
 
   #wakeWaiters(): void {
-    const isDone = ({ seq, until }: Waiter) => (until === "durable" ? this.#durableSeq : this.writtenSeq) >= seq;
-    const done = this.#waiters.filter(isDone);
-    if (done.length === 0) return;
-    this.#waiters = this.#waiters.filter((waiter) => !isDone(waiter));
-    for (const { settled } of done) settled.resolve();
+    this.#waiters.wake({ written: this.writtenSeq, durable: this.#durableSeq });
   }
 
   #fail(cause: unknown): void {
-    const reason = cause instanceof WriteStopped ? cause.cause : cause;
-    const isFatal = !isDiskFull(reason);
-    const error = isFatal ? asFatal(reason) : diskFull(reason);
+    const { error, isFatal } = judgeFault(cause);
     if (isFatal) this.#failed = error;
     const undone = [...this.#inFlight, ...this.#queue].filter((entry) => !entry.isSettled);
     this.#queue = this.#queue.filter((entry) => entry.isSettled);
     this.#queuedBytes = this.#queue.reduce((sum, { frame }) => sum + frame.length, 0);
     for (const entry of undone.toReversed()) entry.fail(error);
     this.#isSyncWanted = false;
-    for (const { settled } of this.#waiters.splice(0)) settled.reject(error);
+    this.#waiters.fail(error);
     this.#options.onFailure({ error, commits: undone.length, isFatal });
   }
-}
-
-function asFatal(reason: unknown): VaultError {
-  return reason instanceof VaultError ? reason : logFailed("writing the log failed", reason);
-}
-
-function logFailed(what: string, cause: unknown): VaultError {
-  const code = systemCode(cause);
-  const message = `${what} (${code === "" ? "no system code" : code}); reopen the vault to recover`;
-  return new VaultError("VAULT_FAILED", message, { details: { code }, cause });
-}
-
-function diskFull(cause: unknown): VaultError {
-  const message = "the disk is full: the commit was undone; free some space and try again";
-  return new VaultError("VAULT_COMMIT_FAILED", message, { details: { code: systemCode(cause) }, cause });
 }

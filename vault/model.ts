@@ -17,6 +17,7 @@ export type Seq = number & { readonly __seq: true };
 /** A branch. Never used twice. */
 export type BranchId = number & { readonly __branch: true };
 
+/** One change of one key. */
 export type Op = { readonly put: string; readonly value: Uint8Array } | { readonly delete: string };
 
 /** One atomic action. Several in one commit are one frame of the log: all or nothing. */
@@ -33,6 +34,7 @@ export type Action =
   | { readonly type: "snapshot"; readonly branch: BranchId; readonly label: string }
   | { readonly type: "drop"; readonly branch: BranchId };
 
+/** How a commit is kept. */
 export interface CommitOptions {
   /** Default: the vault's. */
   readonly durability?: Durability;
@@ -55,6 +57,7 @@ export interface Commit {
 /** A point in a branch's past. */
 export type Point = { readonly label: string } | { readonly seq: number } | { readonly timeMs: number };
 
+/** Which keys a range lists. */
 export interface RangeOptions {
   readonly prefix?: string;
   /** Included. */
@@ -73,12 +76,14 @@ export interface View {
   range(options?: RangeOptions): Iterable<readonly [string, Uint8Array]>;
 }
 
+/** A labelled moment of a branch. */
 export interface Snapshot {
   readonly label: string;
   readonly seq: Seq;
   readonly timeMs: number;
 }
 
+/** One thing that was done to a branch. */
 export interface HistoryEntry {
   readonly seq: Seq;
   readonly timeMs: number;
@@ -113,6 +118,7 @@ export interface Branch extends View {
   history(options?: { readonly limit?: number }): Promise<readonly HistoryEntry[]>;
 }
 
+/** How the vault stands. */
 export interface VaultStats {
   readonly branches: number;
   readonly seq: Seq;

@@ -13,9 +13,10 @@ import type { LogRecord } from "./record.ts";
 import { keyOf } from "./state.ts";
 import type { VaultState } from "./state.ts";
 
-export const KEY_BYTES_MAX = 512;
+/** Longest key, in UTF-8. */
+const KEY_BYTES_MAX = 512;
 /** Names and labels are parts of the page store's row keys. */
-export const NAME_BYTES_MAX = 256;
+const NAME_BYTES_MAX = 256;
 
 /** One record, and what must hold just before it is applied. */
 export interface Step {

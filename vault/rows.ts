@@ -21,6 +21,7 @@ import type { BranchId, Seq } from "./model.ts";
 import type { Roots } from "./record.ts";
 import { decodeRoot, encodeRoot } from "./tree.ts";
 
+/** The row `G`. */
 export interface GlobalRow {
   readonly uuid: string;
   readonly place: LogPlace;
@@ -30,6 +31,7 @@ export interface GlobalRow {
   readonly landmarks: number;
 }
 
+/** A row `B`. */
 export interface BranchRow {
   readonly id: BranchId;
   readonly parent: { readonly branch: BranchId; readonly seq: Seq } | undefined;
@@ -40,6 +42,7 @@ export interface BranchRow {
   readonly roots: Roots;
 }
 
+/** A row `S`. */
 export interface LandmarkRow {
   readonly branch: BranchId;
   readonly kind: LandmarkKind;
@@ -55,20 +58,27 @@ export interface LandmarkRow {
 /** A row as the store keeps it. */
 export type Row = readonly [key: Uint8Array, value: Uint8Array];
 
+/** Key of the one global row. */
 export const GLOBAL_KEY: Buffer = Buffer.from("G");
+/** Prefix of all branch rows. */
 export const BRANCH_PREFIX: Buffer = Buffer.from("B");
+/** Prefix of all name rows. */
 export const NAME_PREFIX: Buffer = Buffer.from("N");
+/** Prefix of all landmark rows. */
 export const LANDMARK_PREFIX: Buffer = Buffer.from("S");
+/** Prefix of all arena rows. */
 export const ARENA_PREFIX: Buffer = Buffer.from("P");
 
 const FORMAT = 1;
 const ROOT_BYTES = 57;
 const KINDS: readonly LandmarkKind[] = ["start", "snapshot", "restore", "checkpoint"];
 
+/** Key of a branch's row. */
 export function branchKey(id: number): Buffer {
   return numberKey(BRANCH_PREFIX, id);
 }
 
+/** Key of a name's row. */
 export function nameKey(name: string): Buffer {
   return Buffer.concat([NAME_PREFIX, Buffer.from(name)]);
 }
@@ -78,6 +88,7 @@ export function landmarksKey(branch: number): Buffer {
   return numberKey(LANDMARK_PREFIX, branch);
 }
 
+/** Key of one landmark. */
 export function landmarkKey(branch: number, { seq, part }: { readonly seq: number; readonly part: number }): Buffer {
   const rest = Buffer.alloc(12);
   rest.writeBigUInt64BE(BigInt(seq));
@@ -85,10 +96,12 @@ export function landmarkKey(branch: number, { seq, part }: { readonly seq: numbe
   return Buffer.concat([landmarksKey(branch), rest]);
 }
 
-export function arenaKey(arena: number): Buffer {
+/** Key of an arena's row. */
+function arenaKey(arena: number): Buffer {
   return numberKey(ARENA_PREFIX, arena);
 }
 
+/** The global row. */
 export function encodeGlobal(row: GlobalRow): Row {
   return sealed(GLOBAL_KEY, (out) => {
     out.u32(FORMAT);
@@ -98,6 +111,7 @@ export function encodeGlobal(row: GlobalRow): Row {
   });
 }
 
+/** Throws VAULT_PAGES_DAMAGED, or VAULT_FORMAT_UNKNOWN for another version's. */
 export function decodeGlobal(row: Row): GlobalRow {
   return opened(row, (from) => {
     const format = from.u32();
@@ -112,6 +126,7 @@ export function decodeGlobal(row: Row): GlobalRow {
   });
 }
 
+/** The row of a branch. */
 export function encodeBranch(row: BranchRow): Row {
   return sealed(branchKey(row.id), (out) => {
     out.u32(row.id);
@@ -122,20 +137,21 @@ export function encodeBranch(row: BranchRow): Row {
   });
 }
 
-/** The casts restore ids and seqs that were written as such. */
+/** Throws VAULT_PAGES_DAMAGED. */
 export function decodeBranch(row: Row): BranchRow {
   return opened(row, (from) => {
-    const id = from.u32() as BranchId;
-    const branch = from.u32() as BranchId;
-    const seq = from.f64() as Seq;
+    const id = readBranchId(from);
+    const branch = readBranchId(from);
+    const seq = readSeq(from);
     const parent = branch === 0 ? undefined : { branch, seq };
-    const createdSeq = from.f64() as Seq;
+    const createdSeq = readSeq(from);
     const createdAtMs = from.f64();
-    const head = from.f64() as Seq;
+    const head = readSeq(from);
     return { id, parent, createdSeq, createdAtMs, head, epoch: from.f64(), roots: readRoots(from) };
   });
 }
 
+/** The row of a name. */
 export function encodeName(name: string, branch: BranchId): Row {
   return sealed(nameKey(name), (out) => {
     out.u32(branch);
@@ -143,13 +159,15 @@ export function encodeName(name: string, branch: BranchId): Row {
   });
 }
 
+/** Throws VAULT_PAGES_DAMAGED. */
 export function decodeName(row: Row): { readonly name: string; readonly branch: BranchId } {
   return opened(row, (from) => {
-    const branch = from.u32() as BranchId; // Written from one.
+    const branch = readBranchId(from);
     return { branch, name: from.text() };
   });
 }
 
+/** The row of a landmark. */
 export function encodeLandmark(row: LandmarkRow): Row {
   return sealed(landmarkKey(row.branch, row), (out) => {
     out.u32(row.branch);
@@ -163,14 +181,15 @@ export function encodeLandmark(row: LandmarkRow): Row {
   });
 }
 
+/** Throws VAULT_PAGES_DAMAGED. */
 export function decodeLandmark(row: Row): LandmarkRow {
   return opened(row, (from) => {
-    const branch = from.u32() as BranchId; // Written from one.
+    const branch = readBranchId(from);
     const kind = KINDS[from.u8()];
     if (kind === undefined) throw new RangeError("no such kind of landmark");
     const isPartial = from.u8() === 1;
     const part = from.u32();
-    const seq = from.f64() as Seq; // Written from one.
+    const seq = readSeq(from);
     const timeMs = from.f64();
     const through = from.f64();
     const label = from.text();
@@ -179,6 +198,7 @@ export function decodeLandmark(row: Row): LandmarkRow {
   });
 }
 
+/** The row of an arena. */
 export function encodeArena(arena: number, nextPage: number): Row {
   return sealed(arenaKey(arena), (out) => {
     out.u32(arena);
@@ -186,8 +206,17 @@ export function encodeArena(arena: number, nextPage: number): Row {
   });
 }
 
+/** Throws VAULT_PAGES_DAMAGED. */
 export function decodeArena(row: Row): { readonly arena: number; readonly nextPage: number } {
   return opened(row, (from) => ({ arena: from.u32(), nextPage: from.u32() }));
+}
+
+function readBranchId(from: ByteReader): BranchId {
+  return from.u32() as BranchId; // The row's checksum says that it was written, and only a BranchId is.
+}
+
+function readSeq(from: ByteReader): Seq {
+  return from.f64() as Seq; // Likewise.
 }
 
 function numberKey(prefix: Buffer, value: number): Buffer {
@@ -236,6 +265,7 @@ function rowCrc(key: Uint8Array, value: Uint8Array): number {
   return crc32(value.subarray(4), crc32(key));
 }
 
+/** The refusal of a page store that cannot be trusted as a whole: VAULT_PAGES_DAMAGED. */
 export function pagesDamaged(message: string, details: Readonly<Record<string, unknown>>, cause?: unknown): VaultError {
   return new VaultError("VAULT_PAGES_DAMAGED", `${message}; restore the vault from a backup`, { details, cause });
 }

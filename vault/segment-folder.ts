@@ -18,6 +18,7 @@ import type { SegmentHeader } from "./segment.ts";
 
 const SPARE = "spare";
 
+/** What a folder of segments needs. */
 export interface SegmentFolderOptions {
   readonly path: string;
   readonly files: LogFiles;
@@ -33,11 +34,13 @@ export interface NewSegment {
   readonly bytesMin: number;
 }
 
+/** A segment that is being written. */
 export interface OpenSegment {
   readonly header: SegmentHeader;
   readonly file: LogFile;
 }
 
+/** See the header. */
 export class SegmentFolder {
   readonly #options: SegmentFolderOptions;
   readonly #segments: SegmentHeader[] = [];

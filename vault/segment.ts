@@ -15,6 +15,7 @@ import { crc32 } from "node:zlib";
 import { VaultError } from "./errors.ts";
 import type { LogFile } from "./log-files.ts";
 
+/** Bytes before the first frame. */
 export const SEGMENT_HEADER_BYTES = 64;
 /** Raised when the layout of segments, frames or records changes. */
 export const LOG_FORMAT = 1;
@@ -23,6 +24,7 @@ const MAGIC = Buffer.from("PLNR-LOG", "latin1");
 const NAME = /^(\d{10})\.log$/;
 const ZEROS = Buffer.alloc(1024 * 1024);
 
+/** What a segment says about itself. */
 export interface SegmentHeader {
   readonly uuid: string;
   readonly no: number;
@@ -32,6 +34,7 @@ export interface SegmentHeader {
   readonly timeMs: number;
 }
 
+/** The file name of a segment. */
 export function segmentName(no: number): string {
   return `${String(no).padStart(10, "0")}.log`;
 }
@@ -42,6 +45,7 @@ export function segmentNo(name: string): number | undefined {
   return match === null ? undefined : Number(match[1]);
 }
 
+/** The header's 64 bytes. */
 export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
   MAGIC.copy(bytes);

@@ -45,6 +45,7 @@ export interface Applying {
   readonly touched: Set<BranchState>;
 }
 
+/** All branches and names. See the header. */
 export class VaultState {
   readonly branches: Map<BranchId, BranchState> = new Map();
   readonly names: Map<string, BranchId> = new Map();
@@ -221,7 +222,7 @@ export function keyOf(op: Op): string {
 }
 
 /** A frozen state: `ops` over what is in pages. */
-export function layerOfRoots(roots: StateLayer["roots"] & {}, ops: Iterable<Op>): StateLayer {
+function layerOfRoots(roots: StateLayer["roots"] & {}, ops: Iterable<Op>): StateLayer {
   const below = StateLayer.ofRoots(roots);
   const layer = StateLayer.over(below);
   const { table } = layer;
@@ -236,6 +237,7 @@ function reopen(branch: BranchState, top: StateLayer): void {
   branch.top = top.table?.isFrozen === false ? top : StateLayer.over(top);
 }
 
+/** The refusal of a branch that is not there: VAULT_BRANCH_UNKNOWN. */
 export function branchUnknown(id: BranchId): VaultError {
   return new VaultError("VAULT_BRANCH_UNKNOWN", `there is no branch ${id}`, { details: { branch: id } });
 }

@@ -11,9 +11,8 @@
  * 4. Values are opaque: nothing here decodes an agent's bytes.
  */
 import type { BranchState } from "./branch-state.ts";
-import { runCheckpoint } from "./checkpoint.ts";
+import { CheckpointRunner, wordsOf } from "./checkpoint-runner.ts";
 import { VaultError } from "./errors.ts";
-import type { VaultEvent } from "./events.ts";
 import { encodeFrame, frameBody } from "./frame.ts";
 import type { LogEntry } from "./log-entry.ts";
 import type { LogFailure } from "./log.ts";
@@ -39,8 +38,6 @@ import { Undo, branchUnknown } from "./state.ts";
 import { FrozenView, LiveBranch } from "./view.ts";
 import type { ViewContext } from "./view.ts";
 
-/** Readers look through at most this many layers before a checkpoint is asked for. */
-const DEPTH_MAX = 64;
 /** Tables beyond this size mean that checkpoints cannot keep up or keep failing: no more is taken. */
 const MEMTABLE_BYTES_MAX: number = 1024 * 1024 * 1024;
 
@@ -49,11 +46,9 @@ export class Vault implements AsyncDisposable {
   readonly #options: VaultOptions;
   readonly #parts: VaultParts;
   readonly #context: ViewContext;
+  readonly #checkpoints: CheckpointRunner;
   readonly #handles = new WeakMap<BranchState, LiveBranch>();
   #nextSeq: number;
-  #checkpointSeq: number;
-  #bytesSinceCheckpoint: number;
-  #checkpointing: Promise<void> | undefined;
   #failure: VaultError | undefined;
   #closing: Promise<void> | undefined;
 
@@ -68,18 +63,25 @@ export class Vault implements AsyncDisposable {
     const vault = new Vault(options, parts);
     handlers.failed = (failure) => vault.#onLogFailure(failure);
     options.onEvent({ type: "vault.recovered", ...parts.recovery });
-    vault.#checkpointIfDue([]);
+    vault.#checkpoints.grew(0, 0);
     return vault;
   }
 
   private constructor(options: VaultOptions, parts: VaultParts) {
-    const { state, log, segments, store, recovery, replayedBytes } = parts;
+    const { state, log, segments, store, checkpoint, recovery, replayedBytes } = parts;
     this.#options = options;
     this.#parts = parts;
     this.#context = { state, log, folder: segments, pages: store };
     this.#nextSeq = log.lastSeq + 1;
-    this.#checkpointSeq = recovery.checkpointSeq;
-    this.#bytesSinceCheckpoint = replayedBytes;
+    this.#checkpoints = new CheckpointRunner({
+      parts: checkpoint,
+      checkpointBytes: options.checkpointBytes,
+      memtableBytes: options.memtableBytes,
+      checkpointSeq: recovery.checkpointSeq,
+      replayedBytes,
+      onEvent: options.onEvent,
+      onStoreFailure: (error) => this.#fail(error),
+    });
   }
 
   get uuid(): string {
@@ -182,7 +184,7 @@ export class Vault implements AsyncDisposable {
    */
   async checkpoint(): Promise<void> {
     this.#assertOpen();
-    await this.#checkpointNow();
+    await this.#checkpoints.now();
   }
 
   stats(): VaultStats {
@@ -191,7 +193,7 @@ export class Vault implements AsyncDisposable {
       branches: state.branches.size,
       seq: asSeq(this.#nextSeq - 1),
       durableSeq: this.durableSeq,
-      checkpointSeq: asSeq(this.#checkpointSeq),
+      checkpointSeq: asSeq(this.#checkpoints.seq),
       logBytes: log.bytes,
       memtableBytes: state.memtableBytes,
       pages: store.stats().pages,
@@ -238,12 +240,11 @@ export class Vault implements AsyncDisposable {
       throw error;
     }
     this.#nextSeq++;
-    this.#bytesSinceCheckpoint += frame.length;
     const after = [...touched].flatMap(({ lastEntry }) => lastEntry ?? []);
     const level = durability ?? this.#options.durability;
     const entry = log.append({ seq, frame, level, after, undo: () => undo.run() });
     this.#remember(entry, touched);
-    this.#checkpointIfDue(touched);
+    this.#checkpoints.grew(frame.length, Math.max(0, ...[...touched].map(({ top }) => top.depth)));
     return entry;
   }
 
@@ -273,45 +274,6 @@ export class Vault implements AsyncDisposable {
     return { from: "roots", branch, seq, roots, ops };
   }
 
-  #checkpointIfDue(touched: Iterable<BranchState>): void {
-    const { checkpointBytes, memtableBytes } = this.#options;
-    const isDeep = [...touched].some(({ top }) => top.depth > DEPTH_MAX);
-    const isLarge = this.#bytesSinceCheckpoint >= checkpointBytes || this.#parts.state.memtableBytes >= memtableBytes;
-    if ((!isDeep && !isLarge) || this.#checkpointing !== undefined) return;
-    // Its failure is an event; `close` waits for it.
-    this.#startCheckpoint().catch(() => undefined);
-  }
-
-  async #checkpointNow(): Promise<void> {
-    // One that runs already may have begun before the newest commit: its outcome says nothing about this one.
-    while (this.#checkpointing !== undefined) await this.#checkpointing.catch(() => undefined);
-    await this.#startCheckpoint();
-  }
-
-  #startCheckpoint(): Promise<void> {
-    const running = this.#runCheckpoint().finally(() => {
-      if (this.#checkpointing === running) this.#checkpointing = undefined;
-    });
-    this.#checkpointing = running;
-    return running;
-  }
-
-  async #runCheckpoint(): Promise<void> {
-    const { state, log } = this.#parts;
-    if (this.#failure !== undefined) throw this.#failure;
-    if (log.lastSeq === this.#checkpointSeq && state.dirtyBranches.size === 0 && state.dirtyNames.size === 0) return;
-    this.#bytesSinceCheckpoint = 0;
-    try {
-      const { seq, pages, branches, durationMs } = await runCheckpoint(this.#parts.checkpoint);
-      this.#checkpointSeq = seq;
-      this.#options.onEvent({ type: "log.checkpointed", seq, pages, branches, durationMs });
-    } catch (error) {
-      this.#options.onEvent({ type: "log.checkpoint-failed", ...wordsOf(error) });
-      if (error instanceof VaultError && error.code === "VAULT_STORE_FAILED") throw this.#fail(error);
-      throw error;
-    }
-  }
-
   #fail(cause: VaultError): VaultError {
     if (this.#failure !== undefined) return this.#failure;
     const message = `the vault takes no more commits: ${cause.message}`;
@@ -330,8 +292,8 @@ export class Vault implements AsyncDisposable {
     try {
       if (this.#failure === undefined) {
         await log.barrier(Infinity);
-        await this.#checkpointNow();
-      } else await this.#checkpointing?.catch(() => undefined);
+        await this.#checkpoints.now();
+      } else await this.#checkpoints.finish();
     } catch {
       // Told already: to the commits that were not kept, and as an event. The log has all the rest.
     }
@@ -363,9 +325,4 @@ export class Vault implements AsyncDisposable {
 
 function asSeq(seq: number): Seq {
   return seq as Seq; // Only for positions that the log or the vault's own counter gave out.
-}
-
-function wordsOf(error: unknown): Pick<VaultEvent & { readonly type: "vault.failed" }, "code" | "message"> {
-  const code = error instanceof VaultError ? error.code : "unknown";
-  return { code, message: error instanceof Error ? error.message : String(error) };
 }

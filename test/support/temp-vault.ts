@@ -44,10 +44,12 @@ export function eventLog(): { readonly events: VaultEvent[]; readonly onEvent: (
   return { events, onEvent: (event) => void events.push(event) };
 }
 
+/** Text as bytes. */
 export function bytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
 
+/** Bytes as text; undefined stays undefined. */
 export function text(value: Uint8Array | undefined): string | undefined {
   return value === undefined ? undefined : new TextDecoder().decode(value);
 }
@@ -70,6 +72,7 @@ export function code(expected: VaultErrorCode): (error: unknown) => boolean {
   };
 }
 
+/** What a fault can be put into. */
 export type FileOperation = "open" | "write" | "sync" | "rename" | "remove" | "syncFolder";
 
 /** What happens to an operation: nothing special, an error with a system code, or a write that takes fewer bytes. */
@@ -82,6 +85,8 @@ export class FaultyFiles implements LogFiles {
   readonly operations: FileOperation[] = [];
   /** Called before each sync, and awaited: a slow disk. */
   beforeSync: () => Promise<void> = async () => undefined;
+  /** What the disk says it has left; the truth when undefined. */
+  bytesLeft: number | undefined;
 
   makeFolder(path: string): Promise<void> {
     return systemFiles.makeFolder(path);
@@ -92,8 +97,8 @@ export class FaultyFiles implements LogFiles {
   size(path: string): Promise<number> {
     return systemFiles.size(path);
   }
-  freeBytes(path: string): Promise<number> {
-    return systemFiles.freeBytes(path);
+  async freeBytes(path: string): Promise<number> {
+    return this.bytesLeft ?? (await systemFiles.freeBytes(path));
   }
   async open(path: string, mode: "create" | "existing"): Promise<LogFile> {
     this.ask("open");

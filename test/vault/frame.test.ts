@@ -69,8 +69,15 @@ describe("a frame", () => {
       if (found.kind !== "frame") return;
       assert.equal(frame.length % 8, 0);
       assert.deepEqual(plain({ ...found.frame, body: undefined }), {
-        ...{ seq: wanted.seq, timeMs: wanted.timeMs, note: plain(wanted.note), body: undefined },
-        ...{ crc, previousCrc: 77, skip: 0, durableSeq: wanted.seq - 1, bytes: frame.length },
+        seq: wanted.seq,
+        timeMs: wanted.timeMs,
+        note: plain(wanted.note),
+        body: undefined,
+        crc,
+        previousCrc: 77,
+        skip: 0,
+        durableSeq: wanted.seq - 1,
+        bytes: frame.length,
       });
       assert.deepEqual(plain(readRecords(found.frame.body)), plain(wanted.records));
       assert.deepEqual(plain(readRecords(frameBody(frame))), plain(wanted.records));

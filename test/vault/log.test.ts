@@ -218,12 +218,11 @@ describe("a checkpoint", () => {
     const { events, onEvent } = eventLog();
     const { vault, branch, files } = await slowVault(t, { onEvent });
     vault.commit([put(branch, "k", "v")]);
-    const { freeBytes } = files;
-    files.freeBytes = async () => 1000;
+    files.bytesLeft = 1000;
     await assert.rejects(vault.checkpoint(), code("VAULT_COMMIT_FAILED"));
     assert.equal(events.at(-1)?.type, "log.checkpoint-failed");
     await vault.commit([put(branch, "l", "w")]).durable;
-    files.freeBytes = freeBytes;
+    files.bytesLeft = undefined;
     await vault.checkpoint();
     assert.equal(vault.stats().checkpointSeq, vault.stats().seq);
     assert.deepEqual(contentOf(branch), { k: "v", l: "w" });
