@@ -43,6 +43,7 @@ export interface AgentContext<State> {
   /**
    * The agent's memory. Each top-level key is the unit of storage: what a turn did not touch is neither decoded nor
    * written. Changes become durable together when the turn ends, or are dropped together when the handler throws.
+   * Take values from here in each turn: what is changed through a reference kept from an earlier one is not written.
    * Values: JSON, undefined, NaN, Infinity, -0, Date, Map, Set, BigInt, typed arrays, ArrayBuffer.
    */
   readonly state: State;

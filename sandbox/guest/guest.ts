@@ -16,7 +16,7 @@
  * 3. While a turn is in progress nothing but its answers and resumptions changes anything.
  */
 
-import { decode, encode, UNDEFINED_TEXT } from "../codec.ts";
+import { decode, UNDEFINED_TEXT } from "../codec.ts";
 import { pack, unpack } from "../envelope.ts";
 import { SandboxError } from "../errors.ts";
 import {
@@ -30,39 +30,30 @@ import {
   type IsolateLimits,
   type Turn,
 } from "../protocol.ts";
-import { contextOf, type ContextParts } from "./context.ts";
-import { declaredBy, definitionOf, methodNamed, type Definition } from "./definition.ts";
+import { declaredBy, definitionOf } from "./definition.ts";
 import { faultOf } from "./fault.ts";
+import { invoke, isThenable, replaces, replaceState, replyText, settle, type Loaded } from "./handler.ts";
 import { doneText, faultText, LAST_RESORT, threwText, waitText } from "./output.ts";
 import {
   apply,
   assign,
-  defineProperty,
   deleteProperty,
   freeze,
   getGlobal,
   jsonParse,
   jsonStringify,
-  keysOf,
   NativeError,
-  NativeTypeError,
   slice,
   toNumber,
 } from "./primordials.ts";
 import { suspendRails } from "./rails.ts";
 import { State } from "./state.ts";
 import { explainReadOnly } from "./read-only.ts";
-import { tagOf } from "./survey.ts";
 import type { TimeAndChance } from "./time-and-chance.ts";
 import { TurnRun, type Result } from "./turn.ts";
 
 /** Limits, agent, and two texts for each key. */
 const SEGMENTS_MAX = 2 + 2 * STATE_KEYS_MAX;
-
-interface Loaded {
-  readonly definition: Definition;
-  readonly parts: ContextParts;
-}
 
 /** One agent. The cell has nothing of it but `enter`. */
 export class Guest {
@@ -203,49 +194,6 @@ function takeGlobal(): unknown {
   return value;
 }
 
-function invoke(turn: TurnRun, loaded: Loaded, name: string, text: string): unknown {
-  const { definition, parts } = loaded;
-  switch (turn.kind) {
-    case "init":
-      if (parts.state.size > 0) throw broken("the agent has a state already");
-      return apply(definition.state, undefined, []);
-    case "migrate":
-      if (definition.migrate === undefined) return undefined;
-      return apply(definition.migrate, undefined, [plainState(parts.state), decodeArgument(text, parts)]);
-    case "stop":
-      if (definition.stop === undefined) return undefined;
-      return apply(definition.stop, undefined, [contextOf(turn, parts), decodeArgument(text, parts)]);
-    case "call":
-    case "cast": {
-      const method = methodNamed(definition, name);
-      turn.reads = method.reads;
-      return apply(method.handle, method.holder, [contextOf(turn, parts), decodeArgument(text, parts)]);
-    }
-    default:
-      throw broken("no turn is of this kind");
-  }
-}
-
-function decodeArgument(text: string, parts: ContextParts): unknown {
-  return decode(text, { bytesMax: parts.limits.messageBytesMax });
-}
-
-/** May throw: `then` can be a getter of the agent's. */
-function isThenable(value: unknown): boolean {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
-}
-
-/** `await` is syntax: it works whatever became of `Promise.prototype`. */
-async function settle(turn: TurnRun, value: unknown): Promise<void> {
-  let result: Result;
-  try {
-    result = { ok: true, value: await value };
-  } catch (thrown) {
-    result = { ok: false, thrown };
-  }
-  turn.result = result;
-}
-
 function answerOf(isOk: boolean, text: string, message: string): Result {
   if (!isOk) return { ok: false, thrown: assign(new NativeError(message), { code: text }) };
   try {
@@ -253,39 +201,6 @@ function answerOf(isOk: boolean, text: string, message: string): Result {
   } catch (thrown) {
     return { ok: false, thrown };
   }
-}
-
-function replyText(value: unknown, bytesMax: number): string {
-  try {
-    return encode(value, { bytesMax, root: "reply" });
-  } catch (error) {
-    const refusal = error as SandboxError; // `encode` throws nothing else
-    if (refusal.code !== "SANDBOX_MESSAGE_TOO_LARGE") throw refusal;
-    throw new SandboxError("SANDBOX_REPLY_TOO_LARGE", `The reply is longer than ${bytesMax} bytes.`, { cause: error });
-  }
-}
-
-function replaces(turn: TurnRun, definition: Definition): boolean {
-  return turn.kind === "init" || (turn.kind === "migrate" && definition.migrate !== undefined);
-}
-
-function replaceState(state: State, value: unknown, kind: string): void {
-  if (typeof value !== "object" || value === null || tagOf(value) !== "Object") {
-    throw new NativeTypeError(
-      `${kind === "init" ? "state()" : "migrate()"} must return a plain record, the whole state`,
-    );
-  }
-  state.replace(value as Readonly<Record<string, unknown>>, keysOf(value)); // a plain record, as just checked
-}
-
-function plainState(state: State): object {
-  const plain = {};
-  const keys = state.keys();
-  for (let index = 0; index < keys.length; index++) {
-    const key = keys[index] ?? "";
-    defineProperty(plain, key, { value: state.copy(key), writable: true, enumerable: true, configurable: true });
-  }
-  return plain;
 }
 
 function lastWords(thrown: unknown): string {
