@@ -86,6 +86,7 @@ class Interruption {
   #callOff(signal: NodeJS.Signals): void {
     if (this.signal.aborted) return;
     this.cause = signal;
+    if (process.stderr.isTTY) process.stderr.write(`\n${signal}: closing in order; again to end at once\n`);
     this.#controller.abort(new Error(`called off by ${signal}`));
   }
 }
