@@ -65,6 +65,7 @@ export class CellHost {
         this.#dispose(record.slot);
         return;
       case RecordType.stop:
+        this.#options.lane.drain();
         this.#options.writer.flush();
         this.#options.end();
         return;
@@ -73,8 +74,9 @@ export class CellHost {
     }
   }
 
-  /** Sends what the records since the last call brought about. */
+  /** Runs and sends what the records since the last call brought about. */
   flush(): void {
+    this.#options.lane.drain();
     this.#options.writer.flush();
     this.#options.lane.flushed();
     this.#armBeat();

@@ -15,7 +15,7 @@ import { cellBundle } from "./bundle.ts";
 import type { CellConfig } from "./cell-config.ts";
 import type { CellExit, CellExitReason } from "./cell-exit.ts";
 import { CellWatch, type Watched } from "./cell-watch.ts";
-import { SandboxError } from "./errors.ts";
+import { SandboxError, type SandboxErrorCode } from "./errors.ts";
 import type { SandboxEvent } from "./events.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { FrameWriter, RecordType, type FrameRecord } from "./frames.ts";
@@ -55,6 +55,10 @@ const STDERR_UNITS_MAX = 16_384;
 const GREETING_BYTES_MAX = 4096;
 /** Beats per heartbeat allowance, so that one late beat is no death. */
 const BEATS_PER_HEARTBEAT = 3;
+
+const HOSTILE_CODES: ReadonlySet<SandboxErrorCode> = new Set(["SANDBOX_FRAME_INVALID", "SANDBOX_ENVELOPE_INVALID"]);
+/** How much of what a crashed cell printed goes into its exit's detail. */
+const LAST_WORDS_UNITS_MAX = 1000;
 
 let cellCount = 0;
 
@@ -168,6 +172,8 @@ export class Cell implements AsyncDisposable {
    */
   place(options: PlaceOptions): Resident {
     checkIsolateLimits(options.limits);
+    const { agent, artifact, limits } = options;
+    const text = loadText({ limits, agent, state: options.state }); // First, because reading the state may fail.
     const slot = this.#state === "alive" ? this.#slots.reserve() : 0;
     if (slot === undefined) throw this.#full();
     const send = (type: RecordType, ticket: number, text: string): void => this.#send(type, slot, ticket, text);
@@ -176,14 +182,13 @@ export class Cell implements AsyncDisposable {
       resident.lose({ ticket: -1, order: 0 }, `cell ${this.id} has ended`);
       return resident;
     }
-    const { agent, artifact, limits } = options;
     const { heapMb, cpuMs, wallMs, loadMs } = limits;
     const spec = { agent, name: artifact.name, heapMb, cpuMs, wallMs, loadMs };
     this.#slots.put(slot, resident);
     this.#reader.textBytesMax = Math.max(this.#reader.textBytesMax, outputBytesMax(limits));
     this.#send(RecordType.place, slot, 0, JSON.stringify(spec));
     this.#send(RecordType.code, slot, 0, artifact.code);
-    this.#send(RecordType.load, slot, 0, loadText({ limits, agent, state: options.state }));
+    this.#send(RecordType.load, slot, 0, text);
     return resident;
   }
 
@@ -238,7 +243,7 @@ export class Cell implements AsyncDisposable {
     pipe.on("close", () => this.#finish(this.#isStopping ? "stopped" : "crashed", "the cell closed its pipe"));
     child.stderr?.setEncoding("utf8").on("data", (text: string) => this.#hearStderr(text));
     child.on("exit", (code, signal) => {
-      this.#finish(this.#isStopping ? "stopped" : "crashed", `its process ended (${signal ?? `exit code ${code}`})`);
+      this.#finish(this.#isStopping ? "stopped" : "crashed", "its process ended");
       const late = this.#options.clock.after(CLOSE_MS_MAX, () => this.#settleExit(code, signal));
       child.once("close", () => {
         late.cancel();
@@ -252,7 +257,8 @@ export class Cell implements AsyncDisposable {
     try {
       this.#reader.push(bytes);
     } catch (error) {
-      if (!(error instanceof SandboxError)) throw error;
+      // A listener of the caller may throw errors of this floor, too; only these two are about the cell.
+      if (!(error instanceof SandboxError) || !HOSTILE_CODES.has(error.code)) throw error;
       this.#finish("bad_frame", error.message);
     }
   }
@@ -323,8 +329,6 @@ export class Cell implements AsyncDisposable {
     };
     this.#slots.loseAll(entries, `cell ${this.id} was lost: ${detail}`);
     this.#blackBox.close();
-    const message = `A cell did not become ready: ${detail}. ${this.#stderr.trim()}`;
-    this.#ready.reject(new SandboxError("SANDBOX_CELL_START_FAILED", message));
   }
 
   #settleExit(exitCode: number | null, signal: string | null): void {
@@ -333,9 +337,14 @@ export class Cell implements AsyncDisposable {
     child.stderr?.destroy();
     const end = this.#end;
     if (end === undefined) return;
-    const { reason, detail, suspects } = end;
+    const { reason, suspects } = end;
+    const lastWords = reason === "crashed" || reason === "start_failed" ? this.#stderr.trim() : "";
+    const ending = `${end.detail} (${signal ?? `exit code ${exitCode}`})`;
+    const detail = lastWords === "" ? ending : `${ending}: ${lastWords.slice(0, LAST_WORDS_UNITS_MAX)}`;
     const exit: CellExit = { reason, detail, exitCode, signal, suspects };
-    if (reason !== "start_failed") {
+    if (reason === "start_failed") {
+      this.#ready.reject(new SandboxError("SANDBOX_CELL_START_FAILED", `A cell did not become ready: ${detail}`));
+    } else {
       this.#options.onEvent({ type: "cell.exited", cell: this.id, pid: this.pid, exit });
     }
     this.#exit.resolve(exit);

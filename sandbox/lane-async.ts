@@ -67,6 +67,8 @@ export class AsyncLane implements Lane {
     this.#armStuck(resident);
   }
 
+  drain(): void {}
+
   flushed(): void {}
 
   #pump(): void {

@@ -1,6 +1,6 @@
 /**
- * The sync lane: turns run on the cell's own thread, one after another, in the order in which they arrived. About a
- * microsecond per entry, and the thread's CPU clock is exactly the turn's. The price: a turn that cannot be interrupted
+ * The sync lane: turns run on the cell's own thread, one after another; those of one agent in the order in which they
+ * arrived. About a microsecond per entry, and the thread's CPU clock is exactly the turn's. The price: a turn that cannot be interrupted
  * stops the cell, and the Guardian kills it. For code that has proved itself.
  */
 import type { Clock } from "../vault/index.ts";
@@ -17,11 +17,12 @@ const US_PER_MS = 1000;
 /** A frame whose turns take longer than this together sends what it has, so that early answers do not wait for late ones. */
 const FLUSH_AFTER_MS = 4;
 
-/** Runs whatever a resident has ready, at once. */
+/** Runs whatever the residents have ready, all of one before the next: entering the same heap again is several times cheaper. */
 export class SyncLane implements Lane {
   readonly #writer: FrameWriter;
   readonly #pen: BlackBoxPen;
   readonly #clock: Clock;
+  readonly #awake = new Set<CellResident>();
   #fault: EntryFault | undefined;
   #flushedMs: number;
 
@@ -33,6 +34,15 @@ export class SyncLane implements Lane {
   }
 
   wake(resident: CellResident): void {
+    this.#awake.add(resident);
+  }
+
+  drain(): void {
+    for (const resident of this.#awake) this.#runAll(resident);
+    this.#awake.clear();
+  }
+
+  #runAll(resident: CellResident): void {
     for (let entry = resident.next(); entry !== undefined; entry = resident.next()) {
       const { isolate } = resident;
       if (isolate === undefined) return;

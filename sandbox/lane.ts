@@ -8,8 +8,10 @@ import { FAULT, MESSAGE_UNITS_MAX, NAME_UNITS_MAX, STACK_UNITS_MAX } from "./pro
 
 /** How a cell runs entries. */
 export interface Lane {
-  /** The resident may have something to run. */
+  /** The resident may have something to run, now or at the next `drain`. */
   wake(resident: CellResident): void;
+  /** All records that came together were taken. */
+  drain(): void;
   /** Throws the resident's isolate away and calls `done` once it no longer runs. */
   discard(resident: CellResident, done: () => void): void;
   /** The cell has sent what was ready. */

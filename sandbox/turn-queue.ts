@@ -16,6 +16,9 @@ const PIPELINE_TURNS_MAX = 128;
 /** Text in the pipe or the cell, in UTF-16 units; a single larger turn may still go alone. */
 const PIPELINE_UNITS_MAX = 2 * 1024 * 1024;
 
+/** Entries at the front of the waiting list that were taken already and are kept until they are worth a copy. */
+const UNSENT_TAKEN_MAX = 1024;
+
 /** One turn on its way. */
 export interface PendingTurn {
   readonly id: number;
@@ -30,11 +33,18 @@ export interface PendingTurn {
   hasAsked: boolean;
 }
 
+interface UnsentTurn {
+  readonly pending: PendingTurn;
+  readonly text: string;
+}
+
 /** The unsettled turns of one resident. */
 export class TurnQueue {
   readonly #send: (ticket: number, text: string) => void;
   readonly #sent: PendingTurn[] = [];
-  readonly #unsent: { readonly pending: PendingTurn; readonly text: string }[] = [];
+  #unsent: UnsentTurn[] = [];
+  /** Where `#unsent` begins: taking from the front of a long array would move all of it. */
+  #unsentStart = 0;
   #sentUnits = 0;
   #ticket = 0;
 
@@ -55,7 +65,7 @@ export class TurnQueue {
 
   /** True when no turn is unsettled. */
   get isEmpty(): boolean {
-    return this.#sent.length === 0 && this.#unsent.length === 0;
+    return this.#sent.length === 0 && this.#unsent.length === this.#unsentStart;
   }
 
   /** Takes a turn; sends it now or when there is room. */
@@ -72,7 +82,7 @@ export class TurnQueue {
       answersInFlight: 0,
       hasAsked: false,
     };
-    if (this.#unsent.length === 0 && this.#hasRoom(text.length)) this.#dispatch(pending, text);
+    if (this.#unsent.length === this.#unsentStart && this.#hasRoom(text.length)) this.#dispatch(pending, text);
     else this.#unsent.push({ pending, text });
   }
 
@@ -82,19 +92,29 @@ export class TurnQueue {
     if (head === undefined) return;
     this.#sentUnits -= head.units;
     head.settle(outcome);
-    while (this.#unsent[0] !== undefined && this.#hasRoom(this.#unsent[0].text.length)) {
-      const next = this.#unsent.shift();
-      if (next !== undefined) this.#dispatch(next.pending, next.text);
+    for (let next = this.#unsent[this.#unsentStart]; next !== undefined; next = this.#unsent[this.#unsentStart]) {
+      if (!this.#hasRoom(next.text.length)) return;
+      this.#unsentStart += 1;
+      this.#dispatch(next.pending, next.text);
+      if (this.#unsentStart >= UNSENT_TAKEN_MAX) this.#forgetTaken();
     }
+    this.#forgetTaken();
   }
 
   /** Settles everything. `lost` makes the outcome of each turn; a turn that was not sent has entered nothing. */
   settleAll(lost: (ticket: number, wasSent: boolean) => Outcome): void {
     const sent = this.#sent.splice(0);
-    const unsent = this.#unsent.splice(0);
+    const unsent = this.#unsent.slice(this.#unsentStart);
+    this.#unsent = [];
+    this.#unsentStart = 0;
     this.#sentUnits = 0;
     for (const { settle, ticket } of sent) settle(lost(ticket, true));
     for (const { pending } of unsent) pending.settle(lost(pending.ticket, false));
+  }
+
+  #forgetTaken(): void {
+    if (this.#unsentStart > 0) this.#unsent = this.#unsent.slice(this.#unsentStart);
+    this.#unsentStart = 0;
   }
 
   #hasRoom(units: number): boolean {

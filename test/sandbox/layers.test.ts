@@ -113,7 +113,7 @@ describe("Node's permission model", () => {
         attempt(() => new (require("node:worker_threads").Worker)("1", { eval: true }) && "worker"),
         Object.keys(process.env).join(),
       ]));
-      process.abort();`);
+      process.kill(process.pid, "SIGKILL");`);
     const { events, onEvent } = recorder();
     await assert.rejects(Cell.startWith({ ...OPTIONS, onEvent }, await plainLayers(), program.file));
     const [printed] = events;
