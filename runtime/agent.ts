@@ -76,7 +76,7 @@ export class Agent {
     this.#child = new Child({ ...options.spec, id: options.id });
     this.#lazyStart = () => this.#startAgain();
     this.#between = new BetweenTurns({
-      isBusy: () => this.#phase.name === "starting" || (this.life?.inflight ?? 0) > 0,
+      isBusy: () => this.#phase.name === "starting" || this.life?.isIdle === false,
       onRelease: () => this.#pump(),
     });
     this.#complain = (text) => host.events.emit({ type: "agent.logged", agent: this.id, level: "warn", text });
@@ -123,12 +123,7 @@ export class Agent {
     const sent = this.#underWay(message.callId) ?? message;
     if (caller !== undefined) sent.callers.add(caller);
     if (sent !== message) return sent;
-    if (!this.#mailbox.push(message)) {
-      const text = `the mailbox of ${this.id} holds ${this.#mailbox.capacity} messages and is full; slow down or raise limits.mailboxMax`;
-      throw new RuntimeError("RUNTIME_MAILBOX_FULL", text, {
-        details: { agent: this.id, mailboxMax: this.#mailbox.capacity },
-      });
-    }
+    if (!this.#mailbox.push(message)) throw this.#child.fullError(this.#mailbox.capacity);
     if (phase.name === "up") this.#pump();
     else if (phase.name === "asleep") this.wake();
     return message;
@@ -210,12 +205,11 @@ export class Agent {
     readonly spec?: AgentSpec;
     readonly branch?: Branch;
   }): Promise<Incarnation> {
+    const { artifact, profile, branch = this.#branch } = options;
     const { limits, durability } = options.spec ?? this.spec;
-    const branch = options.branch ?? this.#branch;
     await this.#settledCommits();
     for (let tries = 1; ; tries++) {
       try {
-        const { artifact, profile } = options;
         return await Incarnation.load(this.#lifeHost, { branch, artifact, profile, limits, durability });
       } catch (error) {
         const code = (error as { readonly code?: string }).code; // reading a property that may not be there
@@ -232,45 +226,67 @@ export class Agent {
     await commit.durable.catch(() => undefined); // its own caller was told; here only the end of waiting matters
   }
 
+  /** A life that is loaded takes over. */
   #up(life: Incarnation, startedMs: number): void {
     this.#phase = { name: "up", life };
     this.#hasLived = true;
+    this.#started(life, startedMs);
+    const reason: ExitReason = { name: "cell_lost", message: "its cell was lost as it started" };
+    if (life.isOver) this.#exited(reason, undefined, life);
+  }
+
+  #started(life: Incarnation, startedMs: number): void {
     const { clock, events } = this.#host;
+    const { cellId: cell, epoch } = life;
     const hash = life.options.artifact.hash;
     const nowMs = clock.monotonicMs();
-    events.emit({
-      type: "agent.started",
-      agent: this.id,
-      cell: life.cellId,
-      hash,
-      epoch: life.epoch,
-      durationMs: nowMs - startedMs,
-    });
+    events.emit({ type: "agent.started", agent: this.id, cell, hash, epoch, durationMs: nowMs - startedMs });
     this.#between.nudge();
-    if (life.isOver)
-      return this.#exited({ name: "cell_lost", message: "its cell was lost as it started" }, undefined, life);
     if (this.#downSinceMs === undefined) return;
     const downMs = nowMs - this.#downSinceMs;
     this.#downSinceMs = undefined;
     events.emit({ type: "agent.restarted", agent: this.id, cause: this.#downCause, restarts: this.restarts, downMs });
   }
 
-  /** A start that nobody awaits: a restart, or a message for a sleeping agent. Never rejects. */
+  /**
+   * A start that nobody awaits: a restart, or a message for a sleeping agent. Messages are handed over while the code still
+   * loads, so the first answer costs no second way there and back. Never rejects.
+   */
   async #startAgain(): Promise<void> {
     if (this.#phase.name !== "asleep" || this.#between.isHeld) return;
     const started = this.#host.clock.monotonicMs();
-    const phase: Phase = { name: "starting" };
-    this.#phase = phase;
+    const starting: Phase = { name: "starting" };
+    this.#phase = starting;
     try {
-      if (this.#artifact === undefined || this.#current === undefined) throw this.#lostCodeError();
-      const life = await this.#load({ artifact: this.#artifact, profile: this.#current.profile });
-      if (!this.#isStill(phase)) return life.discard(); // killed meanwhile
+      const life = await this.#place();
+      if (!this.#isStill(starting)) return life.discard(); // killed meanwhile
       life.fence();
-      this.#up(life, started);
+      this.#phase = { name: "up", life };
+      this.#hasLived = true;
       this.#pump();
+      await this.#awaitReady(life, started);
     } catch (error) {
-      if (this.#isStill(phase)) this.#exited(errorReason(error), undefined);
+      if (this.#isStill(starting)) this.#exited(errorReason(error), undefined);
     }
+  }
+
+  async #place(): Promise<Incarnation> {
+    const known = this.#known();
+    if (known === undefined) throw this.#lostCodeError();
+    const { limits, durability } = this.spec;
+    await this.#settledCommits();
+    const { profile } = known.current;
+    const { artifact } = known;
+    return Incarnation.place(this.#lifeHost, { branch: this.#branch, artifact, profile, limits, durability });
+  }
+
+  async #awaitReady(life: Incarnation, startedMs: number): Promise<void> {
+    try {
+      await life.ready();
+    } catch (error) {
+      return life.fail(error); // reports through `ended`, unless this life was ended meanwhile
+    }
+    if (this.life === life) this.#started(life, startedMs);
   }
 
   /** Read through a method, because the phase changes while we wait and the type checker cannot know. */

@@ -65,6 +65,13 @@ export class Child {
     return () => void this.#monitors.delete(own);
   }
 
+  /** What a caller is told when the mailbox has no room. */
+  fullError(mailboxMax: number): RuntimeError {
+    const { id } = this.#state.spec;
+    const text = `the mailbox of ${id} holds ${mailboxMax} messages and is full; slow down or raise limits.mailboxMax`;
+    return new RuntimeError("RUNTIME_MAILBOX_FULL", text, { details: { agent: id, mailboxMax } });
+  }
+
   /** What a caller of an agent that is down is told. */
   downError(down: Down): RuntimeError {
     const { id, intensity, periodMs } = this.#state.spec;

@@ -53,7 +53,8 @@ export class AgentControl {
 
   /** Methods of the life that serves now; empty while the agent sleeps. */
   get methods(): readonly string[] {
-    return this.#agent.life?.loaded.methods.map(({ name }) => name) ?? [];
+    const { life } = this.#agent;
+    return life?.isLoaded === true ? life.loaded.methods.map(({ name }) => name) : [];
   }
 
   /** The newest consecutive turns, oldest first. */

@@ -80,22 +80,29 @@ export class Incarnation implements Tenant {
   }
 
   /**
-   * Loads the code into a fresh isolate with the branch's state. Nothing is written and no message is taken yet.
-   * Rejects with the sandbox's error (SANDBOX_LOAD_FAILED, SANDBOX_CELL_LOST, ...) and leaves nothing behind.
+   * Places the code in a cell with the branch's state. It loads there while this resolves; messages may be handed over at
+   * once and run behind the load. Rejects when no cell can be had.
    */
-  static async load(host: IncarnationHost, options: IncarnationOptions): Promise<Incarnation> {
+  static async place(host: IncarnationHost, options: IncarnationOptions): Promise<Incarnation> {
     const life = new Incarnation(host, options);
-    const resident = await host.pool.place(options.profile, life, {
+    life.#resident = await host.pool.place(options.profile, life, {
       agent: host.id,
       artifact: options.artifact,
       limits: options.limits,
       state: stateEntries(options.branch),
       onAsk: (question) => life.#questions.put(question),
     });
-    life.#resident = resident;
+    return life;
+  }
+
+  /**
+   * Places and waits until the code is loaded. Nothing is written and no message is taken yet.
+   * Rejects with the sandbox's error (SANDBOX_LOAD_FAILED, SANDBOX_CELL_LOST, ...) and leaves nothing behind.
+   */
+  static async load(host: IncarnationHost, options: IncarnationOptions): Promise<Incarnation> {
+    const life = await Incarnation.place(host, options);
     try {
-      life.#loaded = await resident.loaded;
-      life.#heapBytes = life.#loaded.heapBytes;
+      await life.ready();
       return life;
     } catch (error) {
       life.discard();
@@ -103,6 +110,17 @@ export class Incarnation implements Tenant {
     }
   }
 
+  /** Resolves when the code is loaded. Rejects with the sandbox's error. */
+  async ready(): Promise<void> {
+    if (this.#resident === undefined) throw new Error("not placed");
+    this.#loaded = await this.#resident.loaded;
+    this.#heapBytes = this.#loaded.heapBytes;
+  }
+
+  /** Whether the code is loaded. */
+  get isLoaded(): boolean {
+    return this.#loaded !== undefined;
+  }
   get loaded(): Loaded {
     if (this.#loaded === undefined) throw new Error("not loaded");
     return this.#loaded;
@@ -118,6 +136,10 @@ export class Incarnation implements Tenant {
   }
   get epoch(): number {
     return this.#epoch;
+  }
+  /** Loaded, and nothing in flight. */
+  get isIdle(): boolean {
+    return this.isLoaded && this.#inflight.length === 0;
   }
   get inflight(): number {
     return this.#inflight.length;
@@ -187,6 +209,14 @@ export class Incarnation implements Tenant {
     this.#end(reason, first);
   }
 
+  /** Ends this life because its code could not be loaded; what was handed to it returns. */
+  fail(error: unknown): void {
+    const code = (error as { readonly code?: unknown }).code; // a property that may not be there
+    const name = this.wasSuspect ? "cell_lost_suspect" : "cell_lost";
+    const isLost = code === "SANDBOX_CELL_LOST";
+    this.#end(isLost ? { ...errorReason(error), name } : errorReason(error), undefined);
+  }
+
   /** Lets the isolate go without a word: a life that never took messages, or has none in flight. */
   discard(): void {
     this.#isOver = true;
@@ -195,7 +225,7 @@ export class Incarnation implements Tenant {
 
   onCellLost(exit: CellExit): void {
     this.#lost = exit;
-    if (this.#loaded === undefined || this.#isOver) return; // `load` rejects, or nobody is interested any more
+    if (this.#loaded === undefined || this.#isOver) return; // `ready` rejects, or nobody is interested any more
     const isSuspect = exit.suspects.includes(this.#host.id);
     const first = this.#inflight[0];
     const failed = first !== undefined && (isSuspect || first.hasAsked) ? first : undefined;
@@ -225,7 +255,8 @@ export class Incarnation implements Tenant {
       }
       case "lost":
         // A lost cell is reported once, by onCellLost, which knows the suspects. Anything else would be our own bug.
-        if (outcome.code === "SANDBOX_CELL_LOST") return;
+        // A life whose load failed ends by `fail`.
+        if (outcome.code === "SANDBOX_CELL_LOST" || this.#loaded === undefined) return;
         throw new Error(`${this.#host.id}: isolate disposed while it was current`);
     }
   }
