@@ -15,7 +15,7 @@ import { Vault } from "../../vault/index.ts";
 import { seed } from "../support/random-runs.ts";
 import { tempFolder, text, vaultOptions } from "../support/temp-vault.ts";
 
-const ROUNDS = 6;
+const ROUNDS = 4;
 const GUARDIAN = join(import.meta.dirname, "../fixtures/vault-guardian.ts");
 
 it(`no acknowledged commit is lost when the Guardian is killed, ${ROUNDS} times in a row`, async (t) => {

@@ -309,7 +309,7 @@ it("a vault shows what a model of Maps shows, at every point of its past, after 
   );
   await fc.assert(property, {
     seed,
-    numRuns: Number(process.env["RUNS"] ?? 25),
+    numRuns: Number(process.env["RUNS"] ?? 15),
     endOnFailure: process.env["SHRINK"] === undefined,
   });
 });
