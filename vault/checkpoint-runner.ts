@@ -89,7 +89,7 @@ export class CheckpointRunner {
       this.#seq = seq;
       onEvent({ type: "log.checkpointed", seq, pages, branches, durationMs });
     } catch (error) {
-      onEvent({ type: "log.checkpoint-failed", ...wordsOf(error) });
+      onEvent({ type: "checkpoint.failed", ...wordsOf(error) });
       if (error instanceof VaultError && error.code === "VAULT_STORE_FAILED") throw onStoreFailure(error);
       throw error;
     }

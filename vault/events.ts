@@ -21,7 +21,7 @@ export type VaultEvent =
       readonly durationMs: number;
     }
   /** A checkpoint could not be finished; the log keeps everything and a later one tries again. */
-  | { readonly type: "log.checkpoint-failed"; readonly code: string; readonly message: string }
+  | { readonly type: "checkpoint.failed"; readonly code: string; readonly message: string }
   /** Commits could not be written and were undone; the vault goes on. */
   | { readonly type: "commit.failed"; readonly commits: number; readonly code: string; readonly message: string }
   /** A disk error after which nothing is accepted any more; reopen to recover. */
