@@ -220,7 +220,7 @@ describe("a checkpoint", () => {
     vault.commit([put(branch, "k", "v")]);
     files.bytesLeft = 1000;
     await assert.rejects(vault.checkpoint(), code("VAULT_COMMIT_FAILED"));
-    assert.equal(events.at(-1)?.type, "log.checkpoint-failed");
+    assert.equal(events.at(-1)?.type, "checkpoint.failed");
     await vault.commit([put(branch, "l", "w")]).durable;
     files.bytesLeft = undefined;
     await vault.checkpoint();
