@@ -45,8 +45,8 @@ export interface LaunchedCell {
 }
 
 const MEBIBYTE = 1024 * 1024;
-/** What a jitless node takes before any isolate: measured 150 MiB of private mappings, with room. */
-const JITLESS_DATA_MB = 384;
+/** Private mappings of a jitless node before any isolate: measured 65 MiB, with room. */
+const JITLESS_DATA_MB = 192;
 /** Descriptors: six of ours, libuv's and V8's a dozen. */
 const OPEN_FILES_MAX = 256;
 const STACK_BYTES_MAX = 8 * MEBIBYTE;
