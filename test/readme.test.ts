@@ -1,0 +1,40 @@
+/**
+ * The README's first program is run as it stands there, and must print what its comments say.
+ */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+const root = join(import.meta.dirname, "..");
+
+/** Code blocks whose first line is a comment with a file name. */
+function filesOf(markdown: string): ReadonlyMap<string, string> {
+  const blocks = markdown.matchAll(/```ts\n(\/\/ (\S+\.ts)[^\n]*\n[\s\S]*?)```/g);
+  return new Map([...blocks].map(([, code = "", name = ""]) => [name.replace(/:$/, ""), code]));
+}
+
+/** What the `console.log` lines of a program promise to print: the first word of the comment behind each. */
+function promises(code: string): readonly string[] {
+  return [...code.matchAll(/console\.log\(.*; \/\/ (\w+)/g)].map(([, word = ""]) => word);
+}
+
+describe("the README", () => {
+  it("has a first program of at most twelve lines that survives a crash and prints what it says", async (t) => {
+    const files = filesOf(await readFile(join(root, "README.md"), "utf8"));
+    // Inside examples/, where the name "planaria" leads to the sources.
+    const folder = await mkdtemp(join(root, "examples", "readme-"));
+    t.after(() => rm(folder, { recursive: true, force: true }));
+    for (const [name, code] of files) await writeFile(join(folder, name), code);
+    const main = files.get("main.ts");
+    assert.ok(main !== undefined && files.has("counter.agent.ts"));
+    assert.ok(main.trim().split("\n").length <= 12);
+    const { stdout } = await run(process.execPath, ["main.ts"], { cwd: folder, timeout: 30_000 });
+    assert.deepEqual(stdout.trim().split("\n"), promises(main));
+    const again = await run(process.execPath, ["main.ts"], { cwd: folder, timeout: 30_000 });
+    assert.equal(again.stdout.split("\n")[0], "3", "run again, it goes on where it was");
+  });
+});
