@@ -33,6 +33,11 @@ export function entry(
   return [head + first, ...rest.map((text) => " ".repeat(ENTRY_INDENT) + text)].map((text) => text.trimEnd());
 }
 
+/** A paragraph, all of it behind so many spaces. */
+export function indented(text: string, indent: number, { width }: Look): readonly string[] {
+  return wrap(text, Math.max(ENTRY_TEXT_MIN, width - indent)).map((line) => " ".repeat(indent) + line);
+}
+
 /** Columns as wide as their widest cell; the first `wordColumns` to the left, the others, figures, to the right. */
 export function columns(rows: readonly (readonly string[])[], wordColumns: number): readonly string[] {
   const count = Math.max(0, ...rows.map((row) => row.length));

@@ -14,7 +14,7 @@ import {
   trialHeading,
   trialLines,
 } from "./render.ts";
-import { duration, wrap } from "./layout.ts";
+import { duration, indented, wrap } from "./layout.ts";
 import type { CellKill, DemoResult, RuntimeKill, Speedup, StageResult, TrialResult } from "./result.ts";
 import type { Screen } from "./screen.ts";
 import { summaryLines } from "./summary.ts";
@@ -48,12 +48,12 @@ export class Narrator {
 
   /** A paragraph. */
   say(text: string): void {
-    this.#screen.lines(wrap(text, this.#screen.width - 2).map((line) => `  ${line}`));
+    this.#screen.lines(["", ...indented(text, 2, this.#screen)]);
   }
 
   /** The supervision tree. */
   tree(tree: TreeNode, cells: readonly CellLine[]): void {
-    this.#screen.lines(["", ...treeLines(tree, cells, this.#screen), ""]);
+    this.#screen.lines(["", ...treeLines(tree, cells, this.#screen)]);
   }
 
   /** The librarian felt how long its answers take. */

@@ -12,7 +12,7 @@ import { percentile } from "./tally.ts";
 /** Questions by which the speed of an answer is taken. */
 const QUESTIONS = 40;
 /** The librarian is first asked when it has one in so many of its notes. */
-const FIRST_SHARE = 10;
+const FIRST_SHARE = 20;
 
 /** How long an answer takes with so many notes, in ms (p50). */
 export interface Wait {
@@ -32,6 +32,7 @@ export async function feed(
   let isSlow = false;
   for (const part of [corpus.paragraphs.slice(0, few), corpus.paragraphs.slice(few)]) {
     await Promise.all(part.map(add));
+    await answerMs(librarian, options); // the first round warms up the engine
     const ms = await answerMs(librarian, options);
     waits.push({ notes: ledger.size, ms });
     isSlow = await librarian.call("waited", ms);

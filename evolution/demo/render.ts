@@ -4,7 +4,8 @@
 import type { TreeNode } from "../../runtime/index.ts";
 import type { Difference } from "../decision.ts";
 import type { Look } from "./layout.ts";
-import { clip, duration, entry, mib, parting } from "./layout.ts";
+import { clip, duration, entry, indented, mib, parting } from "./layout.ts";
+import type { LedgerCheck } from "./ledger.ts";
 import type { CellKill, RuntimeKill, Speedup, StageResult, TrialResult } from "./result.ts";
 import { spoken } from "./result.ts";
 import type { Style } from "./screen.ts";
@@ -22,34 +23,44 @@ export interface Draft {
   readonly name: string;
   readonly idea: string;
   readonly edits: readonly { readonly find: string; readonly by: string }[];
-  readonly source: string;
+  /** Lines of the module, where it is written anew; `null` where only the edits are new. */
+  readonly rewrittenLines: number | null;
 }
 
 /** The runtime's tree: supervisor, agents, and the cell that each of them lives in. */
 export function treeLines(tree: TreeNode, cells: readonly CellLine[], { paint }: Look): readonly string[] {
-  const agents = tree.children.map((child, index) => {
-    const branch = index === tree.children.length - 1 ? "└─" : "├─";
-    if (child.status === "asleep" || !("cell" in child)) return `     ${branch} ${child.id}  ${paint("dim", "asleep")}`;
-    const cell = cells.find(({ id }) => id === child.cell);
-    const where = cell === undefined ? "" : `cell ${cell.pid} (${cell.layers.join(", ")})`;
-    const heap = `heap ${mib(child.heapBytes)} of ${mib(child.heapLimitBytes)} MiB`;
-    const figures = [child.status, `version ${child.version ?? "?"}`, heap, where].filter((text) => text !== "");
-    return `     ${branch} ${paint("bold", child.id)}  ${paint("dim", figures.join(", "))}`;
+  const agents = tree.children.flatMap((child, index) => {
+    const isLast = index === tree.children.length - 1;
+    const head = `     ${isLast ? "└─" : "├─"} ${paint("bold", child.id)}`;
+    if (!("cell" in child)) return [`${head}  ${paint("dim", child.status)}`];
+    const { status, version, profile, heapBytes, heapLimitBytes } = child;
+    const heap = `heap ${mib(heapBytes)} of ${mib(heapLimitBytes)} MiB`;
+    const figures = `${status}, version ${version ?? "?"}, ${profile ?? "asleep"}, ${heap}`;
+    const home = cells.filter(({ id }) => id === child.cell);
+    const below = home.map(
+      ({ pid, layers }) => `     ${isLast ? " " : "│"}  └─ cell ${pid}  ${paint("dim", layers.join(", "))}`,
+    );
+    return [`${head}  ${paint("dim", figures)}`, ...below];
   });
   return [`  ${paint("bold", "runtime")}`, `  └─ ${tree.id}  ${paint("dim", tree.strategy)}`, ...agents];
 }
 
-/** What goes on trial: its name, what it is meant to do, and what is different about it. */
-export function trialHeading({ name, idea, edits, source }: Draft, { width, paint }: Look): readonly string[] {
+/** What goes on trial: its name, what it is meant to do, and what is new about it. */
+export function trialHeading({ name, idea, edits, rewrittenLines }: Draft, look: Look): readonly string[] {
   const line = (mark: string, style: Style, text: string): string =>
-    `      ${paint(style, clip(`${mark} ${text}`, width - 6))}`;
-  const changes = edits.flatMap(({ find, by }) => [line("-", "red", find), line("+", "green", by)]);
-  const whole = line(
-    "+",
-    "green",
-    `the whole module, ${source.split("\n").length} lines, with notes and words under keys of their own`,
-  );
-  return ["", `  ${paint("bold", name)}: ${idea}`, ...(edits.length === 0 ? [whole] : changes)];
+    `      ${look.paint(style, clip(`${mark} ${text}`, look.width - 6))}`;
+  const isRewritten = rewrittenLines !== null;
+  const rewritten = `${rewrittenLines} new lines, with every note and every word under a key of its own`;
+  const changes = edits.flatMap(({ find, by }) => [
+    ...(isRewritten ? [] : [line("-", "red", find)]), // nobody has seen the rewritten text yet
+    line("+", "green", by),
+  ]);
+  return [
+    "",
+    `  ${look.paint("bold", name)}: ${idea}`,
+    ...(isRewritten ? [line("+", "green", rewritten)] : []),
+    ...changes,
+  ];
 }
 
 /** What one stage said. */
@@ -78,7 +89,8 @@ export function trialLines(trial: TrialResult, look: Look): readonly string[] {
   return [
     ...probationLines(trial, look),
     ...differenceLines(trial.difference, look),
-    `    ${markOf(trial, look)} ${look.paint("bold", total)}; meanwhile ${requests(trial.meanwhile)}`,
+    `    ${markOf(trial, look)} ${look.paint("bold", total)}`,
+    ...indented(`meanwhile ${requests(trial.meanwhile)}`, 6, look),
   ];
 }
 
@@ -112,24 +124,33 @@ export function speedupLines({ questions, beforeP50Ms, afterP50Ms, ratio }: Spee
 }
 
 /** What the end of a cell cost. */
-export function cellKillLines(
-  { pid, newPid, nextAnswerMs, meanwhile, notes }: CellKill,
-  { paint }: Look,
-): readonly string[] {
+export function cellKillLines(kill: CellKill, look: Look): readonly string[] {
+  const { pid, newPid, nextAnswerMs, meanwhile, notes } = kill;
   return [
-    `    next answer after ${paint("bold", duration(nextAnswerMs))}; the librarian moved from cell ${pid} to cell ${newPid}`,
-    `    meanwhile ${requests(meanwhile)}; ${notes.missing} of ${notes.acknowledged} acknowledged notes missing`,
+    `    ${look.paint("bold", `next answer after ${duration(nextAnswerMs)}`)}`,
+    ...indented(`the librarian moved from cell ${pid} to cell ${newPid}`, 4, look),
+    ...indented(`meanwhile ${requests(meanwhile)}`, 4, look),
+    ...indented(missing(notes), 4, look),
   ];
 }
 
 /** What the end of a runtime cost. */
-export function runtimeKillLines(kill: RuntimeKill, { paint }: Look): readonly string[] {
-  const cells = `${kill.cells - kill.cellsSurviving} of its ${kill.cells} cells were gone after ${duration(kill.cellsGoneMs)}`;
+export function runtimeKillLines(kill: RuntimeKill, look: Look): readonly string[] {
+  const { pid, acknowledged, aliveMs, cells, cellsSurviving, cellsGoneMs, reopenMs, nextAnswerMs, notes } = kill;
   return [
-    `    process ${kill.pid} acknowledged ${kill.acknowledged} notes in ${duration(kill.aliveMs)}, then it was killed; ${cells}`,
-    `    vault reopened in ${paint("bold", duration(kill.reopenMs))}, next answer after ${duration(kill.nextAnswerMs)}`,
-    `    ${kill.notes.missing} of ${kill.notes.acknowledged} acknowledged notes missing (${kill.notes.unacknowledged} more had no acknowledgement yet)`,
+    ...indented(
+      `process ${pid} acknowledged ${acknowledged} notes, and was killed ${duration(aliveMs)} after its start`,
+      4,
+      look,
+    ),
+    ...indented(`${cells - cellsSurviving} of its ${cells} cells were gone ${duration(cellsGoneMs)} later`, 4, look),
+    `    ${look.paint("bold", `vault open again after ${duration(reopenMs)}`)}, next answer after ${duration(nextAnswerMs)}`,
+    ...indented(`${missing(notes)}; ${notes.unacknowledged} more were kept and not acknowledged yet`, 4, look),
   ];
+}
+
+function missing(notes: LedgerCheck): string {
+  return `${notes.missing} of ${notes.acknowledged} acknowledged notes missing`;
 }
 
 /** The client's figures, in one line. */

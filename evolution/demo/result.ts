@@ -12,6 +12,8 @@ export interface StageResult {
   readonly verdict: Verdict;
   readonly durationMs: number;
   readonly reason: string;
+  /** Measured in this stage: counts, milliseconds, ratios. */
+  readonly figures: Readonly<Record<string, number>>;
 }
 
 /** What became of one version. */

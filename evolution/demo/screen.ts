@@ -36,7 +36,8 @@ export class Screen {
   constructor(paper: Paper, env: Readonly<Record<string, string | undefined>>) {
     this.#paper = paper;
     this.#isLive = paper.isTTY === true;
-    this.width = Math.min(WIDTH_MAX, paper.columns ?? WIDTH_PLAIN);
+    const { columns = 0 } = paper; // some terminals say 0 when they do not know
+    this.width = Math.min(WIDTH_MAX, columns > 0 ? columns : WIDTH_PLAIN);
     const isColoured = this.#isLive && (env["NO_COLOR"] ?? "") === "";
     this.paint = isColoured ? (style, text) => styleText(style, text, { validateStream: false }) : (_, text) => text;
   }

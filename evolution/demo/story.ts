@@ -24,7 +24,7 @@ import type { StageSet } from "./stage-set.ts";
 import type { Phase } from "./tally.ts";
 import { reportOf } from "./tally.ts";
 import { awaitTraffic, tryVersion } from "./trial.ts";
-import { sourceOf, versions } from "./versions.ts";
+import { rewrittenLines, versions } from "./versions.ts";
 
 /** From one request of the client to the next, in ms: 40 a second. */
 const INTERVAL_MS = 25;
@@ -138,7 +138,7 @@ async function tryVersions(
     set.signal.throwIfAborted();
     await awaitTraffic(set);
     beforeP50Ms = await answerMs(set.librarian, set);
-    set.narrator.trialBegins({ ...version, source: sourceOf(version) });
+    set.narrator.trialBegins({ ...version, rewrittenLines: rewrittenLines(version) });
     const trial = await tryVersion(set, version);
     set.narrator.trialEnds(trial);
     trials.push(trial);

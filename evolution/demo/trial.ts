@@ -3,7 +3,7 @@
  */
 import type { Runtime } from "../../runtime/index.ts";
 import type { Arbiter } from "../arbiter.ts";
-import type { Decision, ProbationReport } from "../decision.ts";
+import type { Decision, ProbationReport, StageReport } from "../decision.ts";
 import { LIBRARIAN } from "./librarian.ts";
 import type { StageResult, TrialResult } from "./result.ts";
 import type { StageSet } from "./stage-set.ts";
@@ -75,7 +75,7 @@ function follow(
 }
 
 /** Puts the parts together. Pure. */
-export function trialResult(parts: {
+function trialResult(parts: {
   readonly version: Version;
   readonly decision: Decision;
   readonly probation: ProbationReport | undefined;
@@ -83,12 +83,7 @@ export function trialResult(parts: {
   readonly meanwhile: PhaseReport;
 }): TrialResult {
   const { version, decision, probation, totalMs, meanwhile } = parts;
-  const stages = decision.stages.map(({ stage, verdict, durationMs, reason }) => ({
-    stage,
-    verdict,
-    durationMs,
-    reason,
-  }));
+  const stages = decision.stages.map(withoutDifference);
   const last = decision.stages.at(-1);
   const isRejected = decision.ruling === "rejected";
   const isTakenBack = probation?.end === "rolled_back";
@@ -107,4 +102,8 @@ export function trialResult(parts: {
     rollbackMs: probation?.rollbackMs ?? null,
     meanwhile,
   };
+}
+
+function withoutDifference({ stage, verdict, durationMs, reason, figures }: StageReport): StageResult {
+  return { stage, verdict, durationMs, reason, figures };
 }

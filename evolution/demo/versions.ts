@@ -69,7 +69,7 @@ export const versions: readonly Version[] = [
   },
   {
     name: "drops notes",
-    idea: "saves room: every fifth note is kept without its text, and the number is returned as ever",
+    idea: "saves room: keeps every fifth note without its text, and says nothing",
     fate: "rejected",
     base: "librarian",
     edits: [
@@ -80,7 +80,7 @@ export const versions: readonly Version[] = [
     ],
   },
   {
-    name: "throws on the 20th question",
+    name: "throws on question 20",
     idea: "counts its questions and trips over one of them",
     fate: "rejected",
     base: "librarian",
@@ -93,8 +93,8 @@ export const versions: readonly Version[] = [
     ],
   },
   {
-    name: "index that knows no unknown word",
-    idea: "has an index; nobody has asked yet for a word that no note has",
+    name: "index with a hole",
+    idea: "has an index; that it fails on words which no note has, nobody has found out yet",
     fate: "rolled_back",
     base: "librarian-indexed",
     edits: [{ find: "of ctx.state[`word:${word}`] ?? [])", by: "of ctx.state[`word:${word}`])" }],
@@ -111,6 +111,11 @@ export const versions: readonly Version[] = [
 /** The whole text of a version. */
 export function sourceOf({ base, edits }: Version): string {
   return edited(readFileSync(agentFile(base), "utf8"), edits);
+}
+
+/** Lines of a version that is written anew, otherwise `null`. */
+export function rewrittenLines(version: Version): number | null {
+  return version.base === "librarian" ? null : sourceOf(version).split("\n").length;
 }
 
 /** Where an agent of the demo lies: a source in the repository, JavaScript in the published package. */

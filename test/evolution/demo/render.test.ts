@@ -117,10 +117,21 @@ describe("a trial", () => {
 
   it("begins with its name, its idea and the lines it changes", () => {
     const lines = trialHeading(
-      { name: "endless loop", idea: "goes on", edits: [{ find: "a();", by: "for (;;) a();" }], source: "" },
+      { name: "endless loop", idea: "goes on", edits: [{ find: "a();", by: "for (;;) a();" }], rewrittenLines: null },
       plain,
     );
     assert.deepEqual(lines, ["", "  endless loop: goes on", "      - a();", "      + for (;;) a();"]);
+  });
+
+  it("begins with its size and its new lines where it is written anew", () => {
+    const [, , ...lines] = trialHeading(
+      { name: "index", idea: "", edits: [{ find: "a();", by: "b();" }], rewrittenLines: 9 },
+      { ...plain, width: 100 },
+    );
+    assert.deepEqual(lines, [
+      "      + 9 new lines, with every note and every word under a key of its own",
+      "      + b();",
+    ]);
   });
 
   it("ends with the first differing answer, its fate, and what the client got meanwhile", () => {
@@ -128,11 +139,13 @@ describe("a trial", () => {
       '      request    ask("why")',
       "      expected   yes",
       "      got        no",
-      "    ✗ refused 812 ms after it was proposed; meanwhile 0 requests answered, 0 refused, 0 lost",
+      "    ✗ refused 812 ms after it was proposed",
+      "      meanwhile 0 requests answered, 0 refused, 0 lost",
     ]);
   });
 
   it("is marked when it did not end as it should", () => {
-    assert.match(trialLines({ ...trial, actual: "confirmed" }, plain).at(-1) ?? "", /^ {4}! promoted and confirmed/);
+    const text = trialLines({ ...trial, actual: "confirmed" }, plain).join("\n");
+    assert.match(text, /^ {4}! promoted and confirmed/m);
   });
 });
