@@ -12,13 +12,16 @@ export const LOAD_TICKET = 0;
 /** The one argument of a cell process. */
 export interface CellConfig {
   readonly lane: "sync" | "async";
-  /** Ready isolates kept warm, and the heap limit they are made with. */
+  /** Ready isolates kept warm until the first placement, afterwards, and the heap limit they are made with. */
   readonly poolSize: number;
+  readonly poolRefillSize: number;
   readonly poolHeapMb: number;
   readonly frameBytesMax: number;
   readonly slotMax: number;
   /** The cell gives a sign of life at least this often while it has work. */
   readonly beatMs: number;
+  /** Descriptors that came to the cell by accident and that it closes first. */
+  readonly strayFds: readonly number[];
   /** Where isolated-vm's prebuilt library lies, as the cell sees it. */
   readonly engineFile: string;
 }

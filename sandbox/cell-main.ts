@@ -9,7 +9,7 @@
  * 2. The process ends when the pipe does, and it ends by a signal: `process.exit` joins threads that may never end.
  * 3. An error nobody expected is printed and ends the cell. The Guardian outlives it; a cell in doubt is not worth keeping.
  */
-import { writeSync } from "node:fs";
+import { closeSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { BlackBoxPen } from "./black-box.ts";
 import { cellClock } from "./cell-clock.ts";
@@ -52,6 +52,7 @@ function dropPermissions(): readonly string[] {
 }
 
 function main(config: CellConfig): void {
+  for (const fd of config.strayFds) closeSync(fd);
   const engine = new Engine({ file: config.engineFile, prelude: PLANARIA_PRELUDE });
   const dropped = dropPermissions();
   const socket = new Socket({ fd: CELL_FD.pipe, readable: true, writable: true });
@@ -65,6 +66,7 @@ function main(config: CellConfig): void {
   });
   const pool = new IsolatePool({
     size: config.poolSize,
+    refillSize: config.poolRefillSize,
     heapMb: config.poolHeapMb,
     clock: cellClock,
     make: (heapMb) => engine.create(heapMb),

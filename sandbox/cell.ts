@@ -35,8 +35,9 @@ export interface CellOptions {
   readonly osSandbox: "auto" | "required" | "off";
   /** `sync`: fast, for proven code. `async`: watched from inside, one entry at a time, at low priority. */
   readonly lane: "sync" | "async";
-  /** Ready isolates kept warm, and their heap limit. */
+  /** Ready isolates kept warm until the first placement, afterwards, and their heap limit. */
   readonly poolSize: number;
+  readonly poolRefillSize: number;
   readonly poolHeapMb: number;
   readonly limits: CellLimits;
   readonly clock: Clock;
@@ -133,13 +134,20 @@ export class Cell implements AsyncDisposable {
 
   /** As `start`, with given layers and a given program in the cell's place. For tests of this floor. */
   static async startWith(options: CellOptions, layers: Layers, bundle: string): Promise<Cell> {
-    const { clock, limits, lane, poolSize, poolHeapMb } = options;
+    const { clock, limits, lane, poolSize, poolRefillSize, poolHeapMb } = options;
     const startedMs = clock.monotonicMs();
     const { slotMax } = new SlotTable(limits.isolatesMax);
     const blackBox = new BlackBox({ slotMax });
     const { frameBytesMax, heartbeatMs, memoryMb } = limits;
     const beatMs = Math.ceil(heartbeatMs / BEATS_PER_HEARTBEAT);
-    const config: Omit<CellConfig, "engineFile"> = { lane, poolSize, poolHeapMb, frameBytesMax, slotMax, beatMs };
+    const config: Omit<CellConfig, "engineFile" | "strayFds"> = {
+      lane,
+      poolSize,
+      poolHeapMb,
+      frameBytesMax,
+      slotMax,
+      beatMs,
+    };
     const isJitless = options.profile === "hardened";
     const launch = { bundle, config, isJitless, layers, blackBoxFd: blackBox.fd, memoryMb };
     const launched = await launchCell(launch).catch((error: unknown) => {

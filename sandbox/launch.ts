@@ -11,7 +11,7 @@
  * 3. The cell is no member of our terminal's process group: an interrupt there is ours to handle.
  */
 import { spawn, type ChildProcess } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { BLACK_BOX_ENTRY_BYTES } from "./black-box.ts";
 import { bubblewrapArgs, INSIDE } from "./bubblewrap.ts";
@@ -25,7 +25,7 @@ import { hasSeccompTables, seccompProgram } from "./seccomp.ts";
 export interface LaunchOptions {
   /** The one file that the cell runs. */
   readonly bundle: string;
-  readonly config: Omit<CellConfig, "engineFile">;
+  readonly config: Omit<CellConfig, "engineFile" | "strayFds">;
   readonly isJitless: boolean;
   readonly layers: Layers;
   readonly blackBoxFd: number;
@@ -44,6 +44,8 @@ export interface LaunchedCell {
   readonly layers: readonly string[];
 }
 
+/** Linux, x64 and arm64 alike. */
+const O_CLOEXEC = 0o2000000;
 const MEBIBYTE = 1024 * 1024;
 /** Private mappings of a jitless node before any isolate: measured 65 MiB, with room. */
 const JITLESS_DATA_MB = 192;
@@ -114,7 +116,8 @@ function nodeArgs({ layers, bundle, config, isJitless }: LaunchOptions): readonl
   const isWrapped = layers.bubblewrap !== undefined;
   const engine = isWrapped ? INSIDE.engine : engineFile();
   const entry = isWrapped ? INSIDE.bundle + extensionOf(bundle) : bundle;
-  const full: CellConfig = { ...config, engineFile: engine };
+  const ownFds = isWrapped ? BUBBLEWRAP_FD.seccomp : CELL_FD.blackBox;
+  const full: CellConfig = { ...config, engineFile: engine, strayFds: inheritableFds().filter((fd) => fd > ownFds) };
   const readable = isWrapped ? [INSIDE.folder] : [bundle, engine];
   return [
     [isWrapped ? INSIDE.node : process.execPath, "--no-node-snapshot", "--disable-warning=SecurityWarning"],
@@ -125,6 +128,24 @@ function nodeArgs({ layers, bundle, config, isJitless }: LaunchOptions): readonl
     [isJitless ? "--jitless" : "--no-use-osr"],
     [entry, JSON.stringify(full)],
   ].flat();
+}
+
+/**
+ * Descriptors of this process that every child inherits. Node opens none like that, but whoever started this process may
+ * have left some open, and a cell has no business with them.
+ */
+function inheritableFds(): readonly number[] {
+  if (process.platform !== "linux") return [];
+  return readdirSync("/proc/self/fdinfo").map(Number).filter(isInheritable);
+}
+
+function isInheritable(fd: number): boolean {
+  try {
+    const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "latin1"))?.[1] ?? "0";
+    return (Number.parseInt(flags, 8) & O_CLOEXEC) === 0;
+  } catch {
+    return false; // Closed meanwhile, as the one that listed them was.
+  }
 }
 
 function extensionOf(bundle: string): string {

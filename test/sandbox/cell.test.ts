@@ -1,3 +1,4 @@
+/** What a cell promises its caller, in both lanes, with real processes. */
 import { strict as assert } from "node:assert";
 import { describe, it } from "node:test";
 import { SandboxError } from "../../sandbox/index.ts";

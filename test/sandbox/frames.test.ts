@@ -1,3 +1,4 @@
+/** The bytes between the Guardian and a cell: every honest record comes through, nothing else does. */
 import { strict as assert } from "node:assert";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";

@@ -1,6 +1,9 @@
+/** The layers of isolation, tried from inside, and what happens where one is missing. */
 import { strict as assert } from "node:assert";
 import { spawn } from "node:child_process";
+import { closeSync, openSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { bubblewrapArgs, INSIDE } from "../../sandbox/bubblewrap.ts";
 import { engineFile, sharedLibraries } from "../../sandbox/cell-files.ts";
@@ -146,6 +149,45 @@ describe("a cell in bubblewrap", { skip }, () => {
     process.kill(cell.pid, "SIGKILL");
     assert.match(brief(await actor.call("add")), /^lost SANDBOX_CELL_LOST/);
     assert.equal((await cell.exited).reason, "crashed");
+  });
+});
+
+describe("descriptors that the Guardian was started with", () => {
+  it("are closed in the cell", { skip: process.platform === "linux" ? false : "needs /proc" }, async () => {
+    using program = new Program("");
+    const code = `
+      import { readdirSync, readlinkSync } from "node:fs";
+      import { Cell } from ${JSON.stringify(join(import.meta.dirname, "../../sandbox/index.ts"))};
+      import { OPTIONS } from ${JSON.stringify(join(import.meta.dirname, "support.ts"))};
+      const held = process.argv[2];
+      for (const osSandbox of ["off", "auto"]) {
+        const cell = await Cell.start({ ...OPTIONS, osSandbox });
+        const folder = "/proc/" + cell.pid + "/fd/";
+        const seen = readdirSync(folder).some((fd) => readlinkSync(folder + fd) === held);
+        console.log(seen ? "leaked" : "closed");
+        await cell.stop();
+      }`;
+    const guardian = `${program.file}.ts`;
+    writeFileSync(guardian, code);
+    using held = new Program("held");
+    const fd = openSync(held.file, "r");
+    const stdio = [
+      "ignore",
+      "pipe",
+      "inherit",
+      "ignore",
+      "ignore",
+      "ignore",
+      "ignore",
+      "ignore",
+      "ignore",
+      fd,
+    ] as const;
+    const child = spawn(process.execPath, [guardian, held.file], { stdio: [...stdio] });
+    let text = "";
+    for await (const part of child.stdout ?? []) text += String(part);
+    closeSync(fd);
+    assert.equal(text, "closed\nclosed\n");
   });
 });
 

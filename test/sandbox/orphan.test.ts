@@ -1,3 +1,4 @@
+/** What becomes of a cell whose Guardian is killed. */
 import { strict as assert } from "node:assert";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
