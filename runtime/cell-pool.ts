@@ -1,7 +1,7 @@
 /**
  * Which cell hosts which agent. Live agents are spread over `cellsSpread` cells and then fill them; trusted and hardened
- * code never share one; code on trial gets a cell of its own. A warm spare waits per profile in use, so that recovery
- * does not pay for a start.
+ * code never share one; code on trial gets a cell of its own. A warm spare waits per profile in use, with an isolate ready
+ * for each agent a cell may have, so that recovery pays for neither.
  *
  *            trusted:  [cell][cell] + spare
  *            hardened: [cell]       + spare     (exists once something hardened is live)
@@ -31,7 +31,7 @@ export interface CellPoolOptions {
   readonly agentsPerCell: number;
   readonly clock: Clock;
   /** What every cell has in common. */
-  readonly cell: Omit<CellOptions, "profile" | "lane" | "poolSize">;
+  readonly cell: Omit<CellOptions, "profile" | "lane" | "poolSize" | "poolRefillSize">;
 }
 
 /** Ready isolates in a live cell: a spawn takes half a millisecond instead of one and a half (performance.md §5). */
@@ -86,7 +86,7 @@ export class CellPool {
     tenant: Tenant,
     options: PlaceOptions,
   ): Promise<{ readonly resident: Resident; readonly release: () => Promise<void> }> {
-    const cell = await this.#start({ profile, lane: "async", poolSize: 1 });
+    const cell = await this.#start({ profile, lane: "async", poolSize: 1, poolRefillSize: 1 });
     this.#trials.add(cell);
     this.#watch(cell, () => void this.#trials.delete(cell));
     const release = async (): Promise<void> => {
@@ -151,10 +151,7 @@ export class CellPool {
   async #growNow(group: Group): Promise<Cell> {
     const spare = group.spare;
     group.spare = undefined;
-    const cell =
-      spare?.isAlive === true
-        ? spare
-        : await this.#start({ profile: group.profile, lane: "sync", poolSize: POOL_LIVE });
+    const cell = spare?.isAlive === true ? spare : await this.#startLive(group.profile, POOL_LIVE);
     group.cells.add(cell);
     this.#watch(cell, () => void group.cells.delete(cell));
     this.#spareLater(group);
@@ -172,7 +169,7 @@ export class CellPool {
   }
 
   async #startSpare(group: Group): Promise<void> {
-    const cell = await this.#start({ profile: group.profile, lane: "sync", poolSize: POOL_LIVE });
+    const cell = await this.#startLive(group.profile, this.#options.agentsPerCell);
     if (group.spare !== undefined || this.#isClosed) return cell.kill("not needed");
     group.spare = cell;
     this.#watch(cell, () => {
@@ -181,7 +178,11 @@ export class CellPool {
     });
   }
 
-  async #start(options: Pick<CellOptions, "profile" | "lane" | "poolSize">): Promise<Cell> {
+  #startLive(profile: Profile, poolSize: number): Promise<Cell> {
+    return this.#start({ profile, lane: "sync", poolSize, poolRefillSize: POOL_LIVE });
+  }
+
+  async #start(options: Pick<CellOptions, "profile" | "lane" | "poolSize" | "poolRefillSize">): Promise<Cell> {
     if (this.#isClosed) throw new SandboxError("SANDBOX_CELL_START_FAILED", "the runtime is closing");
     const starting = Cell.start({ ...this.#options.cell, ...options });
     this.#starts.add(starting);

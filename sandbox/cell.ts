@@ -143,6 +143,7 @@ export class Cell implements AsyncDisposable {
     const config: Omit<CellConfig, "engineFile" | "strayFds"> = {
       lane,
       poolSize,
+      poolRefillSize,
       poolHeapMb,
       frameBytesMax,
       slotMax,

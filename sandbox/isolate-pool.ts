@@ -1,7 +1,7 @@
 /**
- * Ready isolates: an isolate takes about a millisecond to make, so a few wait with the prelude already run. They are
- * made again when no placement came for 25 ms, one at a time, so that a burst of placements and the turns behind it never
- * wait for the pool.
+ * Ready isolates: an isolate takes about a millisecond to make, so some wait with the prelude already run. A cell that waits
+ * as a spare keeps enough of them for a whole cell's agents; once it is in use it keeps a few. They are made when no placement
+ * came for 25 ms, one at a time, so that a burst of placements and the turns behind it never wait for the pool.
  */
 import type { Clock, Timer } from "../vault/index.ts";
 import type { Isolate } from "./isolate.ts";
@@ -13,7 +13,10 @@ const REFILL_STEP_MS = 1;
 
 /** What the pool needs. */
 export interface IsolatePoolOptions {
+  /** Kept ready until the first one is taken, ... */
   readonly size: number;
+  /** ... and from then on; `size` where that is less. These are ready when the constructor returns. */
+  readonly refillSize: number;
   readonly heapMb: number;
   readonly clock: Clock;
   readonly make: (heapMb: number) => Isolate;
@@ -23,17 +26,22 @@ export interface IsolatePoolOptions {
 export class IsolatePool {
   readonly #options: IsolatePoolOptions;
   readonly #ready: Isolate[] = [];
+  #target: number;
   #timer: Timer | undefined;
 
-  /** Filled when the constructor returns. */
+  /** Makes the first isolates; the rest follow while nothing else is to be done. */
   constructor(options: IsolatePoolOptions) {
     this.#options = options;
-    while (this.#ready.length < options.size) this.#ready.push(options.make(options.heapMb));
+    this.#target = options.size;
+    const first = Math.min(options.size, options.refillSize);
+    while (this.#ready.length < first) this.#ready.push(options.make(options.heapMb));
+    this.#refillIn(REFILL_AFTER_MS);
   }
 
   /** A ready isolate where one of this size waits, else a new one. */
   take(heapMb: number): Isolate {
     const isolate = heapMb === this.#options.heapMb ? this.#ready.pop() : undefined;
+    this.#target = Math.min(this.#options.size, this.#options.refillSize);
     this.#refillIn(REFILL_AFTER_MS);
     return isolate ?? this.#options.make(heapMb);
   }
@@ -41,7 +49,7 @@ export class IsolatePool {
   #refillIn(delayMs: number): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (this.#ready.length >= this.#options.size) return;
+    if (this.#ready.length >= this.#target) return;
     this.#timer = this.#options.clock.after(delayMs, () => {
       this.#ready.push(this.#options.make(this.#options.heapMb));
       this.#refillIn(REFILL_STEP_MS);

@@ -28,6 +28,7 @@ export const OPTIONS: CellOptions = {
   osSandbox: "off",
   lane: "sync",
   poolSize: 1,
+  poolRefillSize: 1,
   poolHeapMb: 16,
   limits: { memoryMb: 1024, isolatesMax: 60, frameBytesMax: 1024 * 1024, heartbeatMs: 1000 },
   clock: cellClock,
