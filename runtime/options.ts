@@ -154,7 +154,7 @@ const runtimeSchema = z.strictObject({
 });
 
 /** Agent ids are names in the vault; `~` is kept for the runtime's own branches. */
-export const agentIdPattern: RegExp = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
+const agentIdPattern = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 
 const agentId = z.string().regex(agentIdPattern, "letters, digits and . _ : - only, at most 128 characters");
 

@@ -19,7 +19,7 @@ import type { RecordedAsk } from "./message.ts";
 import type { RecordedTurn } from "./traffic.ts";
 
 /** Names of forks on trial begin like this; `~` keeps them apart from agents. */
-export const SHADOW_PREFIX = "~shadow:";
+const SHADOW_PREFIX = "~shadow:";
 
 /** Frees a fork's name and drops the fork. Memory durability: after a crash `sweepShadows` does it again. */
 function removeFork(vault: Vault, name: string, branch: BranchId): void {
