@@ -254,10 +254,13 @@ export class Incarnation implements Tenant {
         );
       }
       case "lost":
-        // A lost cell is reported once, by onCellLost, which knows the suspects. Anything else would be our own bug.
-        // A life whose load failed ends by `fail`.
+        // A lost cell is reported once, by onCellLost, which knows the suspects; a life whose load failed ends by `fail`.
         if (outcome.code === "SANDBOX_CELL_LOST" || this.#loaded === undefined) return;
-        throw new Error(`${this.#host.id}: isolate disposed while it was current`);
+        // The guest broke the protocol or cannot go on: the cell gave its isolate up.
+        return this.#end(
+          { name: "fault", code: outcome.code, message: `${message.method}: ${outcome.message}` },
+          message,
+        );
     }
   }
 
