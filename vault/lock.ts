@@ -6,6 +6,8 @@
  * 1. Nobody opens the lock file but SQLite: closing any other handle to it would drop the lock of the whole process
  *    (https://www.sqlite.org/howtocorrupt.html, section 2.2). The owner's pid is therefore in a file beside it.
  * 2. The pid is for the message only; nothing is decided by it.
+ * 3. A lock is held until it is released, also when nobody refers to the vault any more: SQLite's handle would be closed by
+ *    the garbage collector.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,6 +18,9 @@ const LOCK_FILE = "lock";
 const OWNER_FILE = "lock-owner";
 /** SQLITE_BUSY, from sqlite3.h. */
 const BUSY = 5;
+
+/** Locks of this process; see invariant 3. */
+const held = new Set<VaultLock>();
 
 /** The right to be a vault's only Guardian, until it is released or the process ends. */
 export class VaultLock {
@@ -37,12 +42,14 @@ export class VaultLock {
       throw error;
     }
     const lock = new VaultLock(database);
+    held.add(lock);
     writeFileSync(join(folder, OWNER_FILE), `${process.pid}\n`);
     return lock;
   }
 
   release(): void {
     this.#database.close();
+    held.delete(this);
   }
 }
 

@@ -14,6 +14,7 @@ export type Request = { readonly sequence: number } & (
   | { readonly op: "run"; readonly isolate: number; readonly code: string }
   | { readonly op: "close"; readonly isolate: number }
 );
+/** What the runner answers to the request with the same `sequence`. */
 export interface Response {
   readonly sequence: number;
   readonly value?: unknown;

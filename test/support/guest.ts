@@ -7,6 +7,7 @@ import { parseOutput, type GuestOutput } from "../../sandbox/guest-output.ts";
 import { answerText, loadText, turnText, type IsolateLimits, type Turn } from "../../sandbox/protocol.ts";
 import type { Request, Response } from "./guest-runner.ts";
 
+/** Limits small enough to be reached by a test. */
 export const GUEST_LIMITS: IsolateLimits = {
   heapMb: 64,
   cpuMs: 1000,

@@ -13,8 +13,9 @@ import { code, tempFolder, tempVault, vaultOptions } from "../support/temp-vault
 const GUARDIAN = join(import.meta.dirname, "../fixtures/vault-guardian.ts");
 
 /** Another process that opens the vault and then only lives. */
-async function startOwner(t: TestContext, path: string): Promise<ChildProcess> {
-  const child = fork(GUARDIAN, [path, "hold"], { stdio: ["ignore", "ignore", "pipe", "ipc"] });
+async function startOwner(t: TestContext, path: string, mode: "hold" | "forget" = "hold"): Promise<ChildProcess> {
+  const execArgv = ["--expose-gc"];
+  const child = fork(GUARDIAN, [path, mode], { stdio: ["ignore", "ignore", "pipe", "ipc"], execArgv });
   t.after(() => child.kill("SIGKILL"));
   const [message] = await once(child, "message");
   assert.equal(message, "open");
@@ -44,6 +45,12 @@ describe("a vault", () => {
     owner.kill("SIGKILL");
     await once(owner, "exit");
     await (await Vault.open(vaultOptions(path))).close();
+  });
+
+  it("stays locked also when nobody in its process refers to it any more", async (t) => {
+    const path = tempFolder(t);
+    await startOwner(t, path, "forget");
+    await assert.rejects(Vault.open(vaultOptions(path)), { code: "VAULT_LOCKED" });
   });
 
   it("prints no warning when it takes the lock", async (t) => {
