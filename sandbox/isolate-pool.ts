@@ -13,9 +13,9 @@ const REFILL_STEP_MS = 1;
 
 /** What the pool needs. */
 export interface IsolatePoolOptions {
-  /** Kept ready until the first one is taken, ... */
+  /** Ready when the constructor returns, and until the first one is taken. */
   readonly size: number;
-  /** ... and from then on; `size` where that is less. These are ready when the constructor returns. */
+  /** Kept ready from then on; `size` where that is less. */
   readonly refillSize: number;
   readonly heapMb: number;
   readonly clock: Clock;
@@ -26,22 +26,17 @@ export interface IsolatePoolOptions {
 export class IsolatePool {
   readonly #options: IsolatePoolOptions;
   readonly #ready: Isolate[] = [];
-  #target: number;
   #timer: Timer | undefined;
 
-  /** Makes the first isolates; the rest follow while nothing else is to be done. */
+  /** Filled when the constructor returns: a cell that says it is ready is ready for all its agents. */
   constructor(options: IsolatePoolOptions) {
     this.#options = options;
-    this.#target = options.size;
-    const first = Math.min(options.size, options.refillSize);
-    while (this.#ready.length < first) this.#ready.push(options.make(options.heapMb));
-    this.#refillIn(REFILL_AFTER_MS);
+    while (this.#ready.length < options.size) this.#ready.push(options.make(options.heapMb));
   }
 
   /** A ready isolate where one of this size waits, else a new one. */
   take(heapMb: number): Isolate {
     const isolate = heapMb === this.#options.heapMb ? this.#ready.pop() : undefined;
-    this.#target = Math.min(this.#options.size, this.#options.refillSize);
     this.#refillIn(REFILL_AFTER_MS);
     return isolate ?? this.#options.make(heapMb);
   }
@@ -49,7 +44,7 @@ export class IsolatePool {
   #refillIn(delayMs: number): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (this.#ready.length >= this.#target) return;
+    if (this.#ready.length >= Math.min(this.#options.size, this.#options.refillSize)) return;
     this.#timer = this.#options.clock.after(delayMs, () => {
       this.#ready.push(this.#options.make(this.#options.heapMb));
       this.#refillIn(REFILL_STEP_MS);

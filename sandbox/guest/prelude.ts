@@ -12,6 +12,7 @@ import { lockDown } from "./lockdown.ts";
 import { defineProperty } from "./primordials.ts";
 import { installRails } from "./rails.ts";
 import { installTimeAndChance, TimeAndChance } from "./time-and-chance.ts";
+import { warmUp } from "./warm-up.ts";
 
 assertStrict();
 const time = new TimeAndChance();
@@ -21,6 +22,7 @@ lockDown();
 installTimeAndChance(time);
 installRails();
 installConsole(() => guest.turn);
+warmUp(time);
 
 defineProperty(globalThis, ENTER_GLOBAL, {
   value: (text: unknown): string => guest.enter(text),
