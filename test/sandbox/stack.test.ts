@@ -16,7 +16,7 @@ describe("mapStack", () => {
     const fault = thrown(await (await (await host.open(input)).start()).call("fail", "broken"));
     assert.match(fault.stack, /planaria-prelude\.js/);
     const stack = mapStack(fault.stack, await compile(input));
-    assert.deepEqual(stack.split("\n"), ["RangeError: broken", "    at Object.fail (counter.agent.ts:13:13)"]);
+    assert.deepEqual(stack.split("\n"), ["RangeError: broken", "    at Object.fail (counter.agent.ts:14:13)"]);
   });
 
   it("names an entry that was a text by its name", async () => {
@@ -33,7 +33,7 @@ describe("mapStack", () => {
     const guest = await (await host.open(input)).start();
     const fault = thrown(await guest.call("add", null));
     const stack = mapStack(fault.stack, await compile(input));
-    assert.match(stack, /at wordsOf \(words\.ts:3:15\)\n    at Object\.add \(notes\.agent\.ts:17:26\)/);
+    assert.match(stack, /at wordsOf \(words\.ts:3:15\)\n    at Object\.add \(notes\.agent\.ts:18:26\)/);
   });
 
   it("leaves alone what is no frame, what has no position, and everything when there is no map", async () => {
