@@ -39,8 +39,20 @@ export function candidateOf(trial: Trial): Artifact {
   return trial.candidate;
 }
 
-/** Faults of the machine or the vault say nothing about the candidate. */
-const VOID_CODES: ReadonlySet<string> = new Set(["SANDBOX_CELL_START_FAILED", "SANDBOX_LAYER_MISSING"]);
+/**
+ * Faults of the machine or the vault say nothing about the candidate. Nor does wall time alone: a loop exceeds its CPU time,
+ * whoever exceeds only the wall clock was kept waiting by a busy machine.
+ */
+const VOID_CODES: ReadonlySet<string> = new Set([
+  "SANDBOX_CELL_START_FAILED",
+  "SANDBOX_LAYER_MISSING",
+  "SANDBOX_WALL_EXCEEDED",
+]);
+
+/** Whether an outcome says nothing about the candidate. */
+export function isVoidOutcome(outcome: Outcome): boolean {
+  return outcome.kind === "exceeded" && VOID_CODES.has(outcome.code);
+}
 
 /** What an error during a trial means for the candidate. */
 export function verdictOfError(error: unknown, doing: string): StageVerdict {

@@ -10,7 +10,7 @@ import type { RecordedTurn, Shadow, ShadowTurn } from "../../runtime/index.ts";
 import { isSameReply } from "../compare.ts";
 import type { Difference } from "../decision.ts";
 import type { Stage, StageVerdict, Trial } from "../stage.ts";
-import { candidateOf, describeOutcome, verdictOfError } from "../stage.ts";
+import { candidateOf, describeOutcome, isVoidOutcome, verdictOfError } from "../stage.ts";
 import { migrateIfNeeded } from "./smoke.ts";
 
 /** Share of turns the champion may fail to repeat before the measurement is worth nothing. */
@@ -63,7 +63,10 @@ async function replay(
       continue;
     }
     const failure = judge(turn, pair.candidate, index + 1);
-    if (failure !== undefined) return { verdict: "fail", figures: figuresOf(tally), ...failure };
+    if (failure !== undefined) {
+      const verdict = isVoidOutcome(pair.candidate.outcome) ? "void" : "fail";
+      return { verdict, figures: figuresOf(tally), ...failure };
+    }
   }
   return conclude(trial, tally);
 }
