@@ -80,7 +80,7 @@ export function parseArbiterOptions(input: unknown): ParsedArbiterOptions {
   const given = parse(arbiterSchema, input ?? {}, "Arbiter.start");
   const options: ParsedArbiterOptions = {
     profile: given.profile ?? "hardened",
-    replayTurnsMax: given.replayTurnsMax ?? 200, // evolution.md b1: halving 25 -> 100 -> 500; one rung in between
+    replayTurnsMax: given.replayTurnsMax ?? 200, // enough to see a rate of one fault in a hundred nine times of ten, in a second or two
     replayTurnsMin: given.replayTurnsMin ?? 20,
     cpuRatioMax: given.cpuRatioMax ?? 1.5,
     probationTurns: given.probationTurns ?? 200,

@@ -34,7 +34,7 @@ export interface CellPoolOptions {
   readonly cell: Omit<CellOptions, "profile" | "lane" | "poolSize" | "poolRefillSize">;
 }
 
-/** Ready isolates in a live cell: a spawn takes half a millisecond instead of one and a half (performance.md §5). */
+/** Ready isolates in a live cell: a spawn takes half a millisecond instead of one and a half. */
 const POOL_LIVE = 8;
 /** Calm before a spare is started, so that it never competes with a recovery. */
 const SPARE_CALM_MS = 200;

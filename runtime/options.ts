@@ -4,32 +4,13 @@
  */
 import { availableParallelism } from "node:os";
 import { z } from "zod";
+import type { IsolateLimits } from "../sandbox/index.ts";
 import type { Durability } from "../vault/index.ts";
 import { RuntimeError } from "./errors.ts";
 import type { RestartType } from "./supervisor.ts";
 
-/** Limits of one agent. All have defaults; all are enforced by the sandbox. */
-export interface AgentLimits {
-  /** V8 heap, in MiB. 32: a comfortable agent; the smallest isolated-vm takes is 8. */
-  readonly heapMb: number;
-  /** Thread CPU time of one turn, in ms. */
-  readonly cpuMs: number;
-  /** Wall time of one entry into the isolate, in ms: V8's timeout, a backstop behind `cpuMs`. */
-  readonly wallMs: number;
-  /** Wall time to evaluate the module, in ms. */
-  readonly loadMs: number;
-  /** Encoded argument of one message, in bytes. */
-  readonly messageBytesMax: number;
-  /** Encoded reply, in bytes. */
-  readonly replyBytesMax: number;
-  /** The whole of `ctx.state`, encoded, in bytes. */
-  readonly stateBytesMax: number;
-  /** Questions to the outside (`ctx.call`, `ctx.propose`) in one turn. */
-  readonly asksPerTurnMax: number;
-  /** Casts and checkpoints in one turn. */
-  readonly outboxPerTurnMax: number;
-  /** Log text in one turn, in bytes. */
-  readonly logBytesPerTurnMax: number;
+/** Limits of one agent. All have defaults; all are enforced. */
+export interface AgentLimits extends IsolateLimits {
   /** Messages that may wait. */
   readonly mailboxMax: number;
 }
@@ -37,7 +18,7 @@ export interface AgentLimits {
 /** What every agent gets where its spec says nothing. */
 export const AGENT_LIMITS: AgentLimits = {
   heapMb: 32,
-  cpuMs: 250, // security.md §6.4 measured 200 ms as enough for honest turns; the CPU clock is charged, so this is not wall time
+  cpuMs: 250, // the thread's own CPU clock is charged, so a busy machine does not use it up
   wallMs: 500, // twice the CPU budget: V8's timeout is wall time and must not stop honest turns under load
   loadMs: 1_000, // a 200 KB bundle compiles and runs in about 11 ms; the rest is room for a busy machine
   messageBytesMax: 1 << 20,
@@ -57,7 +38,7 @@ export interface RuntimeOptions {
   readonly durability?: Durability | undefined;
   /** Most cells that host live agents. Default: the number of cores, at least 2. */
   readonly cells?: number | undefined;
-  /** Most live agents per cell. 25: a lost cell then comes back well under 100 ms (performance.md §5). */
+  /** Most live agents per cell. 25: a lost cell then comes back well under 100 ms. */
   readonly agentsPerCell?: number | undefined;
   /** Resident growth of a cell before it is killed, in MiB. */
   readonly cellMemoryMb?: number | undefined;

@@ -413,12 +413,12 @@ export class Runtime implements AsyncDisposable {
   }
 }
 
-/** security.md §6.1: frames are capped at 1 MiB. */
+/** Larger texts cross in pieces, so that no frame keeps a pipe busy for long. */
 const FRAME_BYTES_MAX = 1 << 20;
-/** security.md §6.4: no sign of life for 250 ms, beyond what the running turn is allowed. */
+/** No sign of life for this long, beyond what the running turn is allowed, and the cell counts as hung. */
 const HEARTBEAT_MS = 250;
 
-/** The vault's settings, with the reasons of vault.md §4. */
+/** The vault's settings, with their reasons. */
 const VAULT_SETTINGS = {
   segmentBytes: 16 << 20,
   checkpointBytes: 16 << 20, // keeps recovery under 100 ms

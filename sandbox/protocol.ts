@@ -26,6 +26,7 @@ import { utf8Length } from "./guest/utf8.ts";
 
 /** What one agent may use. `Ms` milliseconds, `Mb` mebibytes, `Bytes` bytes of UTF-8. */
 export interface IsolateLimits {
+  /** V8 heap; isolated-vm takes no less than 8. */
   readonly heapMb: number;
   /** Thread CPU time of one turn. */
   readonly cpuMs: number;
@@ -33,12 +34,17 @@ export interface IsolateLimits {
   readonly wallMs: number;
   /** Wall time of evaluating the module. */
   readonly loadMs: number;
+  /** Encoded argument of one message. */
   readonly messageBytesMax: number;
+  /** Encoded reply. */
   readonly replyBytesMax: number;
-  /** All keys of the state together. */
+  /** All keys of the state together, encoded. */
   readonly stateBytesMax: number;
+  /** Questions to the outside (`ctx.call`, `ctx.propose`) in one turn. */
   readonly asksPerTurnMax: number;
+  /** Casts and checkpoints in one turn. */
   readonly outboxPerTurnMax: number;
+  /** Log text of one turn. */
   readonly logBytesPerTurnMax: number;
 }
 

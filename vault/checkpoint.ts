@@ -29,7 +29,7 @@ import type { SegmentFolder } from "./segment-folder.ts";
 import type { VaultState } from "./state.ts";
 import type { PageStore } from "./store.ts";
 
-/** A branch younger than this is probably a shadow that will be dropped soon (design/vault.md 4.5). */
+/** A branch younger than this is probably a shadow that will be dropped soon. */
 const YOUNG_MS = 30_000;
 /** Sorts behind every action of a frame. */
 const PART_LAST = 0xffff_ffff;

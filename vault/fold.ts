@@ -28,7 +28,7 @@ const TRANSACTION_BYTES_MAX: number = 4 * 1024 * 1024;
 /** LMDB writes inner pages and its free list beside what it is given. */
 const ROOM_FACTOR = 2;
 const ROOM_MARGIN_BYTES: number = 2 * 1024 * 1024;
-/** The delta is merged into the base beyond this share of its entries (design/vault.md 4.5), ... */
+/** The delta is merged into the base beyond this share of its entries, ... */
 const DELTA_SHARE_MAX = 0.25;
 /** ... or beyond this size. Bases beyond it get large pages. */
 const DELTA_BYTES_MAX: number = 64 * 1024 * 1024;

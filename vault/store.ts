@@ -11,7 +11,7 @@
  * 3. After LMDB has rejected or not answered a commit, the store takes no more: VAULT_STORE_FAILED. Reopen to recover.
  * 4. LMDB's memory is never handed out: its read buffer is shared and overwritten by the next read.
  *
- * Traps of lmdb-js 3.5.6 that this file is shaped by (design/vault.md section 2):
+ * Traps of lmdb-js 3.5.6 that this file is shaped by:
  * - `overlappingSync` acknowledges writes whose meta page failed: it is off, and a batch then resolves after both fsyncs.
  * - After MDB_PANIC promises hang for ever and a close may block the thread: every wait has a limit, a failed store is
  *   not closed but left to the end of the process.
@@ -44,7 +44,7 @@ export interface PageStoreOptions {
   readonly cacheBytes: number;
   /** Address space for the memory map: 64 GiB and more in production, costs nothing. A larger file is mapped anew. */
   readonly mapBytes: number;
-  /** A commit that LMDB has not answered by then counts as failed. 5 s in production (design/vault.md section 4.8). */
+  /** A commit that LMDB has not answered by then counts as failed. 5 s in production. */
   readonly commitLimitMs: number;
 }
 

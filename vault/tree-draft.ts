@@ -50,7 +50,7 @@ export interface DraftOptions {
   readonly pages: Map<number, BuiltPage>;
 }
 
-/** Fill a page is laid out to, so that the next few entries need no split (design/vault.md section 4.3). */
+/** Fill a page is laid out to, so that the next few entries need no split. */
 const FILL = 0.95;
 /** Below this share of a page, a node joins its neighbour. */
 const UNDERFULL = 0.3;
