@@ -103,9 +103,10 @@ export class Agent {
   get mailboxLength(): number {
     return this.#mailbox.length + (this.life?.inflight ?? 0);
   }
-  /** True once it had a life in this runtime: its name is in use. */
-  get isBegun(): boolean {
-    return this.#hasLived;
+  /** True when its name is in use: it lives, sleeps between two lives, or is about to live. */
+  get isTaken(): boolean {
+    if (this.#between.isHeld || this.#phase.name === "starting") return true;
+    return this.#phase.name !== "down" && this.#hasLived;
   }
   get restarts(): number {
     return this.#child.restarts;
@@ -152,8 +153,8 @@ export class Agent {
 
   /**
    * The first start in this runtime: of a new agent, of one that slept in the vault, or of newly deployed code. Commits
-   * the spec, the code and the first (or migrated) state together. Rejects with the error that stopped it; an agent that
-   * was in the vault before is left exactly as it was.
+   * the spec, the code and the first (or migrated) state together. Messages that come meanwhile wait for it. Rejects with
+   * the error that stopped it, which they get too: this agent is down then, and the vault is left exactly as it was.
    */
   async begin(artifact: Artifact, spec: AgentSpec): Promise<void> {
     await this.#between.run(async () => {
@@ -164,10 +165,23 @@ export class Agent {
         this.spec = spec;
         this.#up(life, started);
       } catch (error) {
-        this.#phase = { name: "asleep" };
+        this.#retire(errorReason(error));
         throw error;
       }
     });
+  }
+
+  /** Keeps this agent, which has no life, from getting one while `successor` begins, and for good once that has begun. */
+  async giveWay(successor: () => Promise<void>): Promise<void> {
+    await this.#between.run(async () => {
+      await successor();
+      this.#retire({ name: "shutdown", message: "it was spawned again" });
+    });
+  }
+
+  #retire(reason: ExitReason): void {
+    this.#child.decide({ type: "terminated" });
+    this.#down({ reason, isParked: false });
   }
 
   async #loadFirst(given: Artifact, spec: AgentSpec): Promise<Incarnation> {

@@ -10,7 +10,7 @@
  * 3. `close` leaves no process, no timer and no lock behind, and loses nothing that was accepted for durability.
  */
 import { fileURLToPath } from "node:url";
-import type { AnyAgentDefinition } from "../sandbox/index.ts";
+import type { AnyAgentDefinition, Artifact } from "../sandbox/index.ts";
 import { compile, decode, encode, unpackAddress } from "../sandbox/index.ts";
 import type { Clock } from "../vault/index.ts";
 import { Vault } from "../vault/index.ts";
@@ -147,14 +147,7 @@ export class Runtime implements AsyncDisposable {
       const known = this.#vault.head(spec.id);
       const isNew = known === undefined || readCurrent(known) === undefined;
       const branch = known ?? (await this.#newBranch(spec.id));
-      const agent = new Agent(this.#host, { id: spec.id, spec, branch });
-      try {
-        await agent.begin(artifact, spec);
-      } catch (error) {
-        if (isNew) await this.#removeBranch(spec.id);
-        throw error;
-      }
-      this.#agents.set(spec.id, agent);
+      await this.#begun(new Agent(this.#host, { id: spec.id, spec, branch }), artifact, isNew);
       this.events.emit({ type: "agent.spawned", agent: spec.id, hash: artifact.hash, isNew });
     });
     return this.ref<Def>(spec.id);
@@ -355,17 +348,35 @@ export class Runtime implements AsyncDisposable {
       const { branch, commit } = this.#vault.fork(view, { name: id, durability: this.#options.durability });
       await commit.durable;
       const spec: AgentSpec = { ...source.spec, id };
-      this.#agents.set(id, new Agent(this.#host, { id, spec, branch }));
+      // A call that knew the name may have come first: then that agent has the branch.
+      if (!this.#agents.has(id)) this.#agents.set(id, new Agent(this.#host, { id, spec, branch }));
       this.events.emit({ type: "agent.forked", agent: id, from, seq: commit.seq });
     });
   }
 
+  /**
+   * Begins an agent under its name: from here on all messages are its own, so that no second life of this name can come
+   * up beside it and write to the same branch.
+   */
+  async #begun(agent: Agent, artifact: Artifact, isNew: boolean): Promise<void> {
+    const { id, spec } = agent;
+    const before = this.#agents.get(id);
+    if (before?.isTaken === true) throw existsError(id); // a message woke it while the new code was compiled
+    this.#agents.set(id, agent);
+    try {
+      const begin = (): Promise<void> => agent.begin(artifact, spec);
+      await (before === undefined ? begin() : before.giveWay(begin));
+    } catch (error) {
+      if (before === undefined) this.#agents.delete(id);
+      else this.#agents.set(id, before);
+      if (isNew) await this.#removeBranch(id);
+      throw error;
+    }
+  }
+
   /** Keeps two spawns of one name apart, and a spawn from a running agent. */
   async #claimed(id: string, work: () => Promise<void>): Promise<void> {
-    const running = this.#agents.get(id);
-    const isRunning =
-      running !== undefined && running.phase !== "down" && running.phase !== "parked" && running.isBegun;
-    if (isRunning || this.#spawning.has(id)) throw existsError(id);
+    if (this.#agents.get(id)?.isTaken === true || this.#spawning.has(id)) throw existsError(id);
     this.#spawning.add(id);
     try {
       await work();
