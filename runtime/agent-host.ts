@@ -30,7 +30,7 @@ export interface AgentLoader {
   settled(): Promise<void>;
   /** Loads code with the present state. */
   load(options: { readonly artifact: Artifact; readonly profile: "trusted" | "hardened" }): Promise<Incarnation>;
-  /** Loads what `branch` holds, code and state. */
+  /** Ends the life before and loads what `branch` holds, code and state: what was just committed is the agent from here on. */
   loadFrom(branch: Branch): Promise<Incarnation>;
   /** What `migrate` makes of the state, as ops. */
   migrationOps(life: Incarnation, fromVersion: number): Promise<Op[]>;

@@ -11,6 +11,7 @@
  */
 import type { Artifact } from "../sandbox/index.ts";
 import type { Op, View } from "../vault/index.ts";
+import { RuntimeError } from "./errors.ts";
 import type { ParsedSpawnOptions } from "./options.ts";
 
 const STATE_PREFIX = "s:";
@@ -76,6 +77,13 @@ export function readCurrent(view: View): CurrentCode | undefined {
 /** One kept version of the code. */
 export function readArtifact(view: View, hash: string): Artifact | undefined {
   return readJson(view, CODE_PREFIX + hash) as Artifact | undefined; // written by codeOps alone
+}
+
+/** Throws RUNTIME_START_FAILED for a point in time before the agent's first start: there is nothing to run. */
+export function requireCode(agent: string, view: View): void {
+  if (readCurrent(view) !== undefined) return;
+  const text = `at this point ${agent} had not been started yet: there is neither code nor state to go back to`;
+  throw new RuntimeError("RUNTIME_START_FAILED", text, { details: { agent } });
 }
 
 /** The state key behind a vault key; `undefined` for the runtime's own keys. */

@@ -217,9 +217,9 @@ export class Agent {
     readonly artifact: Artifact;
     readonly profile: "trusted" | "hardened";
     readonly spec?: AgentSpec;
-    readonly branch?: Branch;
   }): Promise<Incarnation> {
-    const { artifact, profile, branch = this.#branch } = options;
+    const { artifact, profile } = options;
+    const branch = this.#branch;
     const { limits, durability } = options.spec ?? this.spec;
     await this.#settledCommits();
     for (let tries = 1; ; tries++) {
@@ -467,7 +467,7 @@ export class Agent {
 
   /**
    * Replaces the life between two messages. `prepare` loads the new one, commits what belongs to it, and returns it; if it
-   * throws, the old life goes on as if nothing had happened. Returns how long no message could be started.
+   * throws, the old life goes on as if nothing had happened, or, after `loadFrom`, the next message starts what that named. Returns how long no message could be started.
    */
   async replace(prepare: (load: AgentLoader) => Promise<Incarnation>): Promise<number> {
     return this.#between.run(async () => {
@@ -475,7 +475,6 @@ export class Agent {
       const phase = this.#phase;
       if (phase.name === "down" && !phase.isParked) throw this.#child.downError(phase);
       const life = await prepare(this.#loader());
-      this.#branch = life.options.branch;
       if (!this.#child.isUp) this.#child.decide({ type: "restart_asked" });
       this.life?.discard();
       this.#current = readCurrent(this.#branch);
@@ -485,15 +484,27 @@ export class Agent {
     });
   }
 
+  /** The vault holds another state: the life before, which knows nothing of it, must not write again, whatever comes next. */
+  #moveTo(branch: Branch): void {
+    const { life } = this;
+    if (life !== undefined) {
+      life.discard();
+      this.#phase = { name: "asleep" };
+    }
+    this.#branch = branch;
+    this.#current = readCurrent(branch);
+    this.#artifact = this.#current === undefined ? undefined : readArtifact(branch, this.#current.hash);
+  }
+
   #loader(): AgentLoader {
     return {
       settled: () => this.#settledCommits(),
       load: (options) => this.#load(options),
       loadFrom: async (branch) => {
-        const current = readCurrent(branch);
-        const artifact = current === undefined ? undefined : readArtifact(branch, current.hash);
+        this.#moveTo(branch);
+        const { current, artifact } = this.#known() ?? {};
         if (current === undefined || artifact === undefined) throw this.#lostCodeError();
-        return this.#load({ artifact, profile: current.profile, branch });
+        return this.#load({ artifact, profile: current.profile });
       },
       migrationOps: (life, fromVersion) =>
         migrationOps(life, { agent: this.id, fromVersion, nowMs: this.#host.clock.now() }),

@@ -20,7 +20,7 @@ export type RuntimeErrorCode =
   | "RUNTIME_AGENT_DOWN"
   /** The agent failed too often within its period and was parked; `restartChild` tries again. */
   | "RUNTIME_INTENSITY_EXCEEDED"
-  /** The agent's first start failed: its module or `state()` threw. */
+  /** There is no code to start: the vault holds none, or the point in time lies before the first start. */
   | "RUNTIME_START_FAILED"
   /** The mailbox holds as many messages as it may. */
   | "RUNTIME_MAILBOX_FULL"

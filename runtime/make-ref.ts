@@ -3,9 +3,9 @@
  * happens to the agent behind it.
  */
 import type { AnyAgentDefinition } from "../sandbox/index.ts";
-import type { Branch, Clock, HistoryEntry, Point, Vault } from "../vault/index.ts";
+import type { Clock, HistoryEntry, Point, Vault } from "../vault/index.ts";
 import type { Agent } from "./agent.ts";
-import { stateKeyOf } from "./agent-record.ts";
+import { requireCode, stateKeyOf } from "./agent-record.ts";
 import type { AgentInfo, AgentRef, CallOptions, HistoryLine } from "./ref.ts";
 import { shutdownReason } from "./ref.ts";
 
@@ -48,19 +48,18 @@ export function makeRef<Def extends AnyAgentDefinition>(id: string, host: RefHos
 
 async function restore<Def extends AnyAgentDefinition>(host: RefHost<Def>, at: Point): Promise<void> {
   const agent = host.agent();
-  const branch: Branch = agent.branch;
-  const view = await branch.at(at);
-  let seq = 0;
   await agent.replace(async (loader) => {
+    const { branch } = agent; // read here: a roll-back that was before us may have moved the agent to another one
+    const view = await branch.at(at);
+    requireCode(agent.id, view);
     const commit = host.vault.restore(branch.id, view, { durability: "disk" });
     await commit.durable;
-    seq = commit.seq;
+    agent.traffic.clear();
+    host.restored(commit.seq);
     const life = await loader.loadFrom(branch);
     life.fence();
     return life;
   });
-  agent.traffic.clear();
-  host.restored(seq);
 }
 
 function historyLine(entry: HistoryEntry): HistoryLine {
