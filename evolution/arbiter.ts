@@ -12,6 +12,7 @@
  * 4. A decision is in the vault before anyone is told.
  */
 import type { AgentControl, Journal, Runtime } from "../runtime/index.ts";
+import { RuntimeError } from "../runtime/index.ts";
 import { encode } from "../sandbox/index.ts";
 import type { Decision, JournalLine, ProbationReport, StageReport } from "./decision.ts";
 import { explainDecision } from "./decision.ts";
@@ -323,11 +324,16 @@ export class Arbiter implements AsyncDisposable {
     }
   }
 
-  /** Tells an agent that proposed, if it listens. */
-  #tell(decision: Decision, ruling: string, reason: string): void {
-    if (!decision.author.startsWith("agent:")) return;
-    if (!this.#runtime.control(decision.agent).methods.includes(VERDICT_METHOD)) return;
-    this.#runtime.ref(decision.agent).cast(VERDICT_METHOD, { id: decision.id, ruling, reason });
+  /** Tells an agent that proposed, if it listens. One that takes no message now finds the decision in the vault. */
+  #tell({ id, agent, author }: Decision, ruling: string, reason: string): void {
+    if (!author.startsWith("agent:")) return;
+    try {
+      if (!this.#runtime.control(agent).methods.includes(VERDICT_METHOD)) return;
+      this.#runtime.ref(agent).cast(VERDICT_METHOD, { id, ruling, reason });
+    } catch (error) {
+      if (!(error instanceof RuntimeError)) throw error;
+      this.#runtime.events.emit({ type: "message.discarded", agent, method: VERDICT_METHOD, code: error.code });
+    }
   }
 
   // ------------------------------------------------------------------ records

@@ -6,7 +6,7 @@ import { describe, it } from "node:test";
 import { Arbiter } from "../../evolution/index.ts";
 import type { Stage } from "../../evolution/index.ts";
 import { withRuntime } from "../../runtime/testing.ts";
-import { COUNTER, codeOf } from "../support/agents.ts";
+import { COUNTER, codeOf, eventOf } from "../support/agents.ts";
 
 describe("the arbiter", () => {
   it("refuses what it cannot judge: unknown agents, a full queue, after its close", async (t) => {
@@ -56,5 +56,35 @@ describe("the arbiter", () => {
     assert.equal((await arbiter.probation(id))?.end, "interrupted");
     assert.match(arbiter.explain(id), /promoted[\s\S]*shorter[\s\S]*interrupted/);
     assert.equal(await counter.call("read"), 25);
+  });
+});
+
+describe("an arbiter whose agents are busy, stopped, restored or rolled back meanwhile", () => {
+  it("drops a verdict that finds the proposer's mailbox full, and says so", async (t) => {
+    const runtime = await withRuntime(t);
+    const counter = await runtime.spawn({ id: "counter", source: COUNTER, limits: { mailboxMax: 1 } });
+    const verdict = Promise.withResolvers<void>();
+    const fills: Stage = {
+      name: "fills",
+      run: async () => {
+        await verdict.promise;
+        return { verdict: "fail", reason: "never mind" };
+      },
+    };
+    await using arbiter = await Arbiter.start(runtime, {}, [fills]);
+    await counter.call("propose", COUNTER);
+    const discarded = eventOf(runtime, ({ type }) => type === "message.discarded");
+    runtime.subscribe(({ event }) => {
+      if (event.type !== "candidate.rejected") return;
+      for (let message = 0; message < 33; message++) counter.cast("add", 1); // the isolate's share, and one that waits
+    });
+    verdict.resolve();
+    assert.deepEqual(await discarded, {
+      type: "message.discarded",
+      agent: "counter",
+      method: "verdict",
+      code: "RUNTIME_MAILBOX_FULL",
+    });
+    assert.equal(arbiter.decisions().length, 1);
   });
 });
