@@ -262,7 +262,9 @@ export class Arbiter implements AsyncDisposable {
     try {
       const { candidate } = trial;
       if (candidate === undefined) throw new Error("swap without a candidate");
-      const swapped = await trial.control.swap({ artifact: candidate, label, profile: this.#options.profile });
+      const { profile } = this.#options;
+      const expect = trial.champion.artifact.hash;
+      const swapped = await trial.control.swap({ artifact: candidate, label, profile, expect });
       await watch.begin(swapped);
       return swapped;
     } catch (error) {

@@ -97,18 +97,21 @@ export class AgentControl {
   /**
    * Makes `artifact` the agent's code, and the migrated state its state, in one durable commit between two messages.
    * Rejects with RUNTIME_SWAP_FAILED when it does not load or migrate: then the version before it still serves, its
-   * state byte for byte the same.
+   * state byte for byte the same. So does a swap that `expect`s another version than the one that runs by then.
    */
   async swap(options: {
     readonly artifact: Artifact;
     readonly label: string;
     readonly profile?: Profile;
+    readonly expect?: string;
   }): Promise<Swapped> {
-    const { artifact, label } = options;
-    const before = this.code.current;
+    const { artifact, label, expect } = options;
+    let before = this.code.current;
     let isMigrated = false;
     let seq = 0;
     const pauseMs = await this.#agent.replace(async (loader) => {
+      before = this.code.current; // a roll-back or a restore may have been before us
+      await this.#guarded(artifact, () => this.#requireRunning(expect ?? before.hash));
       const life = await this.#guarded(artifact, () =>
         loader.load({ artifact, profile: options.profile ?? "hardened" }),
       );
@@ -188,6 +191,11 @@ export class AgentControl {
       pauseMs,
     });
     return { pauseMs };
+  }
+
+  async #requireRunning(hash: string): Promise<void> {
+    if (this.code.current.hash === hash) return;
+    throw new Error("the version it was tried against no longer runs; propose it again");
   }
 
   async #guarded<T>(artifact: Artifact, work: () => Promise<T>): Promise<T> {

@@ -6,6 +6,7 @@ import { describe, it } from "node:test";
 import { Arbiter } from "../../evolution/index.ts";
 import type { Stage } from "../../evolution/index.ts";
 import { withRuntime } from "../../runtime/testing.ts";
+import { compile } from "../../sandbox/index.ts";
 import { COUNTER, codeOf, eventOf } from "../support/agents.ts";
 
 describe("the arbiter", () => {
@@ -60,6 +61,16 @@ describe("the arbiter", () => {
 });
 
 describe("an arbiter whose agents are busy, stopped, restored or rolled back meanwhile", () => {
+  const passes: Stage = {
+    name: "passes",
+    run: async (trial) => {
+      trial.candidate = await compile({ source: trial.proposal.source, name: "counter.agent.ts" });
+      return { verdict: "pass", reason: "it says so" };
+    },
+  };
+  const other = COUNTER.replace("version: 1", "version:  1").replace("who: (ctx)", "who: (_ctx) => 1, who2: (ctx)");
+  const bad = COUNTER.replace("handle: (ctx) => ctx.state.count", "handle: () => { throw new Error('bad'); }");
+
   it("drops a verdict that finds the proposer's mailbox full, and says so", async (t) => {
     const runtime = await withRuntime(t);
     const counter = await runtime.spawn({ id: "counter", source: COUNTER, limits: { mailboxMax: 1 } });
@@ -86,5 +97,28 @@ describe("an arbiter whose agents are busy, stopped, restored or rolled back mea
       code: "RUNTIME_MAILBOX_FULL",
     });
     assert.equal(arbiter.decisions().length, 1);
+  });
+
+  it("does not promote what was tried against a version that was rolled back meanwhile", async (t) => {
+    const runtime = await withRuntime(t);
+    const counter = await runtime.spawn({ id: "counter", source: COUNTER });
+    const meanwhile: { work?: () => Promise<unknown> } = {};
+    const slow: Stage = {
+      name: "slow",
+      run: async (trial) => {
+        await meanwhile.work?.();
+        return await passes.run(trial);
+      },
+    };
+    await using arbiter = await Arbiter.start(runtime, {}, [slow]);
+    const first = await arbiter.propose({ agent: "counter", source: bad });
+    meanwhile.work = async () => {
+      assert.equal(await codeOf(counter.call("read")), "RUNTIME_HANDLER_THREW");
+      assert.equal((await arbiter.probation(first.id))?.end, "rolled_back");
+    };
+    const second = await arbiter.propose({ agent: "counter", source: other });
+    assert.deepEqual([second.championHash, second.ruling], [first.candidateHash, "rejected"]);
+    assert.match(second.reason, /no longer runs/);
+    assert.equal(await counter.call("read"), 0);
   });
 });
