@@ -63,7 +63,7 @@ export class Arbiter implements AsyncDisposable {
     this.#stages = parts.stages;
     this.#journal = parts.journal;
     for (const line of parts.journal.entries()) this.#remember(JSON.parse(line) as JournalLine); // written by #write alone
-    this.#count = this.#decisions.size;
+    this.#count = Math.max(0, ...[...this.#decisions.keys()].map((id) => Number(id.slice(1))));
     this.#withdraw = runtime.provide("propose", (agent, source) => this.#proposedBy(agent, source));
   }
 

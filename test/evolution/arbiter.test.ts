@@ -41,6 +41,28 @@ describe("the arbiter", () => {
     assert.equal((await arbiter.propose({ agent: "counter", source: "x" })).ruling, "rejected");
   });
 
+  it("gives no decision the id of another, also where a trial before broke off", async (t) => {
+    const runtime = await withRuntime(t);
+    await runtime.spawn({ id: "counter", source: COUNTER });
+    let trials = 0;
+    const stage: Stage = {
+      name: "breaks off once",
+      run: async () => {
+        trials += 1;
+        if (trials === 1) throw new Error("the stage itself has a bug");
+        return { verdict: "inconclusive", reason: "it only looks" };
+      },
+    };
+    {
+      await using arbiter = await Arbiter.start(runtime, {}, [stage]);
+      await assert.rejects(arbiter.propose({ agent: "counter", source: COUNTER }), /a bug/);
+      await arbiter.propose({ agent: "counter", source: COUNTER });
+    }
+    await using arbiter = await Arbiter.start(runtime, {}, [stage]);
+    await arbiter.propose({ agent: "counter", source: COUNTER });
+    assert.equal(arbiter.decisions().length, 2);
+  });
+
   it("remembers its decisions when it is started again, and says that a cut-off probation was cut off", async (t) => {
     const runtime = await withRuntime(t);
     const counter = await runtime.spawn({ id: "counter", source: COUNTER });
