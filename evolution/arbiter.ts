@@ -114,8 +114,9 @@ export class Arbiter implements AsyncDisposable {
     this.#withdraw();
     await Promise.allSettled([...this.#lanes.values()].map((lane) => lane.tail));
     const watching = [...this.#probations.values()];
-    await Promise.all(watching.map(({ watch }) => watch.interrupt("the arbiter was closed")));
-    await Promise.all(watching.map(({ ended }) => ended));
+    // What cannot be recorded, because the runtime was closed first, is an event now and recorded at the next start.
+    await Promise.allSettled(watching.map(({ watch }) => watch.interrupt("the arbiter was closed")));
+    await Promise.allSettled(watching.map(({ ended }) => ended));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -277,8 +278,7 @@ export class Arbiter implements AsyncDisposable {
   async #endProbation(agent: string): Promise<void> {
     for (const { decision, watch, ended } of this.#probations.values()) {
       if (decision.agent !== agent) continue;
-      await watch.interrupt("a newer version was promoted");
-      await ended;
+      await Promise.allSettled([watch.interrupt("a newer version was promoted"), ended]); // a failure was told as an event
     }
   }
 
@@ -293,6 +293,7 @@ export class Arbiter implements AsyncDisposable {
     });
     this.#probations.set(decision.id, { decision, watch, ended });
     ended.catch((error: unknown) => {
+      this.#probations.delete(decision.id);
       this.#runtime.events.emit({
         type: "candidate.failed",
         id: decision.id,

@@ -41,6 +41,7 @@ export class Probation {
   readonly #gate = Promise.withResolvers<void>();
   #queue: Promise<void> = this.#gate.promise;
   #turns = 0;
+  #ownersDoing: string | undefined;
   #state: "watching" | "rolling_back" | "ended" = "watching";
 
   constructor(options: ProbationOptions) {
@@ -58,6 +59,13 @@ export class Probation {
     const { control, before, options, runtime } = this.#options;
     this.#snapshot = swapped.label;
     this.#sinceSeq = swapped.seq;
+    const { unsubscribe } = runtime.subscribe(({ event }) => {
+      if (!("agent" in event) || event.agent !== control.id) return;
+      if (event.type === "agent.restored") this.#onOwner("its owner restored an earlier state");
+      if (event.type === "agent.spawned") this.#onOwner("its owner spawned it again");
+      if (event.type === "agent.dropped") this.#onOwner("its owner dropped it");
+    });
+    this.#stops.push(unsubscribe);
     const timer = runtime.clock.after(options.probationMs, () => this.#confirm("its time is over"));
     this.#stops.push(() => timer.cancel());
     try {
@@ -79,7 +87,7 @@ export class Probation {
 
   #onTurn(turn: RecordedTurn): void {
     // The queue is in order and bounded by probationTurns; each entry handles its own errors.
-    this.#queue = this.#queue.then(() => this.#compare(turn)).catch((error: unknown) => this.#fail(error));
+    this.#queue = this.#queue.then(() => this.#compare(turn)).catch((error: unknown) => this.#giveUp(error));
   }
 
   #onExit(notice: ExitNotice): void {
@@ -138,6 +146,12 @@ export class Probation {
     };
   }
 
+  /** A cell or the vault failed while a turn was compared: that says nothing about the version, which is watched no further. */
+  #giveUp(error: unknown): void {
+    if (!(error instanceof Error) || !("code" in error)) return this.#fail(error); // a bug of ours
+    this.#stopWatching(`it could not be watched any further: ${error.message}`);
+  }
+
   #confirm(reason: string): void {
     if (this.#state !== "watching") return;
     this.#finish({ end: "confirmed", reason, turns: this.#turns }).catch((error: unknown) => this.#fail(error));
@@ -152,7 +166,18 @@ export class Probation {
   async #rollBackNow(reason: string, difference: Difference | undefined): Promise<void> {
     const { clock } = this.#options.runtime;
     const started = clock.monotonicMs();
-    const how = await this.#goBack();
+    let how = "";
+    try {
+      how = await this.#goBack();
+    } catch (error) {
+      // Stopped, dropped or restored by its owner meanwhile, or the runtime closes: what serves now stays.
+      const cause = error instanceof Error ? error.message : String(error);
+      return await this.#finish({
+        end: "interrupted",
+        reason: `${reason}; no roll-back: ${cause}`,
+        turns: this.#turns,
+      });
+    }
     const rollbackMs = clock.monotonicMs() - started;
     await this.#finish({
       end: "rolled_back",
@@ -167,7 +192,7 @@ export class Probation {
     const { control, before, runtime } = this.#options;
     const reverse = this.#reverse;
     if (reverse !== undefined) {
-      await control.adopt(reverse, { code: before.current, caughtUp: () => this.#queue });
+      await control.adopt(reverse, { code: before.current, caughtUp: () => this.#caughtUp() });
       this.#reverse = undefined;
       return "the version before took over with every acknowledged turn";
     }
@@ -179,18 +204,38 @@ export class Probation {
       });
       return "the code before took over on the present state";
     }
+    if (this.#ownersDoing !== undefined) throw new Error(this.#ownersDoing);
     await runtime.ref(control.id).restore({ label: this.#snapshot });
     return `the state before the promotion was restored; ${this.#turns} turns since then are kept in its history only`;
+  }
+
+  /** Asked when no turn runs and none can begin: the last moment to find that its owner has taken the agent elsewhere. */
+  async #caughtUp(): Promise<void> {
+    await this.#queue;
+    if (this.#ownersDoing !== undefined) throw new Error(this.#ownersDoing);
+  }
+
+  /** Restored or spawned again, the agent is no longer what the reverse shadow has followed. */
+  #onOwner(doing: string): void {
+    this.#ownersDoing ??= doing;
+    this.#stopWatching(doing);
+  }
+
+  #stopWatching(reason: string): void {
+    this.interrupt(reason).catch((failure: unknown) => this.#fail(failure));
   }
 
   async #finish(report: ProbationReport): Promise<void> {
     this.#state = "ended";
     this.#gate.resolve();
     for (const stop of this.#stops) stop();
-    await this.#queue;
-    await this.#reverse?.drop();
-    this.#reverse = undefined;
-    this.#end(report);
+    try {
+      await this.#queue;
+      await this.#reverse?.drop();
+    } finally {
+      this.#reverse = undefined;
+      this.#end(report);
+    }
   }
 }
 

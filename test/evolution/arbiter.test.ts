@@ -143,4 +143,46 @@ describe("an arbiter whose agents are busy, stopped, restored or rolled back mea
     assert.match(second.reason, /no longer runs/);
     assert.equal(await counter.call("read"), 0);
   });
+
+  it("goes on when a roll-back meets a stop: nothing is left behind, the next candidate is judged", async (t) => {
+    const runtime = await withRuntime(t);
+    const counter = await runtime.spawn({ id: "counter", source: COUNTER });
+    const branches = runtime.vaultStats().branches;
+    const arbiter = await Arbiter.start(runtime, {}, [passes]);
+    const first = await arbiter.propose({ agent: "counter", source: bad });
+    const failing = codeOf(counter.call("read"));
+    const stopping = counter.stop();
+    assert.equal(await failing, "RUNTIME_HANDLER_THREW");
+    await stopping;
+    const report = await arbiter.probation(first.id);
+    assert.match(`${report?.end}: ${report?.reason}`, /^interrupted: .*bad.*no roll-back: counter is stopped/);
+    assert.equal(runtime.vaultStats().branches, branches + 1, "only the journal was added");
+    await counter.revive();
+    assert.equal((await arbiter.propose({ agent: "counter", source: other })).ruling, "promoted");
+    await arbiter.close();
+  });
+
+  it("does not undo an owner's restore", async (t) => {
+    const runtime = await withRuntime(t);
+    const counter = await runtime.spawn({ id: "counter", source: COUNTER });
+    await counter.call("add", 10);
+    await counter.snapshot("ten");
+    await counter.call("add", 5);
+    await using arbiter = await Arbiter.start(runtime, {}, [passes]);
+    const { id } = await arbiter.propose({ agent: "counter", source: other });
+    assert.equal(await counter.call("add", 1), 16);
+    await counter.restore({ label: "ten" });
+    assert.equal(await counter.call("read"), 10);
+    assert.equal((await arbiter.probation(id))?.reason, "its owner restored an earlier state");
+    assert.equal(await counter.call("read"), 10);
+  });
+
+  it("closes also after its runtime", async (t) => {
+    const runtime = await withRuntime(t);
+    await runtime.spawn({ id: "counter", source: COUNTER });
+    const arbiter = await Arbiter.start(runtime, {}, [passes]);
+    assert.equal((await arbiter.propose({ agent: "counter", source: other })).ruling, "promoted");
+    await runtime.close();
+    await arbiter.close();
+  });
 });
