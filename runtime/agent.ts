@@ -14,19 +14,18 @@
 import type { Artifact } from "../sandbox/index.ts";
 import type { Branch, Commit, Snapshot } from "../vault/index.ts";
 import type { AgentSpec, CurrentCode } from "./agent-record.ts";
-import { readArtifact, readCurrent } from "./agent-record.ts";
+import { AgentCode } from "./agent-code.ts";
 import { BetweenTurns } from "./between-turns.ts";
 import type { AgentHost, AgentLoader } from "./agent-host.ts";
 import { Child } from "./child.ts";
 import type { Down, ExitNotice } from "./child.ts";
-import { RuntimeError } from "./errors.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import { errorReason } from "./faults.ts";
-import type { KnownCode } from "./first-start.ts";
 import { chooseCode, commitFirst, migrationOps } from "./first-start.ts";
 import type { IncarnationHost } from "./incarnation.ts";
 import { Incarnation } from "./incarnation.ts";
 import { lastWords } from "./last-words.ts";
+import { Outage } from "./outage.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { Caller, Message } from "./message.ts";
 import { settleMessage } from "./message.ts";
@@ -50,13 +49,10 @@ export class Agent {
   readonly id: string;
   readonly traffic: TrafficRecorder = new TrafficRecorder();
   spec: AgentSpec;
-  #branch: Branch;
-  #current: CurrentCode | undefined;
-  #artifact: Artifact | undefined;
+  readonly #code: AgentCode;
   #phase: Phase = { name: "asleep" };
   readonly #child: Child;
-  #downSinceMs: number | undefined;
-  #downCause = "";
+  readonly #outage: Outage;
   #lastCommit: Commit | undefined;
   #hasLived = false;
   readonly #host: AgentHost;
@@ -71,9 +67,10 @@ export class Agent {
     this.id = options.id;
     this.spec = options.spec;
     this.#host = host;
-    this.#branch = options.branch;
+    this.#code = new AgentCode(options.id, options.branch);
     this.#mailbox = new Mailbox(options.spec.limits.mailboxMax);
     this.#child = new Child({ ...options.spec, id: options.id });
+    this.#outage = new Outage(options.id, host);
     this.#lazyStart = () => this.#startAgain();
     this.#between = new BetweenTurns({
       isBusy: () => this.#phase.name === "starting" || this.life?.isIdle === false,
@@ -81,21 +78,19 @@ export class Agent {
     });
     this.#complain = (text) => host.events.emit({ type: "agent.logged", agent: this.id, level: "warn", text });
     this.#lifeHost = this.#makeLifeHost();
-    this.#current = readCurrent(options.branch);
-    if (this.#current !== undefined) this.#artifact = readArtifact(options.branch, this.#current.hash);
   }
 
   get branch(): Branch {
-    return this.#branch;
+    return this.#code.branch;
   }
   get phase(): "asleep" | "starting" | "up" | "parked" | "down" {
     return this.#phase.name === "down" && this.#phase.isParked ? "parked" : this.#phase.name;
   }
   get current(): CurrentCode | undefined {
-    return this.#current;
+    return this.#code.known?.current;
   }
   get artifact(): Artifact | undefined {
-    return this.#artifact;
+    return this.#code.known?.artifact;
   }
   get life(): Incarnation | undefined {
     return this.#phase.name === "up" ? this.#phase.life : undefined;
@@ -185,7 +180,7 @@ export class Agent {
   }
 
   async #loadFirst(given: Artifact, spec: AgentSpec): Promise<Incarnation> {
-    const known = this.#known();
+    const { known } = this.#code;
     const choice = chooseCode(given, known, spec.profile);
     const life = await this.#load({ ...choice, spec });
     try {
@@ -196,19 +191,12 @@ export class Agent {
         nowMs: this.#host.clock.now(),
       });
       if (isStateChanged) this.traffic.clear();
-      this.#current = current;
-      this.#artifact = choice.artifact;
+      this.#code.known = { current, artifact: choice.artifact };
       return life;
     } catch (error) {
       life.discard();
       throw error;
     }
-  }
-
-  #known(): KnownCode | undefined {
-    const current = this.#current;
-    const artifact = this.#artifact;
-    return current === undefined || artifact === undefined ? undefined : { current, artifact };
   }
 
   // ------------------------------------------------------------------ lives
@@ -219,7 +207,7 @@ export class Agent {
     readonly spec?: AgentSpec;
   }): Promise<Incarnation> {
     const { artifact, profile } = options;
-    const branch = this.#branch;
+    const { branch } = this;
     const { limits, durability } = options.spec ?? this.spec;
     await this.#settledCommits();
     for (let tries = 1; ; tries++) {
@@ -256,10 +244,7 @@ export class Agent {
     const nowMs = clock.monotonicMs();
     events.emit({ type: "agent.started", agent: this.id, cell, hash, epoch, durationMs: nowMs - startedMs });
     this.#between.nudge();
-    if (this.#downSinceMs === undefined) return;
-    const downMs = nowMs - this.#downSinceMs;
-    this.#downSinceMs = undefined;
-    events.emit({ type: "agent.restarted", agent: this.id, cause: this.#downCause, restarts: this.restarts, downMs });
+    this.#outage.end(this.restarts);
   }
 
   /**
@@ -285,13 +270,11 @@ export class Agent {
   }
 
   async #place(): Promise<Incarnation> {
-    const known = this.#known();
-    if (known === undefined) throw this.#lostCodeError();
+    const { current, artifact } = this.#code.required();
     const { limits, durability } = this.spec;
     await this.#settledCommits();
-    const { profile } = known.current;
-    const { artifact } = known;
-    return Incarnation.place(this.#lifeHost, { branch: this.#branch, artifact, profile, limits, durability });
+    const { profile } = current;
+    return Incarnation.place(this.#lifeHost, { branch: this.branch, artifact, profile, limits, durability });
   }
 
   async #awaitReady(life: Incarnation, startedMs: number): Promise<void> {
@@ -306,13 +289,6 @@ export class Agent {
   /** Read through a method, because the phase changes while we wait and the type checker cannot know. */
   #isStill(phase: Phase): boolean {
     return this.#phase === phase;
-  }
-
-  #lostCodeError(): RuntimeError {
-    return new RuntimeError(
-      "RUNTIME_START_FAILED",
-      `the vault holds no code for ${this.id}; spawn it again with its module`,
-    );
   }
 
   /** Hands waiting messages to the isolate as long as there is room. */
@@ -358,9 +334,8 @@ export class Agent {
     const { clock, events } = this.#host;
     this.#lastCommit = life?.lastCommit ?? this.#lastCommit;
     this.#phase = { name: "asleep" };
-    this.#downSinceMs ??= clock.monotonicMs();
-    this.#downCause = reason.name;
-    const hash = this.#artifact?.hash ?? "";
+    this.#outage.begin(reason);
+    const hash = this.artifact?.hash ?? "";
     events.emit({
       type: "agent.exited",
       agent: this.id,
@@ -396,7 +371,7 @@ export class Agent {
   /** Takes no messages from here on; those that wait are failed, and casts among them reported. */
   #down(down: Down): void {
     this.#phase = { name: "down", ...down };
-    this.#downSinceMs = undefined;
+    this.#outage.forget();
     this.#host.starts.remove(this.#lazyStart);
     const error = this.#child.downError(down);
     for (const message of this.#mailbox.drain()) {
@@ -456,7 +431,7 @@ export class Agent {
   /** Names the present state. Durable when it resolves. */
   async snapshot(label: string): Promise<Snapshot> {
     return this.#between.run(async () => {
-      const commit = this.#host.vault.commit([{ type: "snapshot", branch: this.#branch.id, label }], {
+      const commit = this.#host.vault.commit([{ type: "snapshot", branch: this.branch.id, label }], {
         durability: "disk",
       });
       this.#lastCommit = commit;
@@ -477,8 +452,7 @@ export class Agent {
       const life = await prepare(this.#loader());
       if (!this.#child.isUp) this.#child.decide({ type: "restart_asked" });
       this.life?.discard();
-      this.#current = readCurrent(this.#branch);
-      this.#artifact = life.options.artifact;
+      this.#code.moveTo(this.branch);
       this.#up(life, started);
       return this.#host.clock.monotonicMs() - started;
     });
@@ -491,9 +465,7 @@ export class Agent {
       life.discard();
       this.#phase = { name: "asleep" };
     }
-    this.#branch = branch;
-    this.#current = readCurrent(branch);
-    this.#artifact = this.#current === undefined ? undefined : readArtifact(branch, this.#current.hash);
+    this.#code.moveTo(branch);
   }
 
   #loader(): AgentLoader {
@@ -502,8 +474,7 @@ export class Agent {
       load: (options) => this.#load(options),
       loadFrom: async (branch) => {
         this.#moveTo(branch);
-        const { current, artifact } = this.#known() ?? {};
-        if (current === undefined || artifact === undefined) throw this.#lostCodeError();
+        const { current, artifact } = this.#code.required();
         return this.#load({ artifact, profile: current.profile });
       },
       migrationOps: (life, fromVersion) =>
