@@ -8,7 +8,8 @@ export type { Capability, RuntimeParts } from "./runtime.ts";
 export type { AgentLimits, RuntimeOptions, SpawnOptions } from "./options.ts";
 
 /** What a user holds. */
-export type { AgentInfo, AgentRef, CallArguments, CallOptions, CallReply, HistoryLine } from "./ref.ts";
+export type { AgentInfo, AgentRef, CallArguments, CallReply, HistoryLine } from "./ref.ts";
+export type { CallOptions } from "./call-options.ts";
 export type { TreeNode } from "./tree.ts";
 export type { ExitNotice } from "./child.ts";
 export type { RestartType } from "./supervisor.ts";

@@ -6,7 +6,8 @@ import type { AnyAgentDefinition } from "../sandbox/index.ts";
 import type { Clock, HistoryEntry, Point, Vault } from "../vault/index.ts";
 import type { Agent } from "./agent.ts";
 import { requireCode, stateKeyOf } from "./agent-record.ts";
-import type { AgentInfo, AgentRef, CallOptions, HistoryLine } from "./ref.ts";
+import type { CallOptions } from "./call-options.ts";
+import type { AgentInfo, AgentRef, HistoryLine } from "./ref.ts";
 import { shutdownReason } from "./ref.ts";
 
 /** What a reference needs of its runtime. */

@@ -139,10 +139,14 @@ const agentIdPattern = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 
 const agentId = z.string().regex(agentIdPattern, "letters, digits and . _ : - only, at most 128 characters");
 
+const fileUrl = z.instanceof(URL).refine(({ protocol }) => protocol === "file:");
+
 const spawnSchema = z
   .strictObject({
     id: agentId,
-    module: z.union([z.instanceof(URL), z.string().min(1)]).optional(),
+    module: z
+      .union([fileUrl, z.string().min(1)], 'a path, or a file: URL such as new URL("./x.agent.ts", import.meta.url)')
+      .optional(),
     source: z.string().optional(),
     restart: z.enum(["permanent", "transient", "temporary"]).optional(),
     intensity: z.number().int().min(0).max(1_000_000).optional(),

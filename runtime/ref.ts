@@ -3,20 +3,9 @@
  */
 import type { AnyAgentDefinition, ArgumentOf, MethodsOf, ReplyOf } from "../sandbox/index.ts";
 import type { Point, Snapshot } from "../vault/index.ts";
+import type { CallOptions } from "./call-options.ts";
 import type { ExitNotice } from "./child.ts";
 import type { ExitReason } from "./exit-reason.ts";
-
-/** How long to wait, and who may call it off. */
-export interface CallOptions {
-  /** Default 5,000: OTP's `gen_server:call`. */
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
-  /**
-   * Makes the call safe to repeat: once a turn with this id is committed, every later call with it gets the recorded reply
-   * and runs nothing. At most 256 bytes; the newest 1,024 ids of an agent are kept.
-   */
-  readonly id?: string;
-}
 
 /** True for a reference without a type of its own: any method, any argument, an unknown reply. */
 type IsUntyped<Def extends AnyAgentDefinition> = string extends MethodsOf<Def> ? true : false;

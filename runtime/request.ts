@@ -4,10 +4,9 @@
  */
 import type { Clock } from "../vault/index.ts";
 import type { Agent } from "./agent.ts";
-import { ID_LENGTH_MAX } from "./call-ids.ts";
+import type { CallOptions } from "./call-options.ts";
 import { RuntimeError } from "./errors.ts";
 import type { Caller, Message } from "./message.ts";
-import type { CallOptions } from "./ref.ts";
 
 /** OTP's default for a call, in ms. */
 const CALL_TIMEOUT_MS = 5_000;
@@ -21,7 +20,6 @@ export async function request(
   message: Message,
   options: CallOptions & { readonly clock: Clock },
 ): Promise<string> {
-  checkId(agent.id, options.id);
   if (options.signal?.aborted === true) throw abortError(agent.id, message.method, true);
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const caller: Caller = { resolve, reject };
@@ -53,16 +51,6 @@ function limit(
   const onAbort = (): void => giveUp((isWithdrawn) => abortError(agent.id, message.method, isWithdrawn));
   signal.addEventListener("abort", onAbort, { once: true });
   caller.detach = () => signal.removeEventListener("abort", onAbort);
-}
-
-function checkId(agent: string, id: string | undefined): void {
-  if (
-    id === undefined ||
-    (id !== "" && id.length <= ID_LENGTH_MAX && id.isWellFormed() && Buffer.byteLength(id) <= ID_LENGTH_MAX)
-  )
-    return;
-  const text = `${agent}: the id of a call has 1 to ${ID_LENGTH_MAX} bytes`;
-  throw new RuntimeError("RUNTIME_OPTIONS_INVALID", text, { details: { agent } });
 }
 
 function timeoutError(call: {

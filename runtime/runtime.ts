@@ -18,6 +18,8 @@ import { Agent } from "./agent.ts";
 import type { AgentHost } from "./agent-host.ts";
 import type { AgentSpec } from "./agent-record.ts";
 import { readCurrent, readSpec } from "./agent-record.ts";
+import type { CallOptions } from "./call-options.ts";
+import { checkMethod, parseCallOptions } from "./call-options.ts";
 import { CellPool } from "./cell-pool.ts";
 import { systemClock } from "./clock.ts";
 import { AgentControl } from "./control.ts";
@@ -32,7 +34,7 @@ import { parseAgentId, parseRuntimeOptions, parseSpawnOptions } from "./options.
 import type { ParsedRuntimeOptions, RuntimeOptions, SpawnOptions } from "./options.ts";
 import { freshSeed, seededRandom } from "./random.ts";
 import type { Random } from "./random.ts";
-import type { AgentRef, CallOptions } from "./ref.ts";
+import type { AgentRef } from "./ref.ts";
 import { shutdownReason } from "./ref.ts";
 import { request } from "./request.ts";
 import { makeRef } from "./make-ref.ts";
@@ -255,7 +257,9 @@ export class Runtime implements AsyncDisposable {
 
   // ------------------------------------------------------------------ messages
 
-  async #call(id: string, method: string, arg: unknown, options: CallOptions = {}): Promise<unknown> {
+  async #call(id: string, method: string, arg: unknown, input?: CallOptions): Promise<unknown> {
+    checkMethod(id, method);
+    const options = parseCallOptions(id, input);
     const agent = this.#agent(id);
     const text = this.#encode(agent, arg);
     const reply = await this.#request(agent, { method, text, ...options });
@@ -263,6 +267,7 @@ export class Runtime implements AsyncDisposable {
   }
 
   #cast(id: string, method: string, arg: unknown): void {
+    checkMethod(id, method);
     const agent = this.#agent(id);
     agent.accept(this.#message("cast", method, this.#encode(agent, arg)));
   }

@@ -116,6 +116,29 @@ describe("calling", () => {
     assert.equal(await counter.call("add", 1), 1);
   });
 
+  it("refuses a call without a method, and options that are misspelt or make no sense", async (t) => {
+    const runtime = await withRuntime(t);
+    const counter = await runtime.spawn({ id: "counter", source: COUNTER });
+    const call = (...parts: unknown[]): Promise<unknown> => Reflect.apply(counter.call, counter, parts); // as untyped callers would
+    for (const method of [undefined, null, 5, "", {}])
+      assert.equal(await codeOf(call(method)), "RUNTIME_OPTIONS_INVALID");
+    assert.throws(() => counter.cast(undefined as never), { code: "RUNTIME_OPTIONS_INVALID" });
+    for (const options of [
+      { timeout: 5 },
+      100,
+      null,
+      { timeoutMs: -1 },
+      { timeoutMs: Number.NaN },
+      { signal: {} },
+      { id: 7 },
+    ]) {
+      assert.equal(await codeOf(call("add", 1, options)), "RUNTIME_OPTIONS_INVALID");
+    }
+    assert.equal(await counter.call("read"), 0);
+    const module = new URL("https://example.com/x.agent.ts");
+    assert.equal(await codeOf(runtime.spawn({ id: "x", module })), "RUNTIME_OPTIONS_INVALID");
+  });
+
   it("refuses oversized messages and replies", async (t) => {
     const runtime = await withRuntime(t, { limits: { messageBytesMax: 1_000, replyBytesMax: 1_000 } });
     const counter = await runtime.spawn({ id: "counter", source: COUNTER });
