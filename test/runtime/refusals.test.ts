@@ -119,7 +119,9 @@ describe("calling", () => {
   it("refuses a call without a method, and options that are misspelt or make no sense", async (t) => {
     const runtime = await withRuntime(t);
     const counter = await runtime.spawn({ id: "counter", source: COUNTER });
-    const call = (...parts: unknown[]): Promise<unknown> => Reflect.apply(counter.call, counter, parts); // as untyped callers would
+    // As untyped callers would.
+    const call = (method: unknown, arg?: unknown, options?: unknown): Promise<unknown> =>
+      counter.call(method as never, arg, options as never);
     for (const method of [undefined, null, 5, "", {}])
       assert.equal(await codeOf(call(method)), "RUNTIME_OPTIONS_INVALID");
     assert.throws(() => counter.cast(undefined as never), { code: "RUNTIME_OPTIONS_INVALID" });
