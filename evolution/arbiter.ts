@@ -11,8 +11,8 @@
  * 3. The version before is kept, with its state, until probation is over.
  * 4. A decision is in the vault before anyone is told.
  */
-import type { AgentControl, Journal, Runtime } from "../runtime/index.ts";
-import { RuntimeError } from "../runtime/index.ts";
+import type { AgentControl, Journal } from "../runtime/index.ts";
+import { Runtime, RuntimeError } from "../runtime/index.ts";
 import { encode } from "../sandbox/index.ts";
 import type { Decision, JournalLine, ProbationReport, StageReport } from "./decision.ts";
 import { explainDecision } from "./decision.ts";
@@ -76,6 +76,9 @@ export class Arbiter implements AsyncDisposable {
     options: ArbiterOptions = {},
     stages: readonly Stage[] = defaultStages,
   ): Promise<Arbiter> {
+    if (!(runtime instanceof Runtime)) {
+      throw new EvolutionError("EVOLUTION_OPTIONS_INVALID", "Arbiter.start: the runtime must be given first");
+    }
     const parsed = parseArbiterOptions(options);
     const journal = await runtime.journal("arbiter");
     const arbiter = new Arbiter(runtime, { options: parsed, stages, journal });

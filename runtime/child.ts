@@ -77,10 +77,10 @@ export class Child {
     const { id, intensity, periodMs } = this.#state.spec;
     const details = { agent: id, reason: down.reason };
     if (!down.isParked) {
-      const text = `${id} is stopped (${down.reason.message}); spawn it to start it again`;
+      const text = `${id} is stopped (${down.reason.message}); spawn() or revive() starts it again`;
       return new RuntimeError("RUNTIME_AGENT_DOWN", text, { details });
     }
-    const text = `${id} failed more than ${intensity} times in ${periodMs} ms and was parked; last: ${down.reason.message}`;
+    const text = `${id} failed more than ${intensity} times in ${periodMs} ms and was parked, revive() starts it again; last: ${down.reason.message}`;
     return new RuntimeError("RUNTIME_INTENSITY_EXCEEDED", text, { details });
   }
 }

@@ -7,8 +7,10 @@ import type { Clock, HistoryEntry, Point, Vault } from "../vault/index.ts";
 import type { Agent } from "./agent.ts";
 import { requireCode, stateKeyOf } from "./agent-record.ts";
 import type { CallOptions } from "./call-options.ts";
+import { RuntimeError } from "./errors.ts";
 import type { AgentInfo, AgentRef, HistoryLine } from "./ref.ts";
 import { shutdownReason } from "./ref.ts";
+import { parseForkOptions, parseHistoryOptions, parsePoint } from "./options.ts";
 
 /** What a reference needs of its runtime. */
 export interface RefHost<Def extends AnyAgentDefinition> {
@@ -28,20 +30,24 @@ export function makeRef<Def extends AnyAgentDefinition>(id: string, host: RefHos
     id,
     call: (method: string, arg?: unknown, options?: CallOptions) => host.call(method, arg, options),
     cast: (method: string, arg?: unknown) => host.cast(method, arg),
-    fork: async (options: { readonly id: string; readonly at?: Point }) => {
-      await host.fork(options.id, options.at);
-      return host.ref(options.id);
+    fork: async (options: unknown) => {
+      const { id: forkId, at } = parseForkOptions(options);
+      await host.fork(forkId, at);
+      return host.ref(forkId);
     },
     snapshot: async (label: string) => host.agent().snapshot(label),
-    history: async (options?: { readonly limit?: number }) => {
-      const entries = await host.agent().branch.history(options);
+    history: async (options?: unknown) => {
+      const entries = await host.agent().branch.history(parseHistoryOptions(options));
       return entries.map(historyLine);
     },
-    restore: (at: Point) => restore(host, at),
+    restore: async (at: unknown) => restore(host, parsePoint(at, "restore")),
     stop: async (reason = "stopped by its owner") => host.agent().stop(shutdownReason(reason)),
     kill: async () => host.agent().kill("killed by its owner"),
     revive: async () => host.agent().revive(),
-    monitor: (listener: Parameters<AgentRef["monitor"]>[0]) => host.agent().monitor(listener),
+    monitor: (listener: Parameters<AgentRef["monitor"]>[0]) => {
+      requireListener("monitor", listener);
+      return host.agent().monitor(listener);
+    },
     info: async () => infoOf(host.agent()),
   };
   return ref as unknown as AgentRef<Def>; // the types of call and cast come from Def, which exists only for the compiler
@@ -76,6 +82,12 @@ function historyLine(entry: HistoryEntry): HistoryLine {
     ...(label === undefined ? {} : { label }),
     ...(note?.method === undefined ? {} : { method: note.method }),
   };
+}
+
+/** Refuses what cannot be called, where it is handed over and not when the first event comes. */
+export function requireListener(where: string, listener: unknown): void {
+  if (typeof listener === "function") return;
+  throw new RuntimeError("RUNTIME_OPTIONS_INVALID", `${where}: a function must be given`);
 }
 
 /** An agent's figures as they stand. */

@@ -5,7 +5,7 @@
 import { availableParallelism } from "node:os";
 import { z } from "zod";
 import type { IsolateLimits } from "../sandbox/index.ts";
-import type { Durability } from "../vault/index.ts";
+import type { Durability, Point } from "../vault/index.ts";
 import { RuntimeError } from "./errors.ts";
 import type { RestartType } from "./supervisor.ts";
 
@@ -194,6 +194,35 @@ export function parseSpawnOptions(
     profile: given.profile ?? "trusted",
     limits: withDefaults(runtime.limits, given.limits),
   };
+}
+
+const pointSchema = z.union(
+  [
+    z.strictObject({ label: z.string().min(1) }),
+    z.strictObject({ seq: z.number().int().min(0) }),
+    z.strictObject({ timeMs: z.number().min(0) }),
+  ],
+  'a point in the past is { label: "name" }, { seq: number } or { timeMs: number }',
+);
+
+const forkSchema = z.strictObject({ id: agentId, at: pointSchema.optional() });
+
+const historySchema = z.strictObject({ limit: count(10_000_000).optional() }).optional();
+
+/** Checks a point in the past. Throws RUNTIME_OPTIONS_INVALID. */
+export function parsePoint(input: unknown, where: string): Point {
+  return parse(pointSchema, input, where);
+}
+
+/** Checks what `fork` is given. Throws RUNTIME_OPTIONS_INVALID. */
+export function parseForkOptions(input: unknown): { readonly id: string; readonly at?: Point | undefined } {
+  return parse(forkSchema, input, "fork");
+}
+
+/** Checks what `history` is given. Throws RUNTIME_OPTIONS_INVALID. */
+export function parseHistoryOptions(input: unknown): { readonly limit?: number } {
+  const limit = parse(historySchema, input, "history")?.limit;
+  return limit === undefined ? {} : { limit };
 }
 
 /** Checks an agent id. Throws RUNTIME_OPTIONS_INVALID. */

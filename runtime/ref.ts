@@ -79,7 +79,7 @@ export interface AgentRef<Def extends AnyAgentDefinition = AnyAgentDefinition> {
   kill(): Promise<void>;
   /** Starts a parked or stopped agent again. */
   revive(): Promise<void>;
-  /** Calls `listener` at every exit; returns the way to stop. */
+  /** Calls `listener` at every exit; returns the way to stop. An error that it throws is its owner's and surfaces as uncaught. */
   monitor(listener: (notice: ExitNotice) => void): () => void;
   info(): Promise<AgentInfo>;
 }

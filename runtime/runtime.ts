@@ -37,7 +37,7 @@ import type { Random } from "./random.ts";
 import type { AgentRef } from "./ref.ts";
 import { shutdownReason } from "./ref.ts";
 import { request } from "./request.ts";
-import { makeRef } from "./make-ref.ts";
+import { makeRef, requireListener } from "./make-ref.ts";
 import { sweepShadows } from "./shadow.ts";
 import { StartQueue } from "./start-queue.ts";
 import type { TreeNode } from "./tree.ts";
@@ -196,6 +196,7 @@ export class Runtime implements AsyncDisposable {
     listener: EventListener,
     options: { readonly after?: number } = {},
   ): { readonly missed: number; readonly unsubscribe: () => void } {
+    requireListener("subscribe", listener);
     return this.events.subscribe(listener, options);
   }
 

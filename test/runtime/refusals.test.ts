@@ -6,6 +6,7 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { Arbiter } from "../../evolution/index.ts";
 import { Runtime, RuntimeError, requireNode } from "../../runtime/index.ts";
 import { withRuntime } from "../../runtime/testing.ts";
 import { COUNTER, codeOf } from "../support/agents.ts";
@@ -139,6 +140,25 @@ describe("calling", () => {
     assert.equal(await counter.call("read"), 0);
     const module = new URL("https://example.com/x.agent.ts");
     assert.equal(await codeOf(runtime.spawn({ id: "x", module })), "RUNTIME_OPTIONS_INVALID");
+  });
+
+  it("refuses points in the past, forks, listeners and arbiters that are not what they should be", async (t) => {
+    const runtime = await withRuntime(t);
+    const counter = await runtime.spawn({ id: "counter", source: COUNTER });
+    for (const at of ["clean", 5, {}, { label: "a", seq: 1 }, { lable: "a" }, undefined]) {
+      assert.equal(await codeOf(counter.restore(at as never)), "RUNTIME_OPTIONS_INVALID");
+    }
+    for (const options of [undefined, {}, { id: "a b" }, { id: "x", at: "clean" }]) {
+      assert.equal(await codeOf(counter.fork(options as never)), "RUNTIME_OPTIONS_INVALID");
+    }
+    assert.equal(await codeOf(counter.history(5 as never)), "RUNTIME_OPTIONS_INVALID");
+    for (const label of ["", undefined, 5, "x".repeat(1_000)]) {
+      assert.equal(await codeOf(counter.snapshot(label as never)), "VAULT_NAME_INVALID");
+    }
+    assert.throws(() => counter.monitor(undefined as never), { code: "RUNTIME_OPTIONS_INVALID" });
+    assert.throws(() => runtime.subscribe("x" as never), { code: "RUNTIME_OPTIONS_INVALID" });
+    assert.equal(await codeOf(Arbiter.start(undefined as never)), "EVOLUTION_OPTIONS_INVALID");
+    assert.deepEqual(runtime.ids(), ["counter"]);
   });
 
   it("refuses oversized messages and replies", async (t) => {
