@@ -54,7 +54,7 @@ export function definitionOf(exported: unknown): Definition {
   return {
     version,
     state: functionOf(state, "state"),
-    methods: methodsOf(recordOf(given["on"], "on")),
+    methods: methodsOf(recordOf(given["on"], "on (the record of handlers)")),
     migrate: migrate === undefined ? undefined : functionOf(migrate, "migrate"),
     stop: stop === undefined ? undefined : functionOf(stop, "stop"),
   };
@@ -101,19 +101,21 @@ function methodsOf(on: Readonly<Record<string, unknown>>): ReadonlyMap<string, M
 function methodOf(on: Readonly<Record<string, unknown>>, name: string): Method {
   const entry = on[name];
   if (isFunction(entry)) return { reads: false, handle: entry, holder: on };
+  const shape = `on.${name} must be a function or { reads: true, handle }`;
+  if (typeof entry !== "object" || entry === null) throw failed(shape);
   const given = recordOf(entry, `on.${name}`);
   const { reads, handle } = given;
   const keys = keysOf(given);
   if (reads !== undefined && typeof reads !== "boolean") throw failed(`on.${name}.reads must be true or false`);
   if (!isFunction(handle) || keys.length > (reads === undefined ? 1 : 2)) {
-    throw failed(`on.${name} must be a function or { reads, handle }`);
+    throw failed(shape);
   }
   return { reads: reads === true, handle, holder: given };
 }
 
 function functionOf(value: unknown, what: string): GuestFunction {
   if (isFunction(value)) return value;
-  throw failed(`${what} must be a function`);
+  throw failed(what === "state" ? "state must be a function: state: () => ({ … })" : `${what} must be a function`);
 }
 
 function isFunction(value: unknown): value is GuestFunction {
@@ -126,5 +128,5 @@ function recordOf(value: unknown, what: string): Readonly<Record<string, unknown
 }
 
 function failed(why: string): SandboxError {
-  return new SandboxError("SANDBOX_LOAD_FAILED", `This is no agent: ${why}.`);
+  return new SandboxError("SANDBOX_LOAD_FAILED", `${why}.`);
 }

@@ -40,7 +40,11 @@ describe("loading", () => {
     ["has no version", "export default { state: () => ({}), on: {} }", /version must be a positive whole number/],
     ["has version 0", "export default { version: 0, state: () => ({}), on: {} }", /version must be a positive/],
     ["has no state function", "export default { version: 1, state: {}, on: {} }", /state must be a function/],
-    ["has no methods", "export default { version: 1, state: () => ({}) }", /on must be an object/],
+    [
+      "has no methods",
+      "export default { version: 1, state: () => ({}) }",
+      /the record of handlers\) must be an object/,
+    ],
     ["has a method that is no function", withOn("add: 1"), /on\.add must be an object/],
     [
       "has a misspelt part",

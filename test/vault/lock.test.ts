@@ -72,6 +72,11 @@ describe("a path", () => {
     assert.equal(readFileSync(file, "utf8"), "something");
   });
 
+  it("in which nothing can be made is refused instead of being tried for ever", async () => {
+    const path = process.platform === "linux" ? "/proc/planaria/vault" : "/dev/null/vault";
+    await assert.rejects(Vault.open(vaultOptions(path)), code("VAULT_PATH_INVALID"));
+  });
+
   it("that is too long for the system is VAULT_PATH_INVALID", async (t) => {
     await assert.rejects(Vault.open(vaultOptions(join(tempFolder(t), "x".repeat(300)))), code("VAULT_PATH_INVALID"));
   });
