@@ -67,7 +67,7 @@ export function outputBytesMax(limits: IsolateLimits): number {
   );
 }
 
-/** Keys, lengths, levels and faults around the texts: 65,536 keys of 512 bytes are the most of it. */
+/** Keys, lengths, levels and faults around the texts: 65,536 keys of 510 bytes are the most of it. */
 const ENVELOPE_BYTES_MAX = 40 * 1024 * 1024;
 
 function checkRanges<Limits extends object>(limits: Limits, ranges: Readonly<Record<keyof Limits, Range>>): void {

@@ -118,8 +118,8 @@ export const PRELUDE_FILE = "planaria-prelude.js";
 
 /** Keys in one state. Bounds every list that a turn can produce. */
 export const STATE_KEYS_MAX = 65_536;
-/** Length of a key in bytes of UTF-8: what the vault takes. */
-const KEY_BYTES_MAX = 512;
+/** Length of a key in bytes of UTF-8: the vault takes 512, and the runtime puts two in front. */
+export const KEY_BYTES_MAX = 510;
 /** Methods of one agent. */
 export const METHODS_MAX = 4_096;
 /** Bounds of a fault's texts, in UTF-16 units. */
@@ -185,7 +185,7 @@ export function unpackAddress(text: string): {
 /** Agent id and method name of an outgoing message, with the header of their envelope. */
 export const ADDRESS_BYTES_MAX = 4_096;
 
-/** Whether a text may be a key of an agent's state: 1 to 512 bytes of well-formed text that is not "__proto__". */
+/** Whether a text may be a key of an agent's state: 1 to 510 bytes of well-formed text that is not "__proto__". */
 export function isKey(key: string): boolean {
   return key !== "" && key !== "__proto__" && isWellFormed(key) && utf8Length(key) <= KEY_BYTES_MAX;
 }

@@ -13,7 +13,7 @@ import { isLongerThan } from "./utf8.ts";
 /** Agent ids and method names, in bytes. Below a quarter of what an address may take. */
 const NAME_BYTES_MAX = 512;
 /** As the vault's labels. */
-const LABEL_BYTES_MAX = 512;
+const LABEL_BYTES_MAX = 256;
 
 /** What contexts are made from; the same for all turns of a guest. */
 export interface ContextParts {
@@ -41,7 +41,7 @@ export function contextOf(turn: TurnRun, parts: ContextParts): object {
     call: (agent: unknown, method: unknown, argument: unknown) =>
       turn.ask("call", () => address(agent, method, argument)),
     cast: (agent: unknown, method: unknown, argument: unknown) => turn.send("cast", address(agent, method, argument)),
-    checkpoint: (label: unknown) => turn.send("checkpoint", textOf(label, "label", LABEL_BYTES_MAX)),
+    checkpoint: (label: unknown) => turn.send("checkpoint", nameOf(label, "label", LABEL_BYTES_MAX)),
     propose: (source: unknown) => turn.ask("propose", () => textOf(source, "source", bytesMax)),
     log: logOf(turn),
   });
@@ -55,8 +55,8 @@ function logOf(turn: TurnRun): object {
   return freeze({ debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") });
 }
 
-function nameOf(value: unknown, what: string): string {
-  const name = textOf(value, what, NAME_BYTES_MAX);
+function nameOf(value: unknown, what: string, bytesMax: number = NAME_BYTES_MAX): string {
+  const name = textOf(value, what, bytesMax);
   if (name === "") throw new NativeTypeError(`the ${what} must not be empty`);
   return name;
 }

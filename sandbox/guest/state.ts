@@ -13,7 +13,7 @@
 
 import { decodeTrusted, encode } from "../codec.ts";
 import { SandboxError } from "../errors.ts";
-import { isKey, STATE_KEYS_MAX, type StateOp } from "../protocol.ts";
+import { isKey, KEY_BYTES_MAX, STATE_KEYS_MAX, type StateOp } from "../protocol.ts";
 import { deepFreeze } from "./freeze.ts";
 import { jsonStringify, mapDelete, mapForEach, mapGet, mapSet, NativeTypeError, sortTexts } from "./primordials.ts";
 import { Survey } from "./survey.ts";
@@ -228,7 +228,9 @@ export class State {
 
   #create(key: string): Slot {
     if (!isKey(key))
-      throw new NativeTypeError(`${jsonStringify(key)} is no key of a state: 1 to 512 bytes of text, not "__proto__"`);
+      throw new NativeTypeError(
+        `${jsonStringify(key)} is no key of a state: 1 to ${KEY_BYTES_MAX} bytes of text, not "__proto__"`,
+      );
     const slot = slotOf(key, undefined);
     slot.isPresent = false;
     mapSet(this.#slots, key, slot);

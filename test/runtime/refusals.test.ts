@@ -212,3 +212,33 @@ describe("calling", () => {
     assert.equal(error.details["code"], "RUNTIME_CAPABILITY_MISSING");
   });
 });
+
+describe("a turn that writes what the vault does not take", () => {
+  const WRITER = `
+import { agent } from "planaria/agent";
+export default agent({
+  version: 1,
+  state: (): Record<string, number> => ({}),
+  on: {
+    put(ctx, key: string) { ctx.state[key] = 1; },
+    mark: (ctx, label: string) => ctx.checkpoint(label),
+    keys: (ctx) => Object.keys(ctx.state).length,
+  },
+});
+`;
+
+  it("fails by itself: its agent is not restarted", async (t) => {
+    const runtime = await withRuntime(t);
+    const writer = await runtime.spawn({ id: "writer", source: WRITER });
+    for (const key of ["k".repeat(511), "k".repeat(512), `${"é".repeat(255)}k`, ""]) {
+      assert.equal(await codeOf(writer.call("put", key)), "RUNTIME_HANDLER_THREW");
+    }
+    await writer.call("put", "k".repeat(510));
+    await writer.call("put", "é".repeat(255));
+    assert.equal(await codeOf(writer.call("mark", "")), "RUNTIME_HANDLER_THREW");
+    assert.equal(await codeOf(writer.call("mark", "l".repeat(257))), "SANDBOX_MESSAGE_TOO_LARGE");
+    await writer.call("mark", "l".repeat(256));
+    assert.equal(await writer.call("keys"), 2);
+    assert.equal((await writer.info()).restarts, 0);
+  });
+});
