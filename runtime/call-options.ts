@@ -17,6 +17,9 @@ export interface CallOptions {
   readonly id?: string;
 }
 
+/** 24.8 days: a longer wait does not fit Node's timer, which then fires after one millisecond. */
+const TIMEOUT_MS_MAX = 2 ** 31 - 1;
+
 const KNOWN: ReadonlySet<string> = new Set(["timeoutMs", "signal", "id"]);
 
 /** Throws RUNTIME_OPTIONS_INVALID when `method` is no text. */
@@ -33,8 +36,8 @@ export function parseCallOptions(agent: string, input: unknown): CallOptions {
   if (unknown !== undefined)
     throw invalid(agent, `unknown call option "${unknown}"; there are ${[...KNOWN].join(", ")}`);
   const { timeoutMs, signal, id }: { timeoutMs?: unknown; signal?: unknown; id?: unknown } = input;
-  if (timeoutMs !== undefined && !(typeof timeoutMs === "number" && timeoutMs > 0)) {
-    throw invalid(agent, "timeoutMs must be a number of milliseconds above 0");
+  if (timeoutMs !== undefined && !isWait(timeoutMs)) {
+    throw invalid(agent, `timeoutMs must be a number of milliseconds above 0, at most ${TIMEOUT_MS_MAX}, or Infinity`);
   }
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid(agent, "signal must be an AbortSignal");
   if (id !== undefined && !isCallId(id))
@@ -44,6 +47,11 @@ export function parseCallOptions(agent: string, input: unknown): CallOptions {
     ...(signal === undefined ? {} : { signal }),
     ...(id === undefined ? {} : { id }),
   };
+}
+
+function isWait(timeoutMs: unknown): timeoutMs is number {
+  if (typeof timeoutMs !== "number" || !(timeoutMs > 0)) return false;
+  return timeoutMs <= TIMEOUT_MS_MAX || timeoutMs === Number.POSITIVE_INFINITY;
 }
 
 function isCallId(id: unknown): id is string {

@@ -132,6 +132,7 @@ describe("calling", () => {
       null,
       { timeoutMs: -1 },
       { timeoutMs: Number.NaN },
+      { timeoutMs: 2 ** 31 },
       { signal: {} },
       { id: 7 },
     ]) {
