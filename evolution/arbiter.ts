@@ -140,7 +140,8 @@ export class Arbiter implements AsyncDisposable {
     return encode({ accepted: true }, { bytesMax: 1_024 });
   }
 
-  async #enqueue(proposal: ParsedProposal): Promise<Decision> {
+  /** Takes a proposal into its agent's lane. Throws at once when it is not taken; the promise is the decision. */
+  #enqueue(proposal: ParsedProposal): Promise<Decision> {
     if (this.#isClosed) throw new EvolutionError("EVOLUTION_CLOSED", "the arbiter is closed");
     const lane = this.#lane(proposal.agent);
     if (lane.waiting >= this.#options.queueMax) {
@@ -149,12 +150,9 @@ export class Arbiter implements AsyncDisposable {
     }
     lane.waiting += 1;
     const decided = lane.tail.then(() => this.#decide(proposal));
-    lane.tail = decided.catch(() => undefined); // the proposer is told; the next candidate starts either way
-    try {
-      return await decided;
-    } finally {
-      lane.waiting -= 1;
-    }
+    const over = (): void => void lane.waiting--;
+    lane.tail = decided.then(over, over); // the proposer is told; the next candidate starts either way
+    return decided;
   }
 
   #lane(agent: string): Lane {

@@ -14,6 +14,7 @@
  * 3. When the vault refuses or loses a commit, this life is ahead of the disk and ends.
  * 4. It ends exactly once and reports that once.
  */
+import { SandboxError } from "../sandbox/index.ts";
 import type { Artifact, CellExit, IsolateLimits, Loaded, Outcome, Resident } from "../sandbox/index.ts";
 import type { Action, Branch, Clock, Commit, Durability, Vault } from "../vault/index.ts";
 import type { CurrentCode, StateOp } from "./agent-record.ts";
@@ -174,7 +175,7 @@ export class Incarnation implements Tenant {
       case "threw":
         throw handlerError(this.#place(kind), outcome.fault);
       case "exceeded":
-        throw limitError(this.#place(kind), outcome);
+        throw new SandboxError(outcome.code, `${this.#host.id}.${kind}: ${outcome.message}`);
       case "lost":
         throw lostError(this.#place(kind), { name: "cell_lost", message: outcome.message });
     }

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Arbiter } from "../../evolution/index.ts";
 import type { Stage } from "../../evolution/index.ts";
+import type { RuntimeError } from "../../runtime/index.ts";
 import { withRuntime } from "../../runtime/testing.ts";
 import { compile } from "../../sandbox/index.ts";
 import { COUNTER, codeOf, eventOf } from "../support/agents.ts";
@@ -12,7 +13,7 @@ import { COUNTER, codeOf, eventOf } from "../support/agents.ts";
 describe("the arbiter", () => {
   it("refuses what it cannot judge: unknown agents, a full queue, after its close", async (t) => {
     const runtime = await withRuntime(t);
-    await runtime.spawn({ id: "counter", source: COUNTER });
+    const counter = await runtime.spawn({ id: "counter", source: COUNTER });
     const hold = Promise.withResolvers<void>();
     const slow: Stage = {
       name: "slow",
@@ -25,6 +26,8 @@ describe("the arbiter", () => {
     assert.equal(await codeOf(arbiter.propose({ agent: "nobody", source: COUNTER })), "RUNTIME_AGENT_UNKNOWN");
     const first = arbiter.propose({ agent: "counter", source: COUNTER });
     assert.equal(await codeOf(arbiter.propose({ agent: "counter", source: COUNTER })), "EVOLUTION_QUEUE_FULL");
+    const inside = (await counter.call("propose", COUNTER).catch((thrown: unknown) => thrown)) as RuntimeError;
+    assert.equal(inside.details["code"], "EVOLUTION_QUEUE_FULL", "ctx.propose is refused as well");
     hold.resolve();
     const decision = await first;
     assert.deepEqual([decision.ruling, decision.stages.map(({ stage }) => stage)], ["rejected", ["slow"]]);

@@ -45,7 +45,7 @@ describe("loading", () => {
       "export default { version: 1, state: () => ({}) }",
       /the record of handlers\) must be an object/,
     ],
-    ["has a method that is no function", withOn("add: 1"), /on\.add must be an object/],
+    ["has a method that is no function", withOn("add: 1"), /on\.add must be a function or/],
     [
       "has a misspelt part",
       agent("state: () => ({}), on: {}, migrat: 1"),
