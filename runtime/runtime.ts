@@ -20,6 +20,7 @@ import type { AgentSpec } from "./agent-record.ts";
 import { readCurrent, readSpec } from "./agent-record.ts";
 import type { CallOptions } from "./call-options.ts";
 import { checkMethod, parseCallOptions } from "./call-options.ts";
+import { withCaller } from "./caller-stack.ts";
 import { CellPool } from "./cell-pool.ts";
 import { systemClock } from "./clock.ts";
 import { AgentControl } from "./control.ts";
@@ -263,8 +264,12 @@ export class Runtime implements AsyncDisposable {
     const options = parseCallOptions(id, input);
     const agent = this.#agent(id);
     const text = this.#encode(agent, arg);
-    const reply = await this.#request(agent, { method, text, ...options });
-    return decode(reply, { bytesMax: agent.spec.limits.replyBytesMax });
+    try {
+      const reply = await this.#request(agent, { method, text, ...options });
+      return decode(reply, { bytesMax: agent.spec.limits.replyBytesMax });
+    } catch (error) {
+      throw withCaller(error);
+    }
   }
 
   #cast(id: string, method: string, arg: unknown): void {

@@ -52,6 +52,7 @@ describe("a call", () => {
     assert.equal(error.code, "RUNTIME_HANDLER_THREW");
     assert.match(error.message, /counter\.fail threw RangeError: no/);
     assert.match(error.stack ?? "", /counter\.agent\.ts:11:/);
+    assert.match(error.stack ?? "", /at async .*call\.test\.ts:\d+/, "and the line that called");
     assert.equal(await counter.call("read"), 7);
     assert.equal((await counter.info()).restarts, 0);
   });
