@@ -132,7 +132,10 @@ export class Log {
     const entry = new LogEntry(options);
     this.#queue.push(entry);
     this.#queuedBytes += entry.frame.length;
-    this.#kick();
+    // Nobody waits for a memory entry: many of them share one write, with the next entry that somebody waits for, or when
+    // the timer fires. It saves a write(2) per commit, half the time of such a call.
+    if (entry.level === "memory" && this.#queuedBytes < GROUP_BYTES_MAX) this.#armTimer();
+    else this.#kick();
     return entry;
   }
 
