@@ -7,7 +7,6 @@ import type { CellPool } from "./cell-pool.ts";
 import type { EventStream } from "./events.ts";
 import type { Incarnation } from "./incarnation.ts";
 import type { AskAnswer } from "./message.ts";
-import type { Random } from "./random.ts";
 import type { StartQueue } from "./start-queue.ts";
 
 /** What an agent needs from its runtime. */
@@ -15,7 +14,6 @@ export interface AgentHost {
   readonly vault: Vault;
   readonly pool: CellPool;
   readonly clock: Clock;
-  readonly random: Random;
   readonly events: EventStream;
   readonly starts: StartQueue;
   ask(agent: string, verb: string, text: string): Promise<AskAnswer>;

@@ -5,6 +5,7 @@
 import { SandboxError, mapStack } from "../sandbox/index.ts";
 import type { Artifact, GuestFault, Outcome, SandboxErrorCode } from "../sandbox/index.ts";
 import { VaultError } from "../vault/index.ts";
+import type { VaultErrorCode } from "../vault/index.ts";
 import { RuntimeError } from "./errors.ts";
 import type { ExitReason } from "./exit-reason.ts";
 
@@ -87,9 +88,19 @@ export function faultReason(place: FaultPlace, fault: GuestFault): ExitReason {
   };
 }
 
+/** The vault refuses these for what the guest wrote, not for what the disk did: the guest is charged. */
+const GUEST_MADE: ReadonlySet<string> = new Set([
+  "VAULT_KEY_INVALID",
+  "VAULT_NAME_INVALID",
+  "VAULT_VALUE_TOO_LARGE",
+] satisfies VaultErrorCode[]);
+
 /** The supervisor's view of an error that ended a start or a commit. */
 export function errorReason(error: unknown): ExitReason {
-  if (error instanceof VaultError) return { name: "storage", code: error.code, message: error.message };
+  if (error instanceof VaultError) {
+    const name = GUEST_MADE.has(error.code) ? "limit" : "storage";
+    return { name, code: error.code, message: error.message };
+  }
   if (error instanceof SandboxError) return { name: "load_failed", code: error.code, message: error.message };
   if (error instanceof RuntimeError) return { name: "load_failed", code: error.code, message: error.message };
   return { name: "load_failed", message: error instanceof Error ? error.message : String(error) };

@@ -4,7 +4,8 @@
 
 /** Start here. */
 export { Runtime, requireNode } from "./runtime.ts";
-export type { Capability, RuntimeParts } from "./runtime.ts";
+export type { RuntimeParts } from "./runtime.ts";
+export type { Capability } from "./router.ts";
 export type { AgentLimits, RuntimeOptions, SpawnOptions } from "./options.ts";
 
 /** What a user holds. */

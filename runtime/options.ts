@@ -225,6 +225,11 @@ export function parseHistoryOptions(input: unknown): { readonly limit?: number }
   return limit === undefined ? {} : { limit };
 }
 
+/** Whether a text can be the name of an agent. */
+export function isAgentId(id: string): boolean {
+  return agentIdPattern.test(id);
+}
+
 /** Checks an agent id. Throws RUNTIME_OPTIONS_INVALID. */
 export function parseAgentId(input: unknown): string {
   return parse(agentId, input, "agent id");

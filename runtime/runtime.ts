@@ -11,16 +11,13 @@
  */
 import { fileURLToPath } from "node:url";
 import type { AnyAgentDefinition, Artifact } from "../sandbox/index.ts";
-import { compile, decode, encode, unpackAddress } from "../sandbox/index.ts";
+import { compile } from "../sandbox/index.ts";
 import type { Clock } from "../vault/index.ts";
 import { Vault } from "../vault/index.ts";
 import { Agent } from "./agent.ts";
 import type { AgentHost } from "./agent-host.ts";
 import type { AgentSpec } from "./agent-record.ts";
 import { readCurrent, readSpec } from "./agent-record.ts";
-import type { CallOptions } from "./call-options.ts";
-import { checkMethod, parseCallOptions } from "./call-options.ts";
-import { withCaller } from "./caller-stack.ts";
 import { CellPool } from "./cell-pool.ts";
 import { systemClock } from "./clock.ts";
 import { AgentControl } from "./control.ts";
@@ -30,14 +27,13 @@ import type { EventListener } from "./events.ts";
 import { Journal } from "./journal.ts";
 import { logEvents } from "./log.ts";
 import type { LogDestination } from "./log.ts";
-import type { AskAnswer, Caller, Message } from "./message.ts";
-import { parseAgentId, parseRuntimeOptions, parseSpawnOptions } from "./options.ts";
+import { isAgentId, parseAgentId, parseRuntimeOptions, parseSpawnOptions } from "./options.ts";
 import type { ParsedRuntimeOptions, RuntimeOptions, SpawnOptions } from "./options.ts";
 import { freshSeed, seededRandom } from "./random.ts";
-import type { Random } from "./random.ts";
 import type { AgentRef } from "./ref.ts";
 import { shutdownReason } from "./ref.ts";
-import { request } from "./request.ts";
+import type { Capability } from "./router.ts";
+import { Router } from "./router.ts";
 import { makeRef, requireListener } from "./make-ref.ts";
 import { sweepShadows } from "./shadow.ts";
 import { StartQueue } from "./start-queue.ts";
@@ -46,9 +42,6 @@ import { describeTree } from "./tree.ts";
 
 /** Oldest major version of Node whose isolated-vm we support. */
 const NODE_MAJOR_MIN = 24;
-
-/** Answers a kind of question that agents ask (`ctx.propose`, later `ctx.host.*`). Texts are encoded values. */
-export type Capability = (agent: string, text: string) => Promise<string>;
 
 /** Things a test or an embedder may hand in instead of the system's. */
 export interface RuntimeParts {
@@ -63,13 +56,12 @@ export class Runtime implements AsyncDisposable {
   readonly events: EventStream;
   readonly #options: ParsedRuntimeOptions;
   readonly #clock: Clock;
-  readonly #random: Random;
   readonly #vault: Vault;
   readonly #pool: CellPool;
   readonly #starts = new StartQueue();
   readonly #agents = new Map<string, Agent>();
   readonly #spawning = new Set<string>();
-  readonly #capabilities = new Map<string, Capability>();
+  readonly #router: Router;
   readonly #host: AgentHost;
   readonly #stopLog: () => void;
   #closing: Promise<void> | undefined;
@@ -77,20 +69,20 @@ export class Runtime implements AsyncDisposable {
   private constructor(options: ParsedRuntimeOptions, parts: RuntimeParts, vault: Vault, events: EventStream) {
     this.#options = options;
     this.#clock = parts.clock ?? systemClock;
-    this.#random = seededRandom(options.seed ?? freshSeed());
+    const random = seededRandom(options.seed ?? freshSeed());
     this.#vault = vault;
     this.events = events;
     this.#stopLog = logEvents(events, { level: options.logLevel, destination: parts.logDestination });
     this.#pool = this.#makePool();
+    this.#router = new Router({ clock: this.#clock, random, events, agent: (id) => this.#agent(id) });
     this.#host = {
       vault,
       pool: this.#pool,
       clock: this.#clock,
-      random: this.#random,
       events,
       starts: this.#starts,
-      ask: (agent, verb, text) => this.#ask(agent, verb, text),
-      send: (agent, verb, text) => this.#send(agent, verb, text),
+      ask: (agent, verb, text) => this.#router.ask(agent, verb, text),
+      send: (agent, verb, text) => this.#router.send(agent, verb, text),
       forgotten: (id) => void this.#agents.delete(id),
     };
   }
@@ -162,8 +154,8 @@ export class Runtime implements AsyncDisposable {
       vault: this.#vault,
       clock: this.#clock,
       agent: () => this.#agent(id),
-      call: (method, arg, options) => this.#call(id, method, arg, options),
-      cast: (method, arg) => this.#cast(id, method, arg),
+      call: (method, arg, options) => this.#router.call(id, method, arg, options),
+      cast: (method, arg) => this.#router.cast(id, method, arg),
       fork: (forkId, at) => this.#fork(id, forkId, at),
       restored: (seq) => this.events.emit({ type: "agent.restored", agent: id, seq }),
       ref: (other) => this.ref<Def>(other),
@@ -208,8 +200,7 @@ export class Runtime implements AsyncDisposable {
 
   /** Lets agents ask questions of this kind. Returns the way to withdraw it. */
   provide(verb: string, capability: Capability): () => void {
-    this.#capabilities.set(verb, capability);
-    return () => void this.#capabilities.delete(verb);
+    return this.#router.provide(verb, capability);
   }
 
   /** A durable list of records of that name. */
@@ -257,82 +248,6 @@ export class Runtime implements AsyncDisposable {
     this.#stopLog();
   }
 
-  // ------------------------------------------------------------------ messages
-
-  async #call(id: string, method: string, arg: unknown, input?: CallOptions): Promise<unknown> {
-    checkMethod(id, method);
-    const options = parseCallOptions(id, input);
-    const agent = this.#agent(id);
-    const text = this.#encode(agent, arg);
-    try {
-      const reply = await this.#request(agent, { method, text, ...options });
-      return decode(reply, { bytesMax: agent.spec.limits.replyBytesMax });
-    } catch (error) {
-      throw withCaller(error);
-    }
-  }
-
-  #cast(id: string, method: string, arg: unknown): void {
-    checkMethod(id, method);
-    const agent = this.#agent(id);
-    agent.accept(this.#message("cast", method, this.#encode(agent, arg)));
-  }
-
-  #encode(agent: Agent, arg: unknown): string {
-    return encode(arg, { bytesMax: agent.spec.limits.messageBytesMax });
-  }
-
-  #request(agent: Agent, call: { readonly method: string; readonly text: string } & CallOptions): Promise<string> {
-    const message = this.#message("call", call.method, call.text, call.id);
-    return request(agent, message, { ...call, clock: this.#clock });
-  }
-
-  #message(kind: "call" | "cast", method: string, text: string, callId?: string): Message {
-    const nowMs = this.#clock.now();
-    const seed = this.#random.next32();
-    const open = { progress: "waiting" as const, turn: 0, hasAsked: false, asks: [], callers: new Set<Caller>() };
-    return { kind, method, text, nowMs, seed, callId, ...open };
-  }
-
-  /** A question from inside a turn. Never rejects: errors travel as answers. */
-  async #ask(from: string, verb: string, text: string): Promise<AskAnswer> {
-    try {
-      if (verb === "call") return { ok: true, text: await this.#route(from, unpackAddress(text)) };
-      const capability = this.#capabilities.get(verb);
-      if (capability === undefined) {
-        const message =
-          verb === "propose" ? "ctx.propose needs an arbiter: Arbiter.start(runtime)" : `nothing here provides ${verb}`;
-        throw new RuntimeError("RUNTIME_CAPABILITY_MISSING", message, { details: { agent: from, verb } });
-      }
-      return { ok: true, text: await capability(from, text) };
-    } catch (error) {
-      const code = (error as { readonly code?: unknown }).code; // a property that may not be there
-      const message = error instanceof Error ? error.message : String(error);
-      return { ok: false, code: typeof code === "string" ? code : "RUNTIME_CAPABILITY_MISSING", message };
-    }
-  }
-
-  async #route(from: string, call: ReturnType<typeof unpackAddress>): Promise<string> {
-    if (call.agent === from) {
-      throw new RuntimeError("RUNTIME_CALL_CYCLE", `${from} called itself; it would wait for ever`, {
-        details: { agent: from },
-      });
-    }
-    return this.#request(this.#agent(call.agent), call);
-  }
-
-  /** A cast leaves an agent after its commit. Nobody waits for it, so a refusal is an event. */
-  #send(from: string, verb: string, text: string): void {
-    if (verb !== "cast") return;
-    const { agent, method, text: arg } = unpackAddress(text);
-    try {
-      this.#agent(agent).accept(this.#message("cast", method, arg));
-    } catch (error) {
-      if (!(error instanceof RuntimeError)) throw error;
-      this.events.emit({ type: "message.discarded", agent, method: `${from} -> ${method}`, code: error.code });
-    }
-  }
-
   // ------------------------------------------------------------------ agents
 
   /** The agent of this name: running, or asleep in the vault. */
@@ -340,7 +255,8 @@ export class Runtime implements AsyncDisposable {
     this.#requireOpen();
     const running = this.#agents.get(id);
     if (running !== undefined) return running;
-    const branch = this.#vault.head(id);
+    // Other names in the vault (journals, forks on trial) are nobody's to call.
+    const branch = isAgentId(id) ? this.#vault.head(id) : undefined;
     const spec = branch === undefined ? undefined : readSpec(branch);
     if (branch === undefined || spec === undefined) {
       throw new RuntimeError("RUNTIME_AGENT_UNKNOWN", `no agent is called ${id}`, { details: { agent: id } });

@@ -1,0 +1,64 @@
+/**
+ * What an agent says on its way out is hostile text: nothing of it may throw into the runtime.
+ */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { errorReason } from "../../runtime/faults.ts";
+import { EventStream } from "../../runtime/events.ts";
+import type { PlanariaEvent, RuntimeError } from "../../runtime/index.ts";
+import { seededRandom } from "../../runtime/random.ts";
+import { Router } from "../../runtime/router.ts";
+import { withRuntime } from "../../runtime/testing.ts";
+import { VaultError } from "../../vault/index.ts";
+import { SimulatedClock } from "../support/simulated-clock.ts";
+import { COUNTER, codeOf } from "../support/agents.ts";
+
+/** Texts that no honest guest sends. */
+const GARBAGE = ["", "x", "1,1,1\nabcd", "9\nx", "\n", "1,1\nab", "\u0000"];
+
+describe("a message that leaves an agent", () => {
+  it("is an event when it makes no sense, and a question is answered with the error", async () => {
+    const events = new EventStream(() => 0);
+    const seen: PlanariaEvent[] = [];
+    events.subscribe(({ event }) => seen.push(event));
+    const agent = (id: string): never => {
+      throw new Error(`nobody should look for ${id}`);
+    };
+    const router = new Router({ clock: new SimulatedClock(), random: seededRandom(1), events, agent });
+    for (const text of GARBAGE) {
+      router.send("evil", "cast", text);
+      router.send("evil", "format_disk", text);
+      assert.equal((await router.ask("evil", "call", text)).ok, false);
+      assert.equal((await router.ask("evil", "format_disk", text)).ok, false);
+    }
+    assert.equal(seen.length, 2 * GARBAGE.length);
+    assert.ok(seen.every(({ type }) => type === "message.discarded"));
+  });
+
+  it("cannot reach what is no agent: journals and forks on trial", async (t) => {
+    const runtime = await withRuntime(t);
+    const counter = await runtime.spawn({ id: "counter", source: COUNTER });
+    await counter.call("add", 1);
+    await runtime.journal("secrets");
+    const control = runtime.control("counter");
+    await using shadow = await control.shadow({ artifact: control.code.artifact });
+    for (const agent of ["~journal:secrets", shadow.name, "a b"]) {
+      const call = counter.call("relay", { agent, method: "add", arg: 1 });
+      const error = (await call.catch((thrown: unknown) => thrown)) as RuntimeError;
+      assert.equal(error.details["code"], "RUNTIME_AGENT_UNKNOWN", agent);
+    }
+    assert.equal(await counter.call("read"), 1);
+    assert.equal(
+      await codeOf(Promise.resolve().then(() => runtime.ref("~journal:secrets"))),
+      "RUNTIME_OPTIONS_INVALID",
+    );
+  });
+});
+
+describe("a commit that the vault refuses", () => {
+  it("is charged to the agent when its own names or values are to blame, and to nobody when it is the disk", () => {
+    assert.equal(errorReason(new VaultError("VAULT_NAME_INVALID", "x")).name, "limit");
+    assert.equal(errorReason(new VaultError("VAULT_KEY_INVALID", "x")).name, "limit");
+    assert.equal(errorReason(new VaultError("VAULT_COMMIT_FAILED", "x")).name, "storage");
+  });
+});
