@@ -383,6 +383,11 @@ export class Agent {
     }
   }
 
+  /** Takes over whoever monitors the agent that had this name before. */
+  inherit(before: Agent): void {
+    this.#child.inherit(before.#child);
+  }
+
   /** Calls `monitor` at every exit until the returned function is called. */
   monitor(monitor: (notice: ExitNotice) => void): () => void {
     return this.#child.monitor(monitor);

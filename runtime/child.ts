@@ -24,7 +24,7 @@ export interface Down {
 /** One child of the root supervisor. */
 export class Child {
   #state: ChildState;
-  readonly #monitors = new Set<(notice: ExitNotice) => void>();
+  #monitors = new Set<(notice: ExitNotice) => void>();
 
   constructor(spec: ChildSpec) {
     this.#state = newChild(spec);
@@ -56,6 +56,11 @@ export class Child {
   notify(reason: ExitReason, willRestart: boolean): void {
     const notice = { id: this.#state.spec.id, reason, willRestart };
     for (const monitor of this.#monitors) queueMicrotask(() => monitor(notice));
+  }
+
+  /** Whoever watches a name goes on watching when it is spawned again. */
+  inherit(before: Child): void {
+    this.#monitors = before.#monitors;
   }
 
   /** Calls `monitor` at every exit until the returned function is called. */

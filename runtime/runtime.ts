@@ -290,6 +290,7 @@ export class Runtime implements AsyncDisposable {
     const before = this.#agents.get(id);
     if (before?.isTaken === true) throw existsError(id); // a message woke it while the new code was compiled
     this.#agents.set(id, agent);
+    if (before !== undefined) agent.inherit(before);
     try {
       const begin = (): Promise<void> => agent.begin(artifact, spec);
       await (before === undefined ? begin() : before.giveWay(begin));

@@ -110,6 +110,22 @@ describe("stop", () => {
     assert.equal(await again.call("last"), "stopped: shutdown");
   });
 
+  it("does not end the watch of those who monitor the name: they hear of the next life too", async (t) => {
+    const runtime = await withRuntime(t);
+    const counter = await runtime.spawn({ id: "counter", source: COUNTER });
+    const heard: string[] = [];
+    const stopWatching = counter.monitor(({ reason }) => heard.push(reason.name));
+    await counter.stop();
+    await runtime.spawn({ id: "counter", source: COUNTER });
+    await counter.kill();
+    await counter.call("read");
+    assert.deepEqual(heard, ["shutdown", "killed"]);
+    stopWatching();
+    await counter.kill();
+    await counter.call("read");
+    assert.equal(heard.length, 2);
+  });
+
   it("of a temporary agent frees its name", async (t) => {
     const runtime = await withRuntime(t);
     const counter = await runtime.spawn({ id: "counter", source: COUNTER, restart: "temporary" });
