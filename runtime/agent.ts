@@ -281,7 +281,7 @@ export class Agent {
     try {
       await life.ready();
     } catch (error) {
-      return life.fail(error); // reports through `ended`, unless this life was ended meanwhile
+      return await life.fail(error); // reports through `ended`, unless this life was ended meanwhile
     }
     if (this.life === life) this.#started(life, startedMs);
   }
@@ -447,7 +447,8 @@ export class Agent {
 
   /**
    * Replaces the life between two messages. `prepare` loads the new one, commits what belongs to it, and returns it; if it
-   * throws, the old life goes on as if nothing had happened, or, after `loadFrom`, the next message starts what that named. Returns how long no message could be started.
+   * throws, the old life goes on as if nothing had happened, or, after `loadFrom`, the next message starts what that named.
+   * Returns how long no message could be started, in ms.
    */
   async replace(prepare: (load: AgentLoader) => Promise<Incarnation>): Promise<number> {
     return this.#between.run(async () => {

@@ -10,7 +10,8 @@
  * Invariants
  * 1. Never more than `agentsPerCell` residents in a live cell.
  * 2. A lost cell's residents are told exactly once, through `onCellLost`.
- * 3. A spare is started only when nothing else is starting: on two cores it would compete with recovery.
+ * 3. `close` ends every cell that was ever started, also one whose start it overlaps.
+ * 4. A spare is started only when nothing else is starting: on two cores it would compete with recovery.
  */
 import { Cell, SandboxError } from "../sandbox/index.ts";
 import type { CellExit, CellOptions, PlaceOptions, Resident } from "../sandbox/index.ts";
@@ -41,6 +42,8 @@ const SPARE_CALM_MS = 200;
 /** Starts tried before a caller is told that cells do not start here. */
 const START_TRIES = 3;
 
+type StartOptions = Pick<CellOptions, "profile" | "lane" | "poolSize" | "poolRefillSize">;
+
 interface Group {
   readonly profile: Profile;
   readonly cells: Set<Cell>;
@@ -54,6 +57,8 @@ export class CellPool {
   readonly #options: CellPoolOptions;
   readonly #groups = new Map<Profile, Group>();
   readonly #trials = new Set<Cell>();
+  /** Every cell that was started and has not ended. */
+  readonly #started = new Set<Cell>();
   readonly #tenants = new Map<Cell, Set<Tenant>>();
   readonly #starts = new Set<Promise<unknown>>();
   readonly #watches = new Set<Promise<unknown>>();
@@ -106,15 +111,15 @@ export class CellPool {
   /** Ends every cell and waits for it. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await Promise.allSettled(this.#starts);
-    await Promise.all(this.cells().map((cell) => cell.stop()));
+    await Promise.allSettled(this.#starts); // a start that ends now ends its cell
+    await Promise.all([...this.#started].map((cell) => cell.stop()));
     await Promise.all(this.#watches); // each lasts as long as its cell
   }
 
   #settle(cell: Cell, tenant: Tenant, options: PlaceOptions): Resident {
-    const resident = cell.place(options);
     const tenants = this.#tenants.get(cell);
     if (tenants === undefined) throw new SandboxError("SANDBOX_CELL_LOST", "the cell ended before it could be used");
+    const resident = cell.place(options);
     tenants.add(tenant);
     return resident;
   }
@@ -170,7 +175,7 @@ export class CellPool {
 
   async #startSpare(group: Group): Promise<void> {
     const cell = await this.#startLive(group.profile, this.#options.agentsPerCell);
-    if (group.spare !== undefined || this.#isClosed) return cell.kill("not needed");
+    if (group.spare !== undefined) return cell.kill("not needed");
     group.spare = cell;
     this.#watch(cell, () => {
       if (group.spare === cell) group.spare = undefined;
@@ -182,17 +187,26 @@ export class CellPool {
     return this.#start({ profile, lane: "sync", poolSize, poolRefillSize: POOL_LIVE });
   }
 
-  async #start(options: Pick<CellOptions, "profile" | "lane" | "poolSize" | "poolRefillSize">): Promise<Cell> {
-    if (this.#isClosed) throw new SandboxError("SANDBOX_CELL_START_FAILED", "the runtime is closing");
-    const starting = Cell.start({ ...this.#options.cell, ...options });
+  async #start(options: StartOptions): Promise<Cell> {
+    const starting = this.#startOpen(options);
     this.#starts.add(starting);
     try {
-      const cell = await starting;
-      this.#tenants.set(cell, new Set());
-      return cell;
+      return await starting;
     } finally {
       this.#starts.delete(starting);
     }
+  }
+
+  /** Starts a cell unless the pool is closed, also when it was closed meanwhile. */
+  async #startOpen(options: StartOptions): Promise<Cell> {
+    if (this.#isClosed) throw closing();
+    const cell = await Cell.start({ ...this.#options.cell, ...options });
+    this.#started.add(cell);
+    this.#tenants.set(cell, new Set());
+    this.#watch(cell, () => void this.#started.delete(cell));
+    if (!this.#isClosed) return cell;
+    await cell.stop();
+    throw closing();
   }
 
   /** Tells the tenants when the cell ends. */
@@ -228,6 +242,10 @@ function emptiest(cells: Iterable<Cell>): Cell | undefined {
     if (cell.isAlive && (best === undefined || cell.residents < best.residents)) best = cell;
   }
   return best;
+}
+
+function closing(): SandboxError {
+  return new SandboxError("SANDBOX_CELL_START_FAILED", "the runtime is closing");
 }
 
 function raise(error: unknown): never {

@@ -68,7 +68,6 @@ export class Incarnation implements Tenant {
   #turns = 0;
   #lastCommit: Commit | undefined;
   #callIds: CallIds | undefined;
-  #lost: CellExit | undefined;
   #isOver = false;
   #heapBytes = 0;
   readonly #inflight: Message[] = [];
@@ -210,12 +209,16 @@ export class Incarnation implements Tenant {
     this.#end(reason, first);
   }
 
-  /** Ends this life because its code could not be loaded; what was handed to it returns. */
-  fail(error: unknown): void {
+  /**
+   * Ends this life because its code could not be loaded; what was handed to it returns. When the cell was lost, the process
+   * must be gone before the suspects are known: an agent that costs a cell by loading is charged for it.
+   */
+  async fail(error: unknown): Promise<void> {
     const code = (error as { readonly code?: unknown }).code; // a property that may not be there
-    const name = this.wasSuspect ? "cell_lost_suspect" : "cell_lost";
-    const isLost = code === "SANDBOX_CELL_LOST";
-    this.#end(isLost ? { ...errorReason(error), name } : errorReason(error), undefined);
+    const exit = code === "SANDBOX_CELL_LOST" ? await this.#resident?.cell.exited : undefined;
+    if (exit === undefined) return this.#end(errorReason(error), undefined);
+    const name = exit.suspects.includes(this.#host.id) ? "cell_lost_suspect" : "cell_lost";
+    this.#end({ ...errorReason(error), name }, undefined);
   }
 
   /** Lets the isolate go without a word: a life that never took messages, or has none in flight. */
@@ -225,18 +228,12 @@ export class Incarnation implements Tenant {
   }
 
   onCellLost(exit: CellExit): void {
-    this.#lost = exit;
     if (this.#loaded === undefined || this.#isOver) return; // `ready` rejects, or nobody is interested any more
     const isSuspect = exit.suspects.includes(this.#host.id);
     const first = this.#inflight[0];
     const failed = first !== undefined && (isSuspect || first.hasAsked) ? first : undefined;
     const name = isSuspect ? "cell_lost_suspect" : "cell_lost";
     this.#end({ name, code: "SANDBOX_CELL_LOST", message: `cell ${exit.reason}: ${exit.detail}` }, failed);
-  }
-
-  /** True when the cell died with this agent inside the guest. */
-  get wasSuspect(): boolean {
-    return this.#lost?.suspects.includes(this.#host.id) ?? false;
   }
 
   #settle(message: Message, outcome: Outcome): void {
