@@ -58,15 +58,19 @@ function levelOfKnown(event: KnownEvent): LogLevel {
     case "agent.parked":
     case "commit.failed":
     case "vault.failed":
+    case "page.damaged":
       return "error";
     case "code.refused":
     case "message.discarded":
     case "cell.stderr":
     case "sandbox.layer_missing":
     case "checkpoint.failed":
+    case "page.repaired":
       return "warn";
     case "agent.checkpointed":
     case "log.checkpointed":
+    case "pages.collected":
+    case "pages.scrubbed":
       return "debug";
     case "agent.dropped":
     case "agent.forked":
@@ -75,6 +79,7 @@ function levelOfKnown(event: KnownEvent): LogLevel {
     case "agent.spawned":
     case "agent.started":
     case "agent.stopped":
+    case "backup.completed":
     case "cell.spawned":
     case "code.swapped":
     case "runtime.closed":

@@ -6,12 +6,14 @@
  * 2. Everything else that is shared with views, forks and landmarks is frozen.
  */
 import assert from "node:assert/strict";
+import { VaultError } from "./errors.ts";
 import { landmarkBefore } from "./landmark.ts";
 import type { Landmark } from "./landmark.ts";
-import { NO_ROOTS, StateLayer } from "./layer.ts";
+import { StateLayer } from "./layer.ts";
 import type { LogEntry } from "./log-entry.ts";
 import type { Memtable } from "./memtable.ts";
 import type { BranchId, Seq } from "./model.ts";
+import { NO_ROOTS } from "./roots.ts";
 
 /** The branch that another was forked from, and the last seq that both share. */
 export interface Parent {
@@ -81,8 +83,13 @@ export class BranchState {
     };
   }
 
-  snapshotOf(label: string): Landmark | undefined {
-    return this.landmarks.findLast((landmark) => landmark.kind === "snapshot" && landmark.label === label);
+  /** Throws VAULT_POINT_UNKNOWN. */
+  snapshot({ seq, label }: { readonly seq: number; readonly label: string }): Landmark {
+    const isIt = (each: Landmark) => each.kind === "snapshot" && each.seq === seq && each.label === label;
+    const found = this.landmarks.findLast(isIt);
+    if (found !== undefined) return found;
+    const message = `branch ${this.id} has no snapshot ${JSON.stringify(label)} at ${seq}`;
+    throw new VaultError("VAULT_POINT_UNKNOWN", message, { details: { branch: this.id, label, seq } });
   }
 
   landmarkBefore(seq: number): Landmark | undefined {

@@ -4,7 +4,8 @@
  *
  * Invariants:
  * 1. A checkpoint that was asked for begins after the call, so it holds everything that was committed before it.
- * 2. A failure is always told as an event. A failed page store ends the vault, a full disk does not.
+ * 2. No checkpoint runs during `exclusively`, and one such job at a time; commits go on.
+ * 3. A failure is always told as an event. A failed page store ends the vault, a full disk does not.
  */
 import assert from "node:assert/strict";
 import { runCheckpoint } from "./checkpoint.ts";
@@ -63,6 +64,24 @@ export class CheckpointRunner {
     // Not `finish`: the last look at `#running` and the start must lie in one turn, or two callers start two.
     while (this.#running !== undefined) await this.#running.catch(() => undefined);
     await this.#start();
+  }
+
+  /** Runs `job` while no checkpoint runs: what is in rows and pages stays as it is. One that falls due meanwhile follows. */
+  async exclusively<T>(job: () => Promise<T>): Promise<T> {
+    while (this.#running !== undefined) await this.#running.catch(() => undefined);
+    const running = job();
+    // Its owner has the rejection; here it only keeps the order.
+    const turn = running.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#running = turn;
+    try {
+      return await running;
+    } finally {
+      if (this.#running === turn) this.#running = undefined;
+      this.grew(0, 0);
+    }
   }
 
   /** Waits for the checkpoint that runs, if one does, however it ends. */

@@ -24,7 +24,7 @@ import type { BranchId } from "./model.ts";
 import { encodeArena, encodeBranch, encodeGlobal, encodeLandmark, encodeName } from "./rows.ts";
 import { branchKey, landmarkKey, landmarksKey, nameKey } from "./rows.ts";
 import type { BranchRow, LandmarkRow, Row } from "./rows.ts";
-import type { Roots } from "./record.ts";
+import type { Roots } from "./roots.ts";
 import type { SegmentFolder } from "./segment-folder.ts";
 import type { VaultState } from "./state.ts";
 import type { PageStore } from "./store.ts";

@@ -18,7 +18,7 @@ export type VaultErrorCode =
   | "VAULT_LOG_DAMAGED"
   /** The page file cannot be trusted as a whole: too short, or its rows do not decode. */
   | "VAULT_PAGES_DAMAGED"
-  /** One page fails its checksum; `details` has arena (the branch it belongs to) and page number. */
+  /** One page fails its checksum; `details` has arena and page number, and, where known, agents, key range and root. */
   | "VAULT_PAGE_DAMAGED"
   /** LMDB refused an operation; the vault is failed afterwards. */
   | "VAULT_STORE_FAILED"
@@ -40,6 +40,16 @@ export type VaultErrorCode =
   | "VAULT_POINT_EXPIRED"
   /** A commit could not be made durable and was undone; `cause` has the reason (disk full, for example). */
   | "VAULT_COMMIT_FAILED"
+  /** A backup folder is incomplete, damaged or not one; `details` says which file and where. */
+  | "VAULT_BACKUP_DAMAGED"
+  /** A backup could not be written; what an earlier one wrote is still there. `cause` has the reason. */
+  | "VAULT_BACKUP_FAILED"
+  /** An exported file is incomplete, damaged or not one; nothing was imported. */
+  | "VAULT_EXPORT_DAMAGED"
+  /** An export could not be written; `cause` has the reason. */
+  | "VAULT_EXPORT_FAILED"
+  /** A retention rule makes no sense. */
+  | "VAULT_RETENTION_INVALID"
   /** The vault was closed. */
   | "VAULT_CLOSED"
   /** A disk error after which nothing more can be promised; reopen the vault to recover. */

@@ -22,6 +22,47 @@ export type VaultEvent =
     }
   /** A checkpoint could not be finished; the log keeps everything and a later one tries again. */
   | { readonly type: "checkpoint.failed"; readonly code: string; readonly message: string }
+  /** Pages that no state needs were taken away. */
+  | {
+      readonly type: "pages.collected";
+      readonly pages: number;
+      readonly bytes: number;
+      readonly snapshots: number;
+      readonly branches: number;
+      readonly durationMs: number;
+    }
+  /** Damage was found: `agents` are the names of the branches that need the page, `key` where it lies in them. */
+  | {
+      readonly type: "page.damaged";
+      readonly arena: number;
+      readonly no: number;
+      readonly agents: readonly string[];
+      readonly branches: readonly number[];
+      readonly reason: string;
+    }
+  /** Damage was mended from a copy: `from` says which. */
+  | {
+      readonly type: "page.repaired";
+      readonly arena: number;
+      readonly no: number;
+      readonly from: "backup" | "log" | "snapshot";
+    }
+  /** A pass over all pages has ended. */
+  | {
+      readonly type: "pages.scrubbed";
+      readonly pages: number;
+      readonly bytes: number;
+      readonly damaged: number;
+      readonly durationMs: number;
+    }
+  /** A backup was written and read back. */
+  | {
+      readonly type: "backup.completed";
+      readonly path: string;
+      readonly seq: number;
+      readonly bytes: number;
+      readonly durationMs: number;
+    }
   /** Commits could not be written and were undone; the vault goes on. */
   | { readonly type: "commit.failed"; readonly commits: number; readonly code: string; readonly message: string }
   /** A disk error after which nothing is accepted any more; reopen to recover. */

@@ -10,13 +10,13 @@
  */
 import type { Clock } from "./clock.ts";
 import { VaultError } from "./errors.ts";
-import { NO_ROOTS } from "./layer.ts";
 import type { StateLayer } from "./layer.ts";
 import { entriesMerged } from "./merge.ts";
 import type { Memtable } from "./memtable.ts";
 import { Page } from "./page.ts";
 import type { PageId } from "./page.ts";
-import type { Roots } from "./record.ts";
+import { NO_ROOTS } from "./roots.ts";
+import type { Roots } from "./roots.ts";
 import type { PageStore } from "./store.ts";
 import { LARGE_PAGE_BYTES, PAGE_BYTES, applyOps, mergeTrees } from "./tree-apply.ts";
 import type { BuiltTree } from "./tree-apply.ts";

@@ -42,8 +42,10 @@ function entryOf({ seq, timeMs, note }: Frame, record: LogRecord): HistoryEntry 
   // A copy: the frame's bytes are a window into a whole chunk of the log.
   const base = { seq, timeMs, ...(note === undefined ? {} : { note: new Uint8Array(note) }) };
   switch (record.type) {
-    case "write":
-      return { ...base, kind: "write", keys: record.ops.map(keyOf) };
+    case "write": {
+      const origin = record.origin === undefined ? {} : { origin: record.origin };
+      return { ...base, ...origin, kind: "write", keys: record.ops.map(keyOf) };
+    }
     case "snapshot":
       return { ...base, kind: "snapshot", label: record.label, keys: [] };
     case "name":
@@ -56,6 +58,7 @@ function entryOf({ seq, timeMs, note }: Frame, record: LogRecord): HistoryEntry 
     case "create":
       return { ...base, kind: "create", keys: [] };
     case "drop":
+    case "forget":
       return undefined;
   }
 }

@@ -22,12 +22,12 @@ export type LandmarkKind = "start" | "snapshot" | "restore" | "checkpoint";
 
 /** One kept state. See the header. */
 export interface Landmark {
-  readonly kind: LandmarkKind;
+  kind: LandmarkKind;
   readonly seq: Seq;
   /** Index of the action within its frame: tells landmarks with one seq apart. */
   readonly part: number;
   readonly timeMs: number;
-  readonly label: string;
+  label: string;
   readonly layer: StateLayer;
   through: number | undefined;
   isPartial: boolean;

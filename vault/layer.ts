@@ -15,7 +15,8 @@ import { Memtable } from "./memtable.ts";
 import { entriesMerged, rangeMerged, treeLayer } from "./merge.ts";
 import type { Layer as MergeLayer } from "./merge.ts";
 import type { RangeOptions } from "./model.ts";
-import type { Roots } from "./record.ts";
+import { NO_ROOTS, treesOf } from "./roots.ts";
+import type { Roots } from "./roots.ts";
 import { getFromTree } from "./tree.ts";
 import type { Entry, PageSource } from "./tree.ts";
 
@@ -81,28 +82,37 @@ export class StateLayer {
     const stack: MergeLayer[] = [];
     for (const { table, roots } of this.#downwards()) {
       if (table !== undefined) stack.push(table);
-      if (roots !== undefined) stack.push(treeLayer(pages, roots.delta), treeLayer(pages, roots.base));
+      if (roots !== undefined) for (const root of treesOf(roots)) stack.push(treeLayer(pages, root));
     }
     return rangeMerged(stack, options);
   }
 
+  /** This layer and all below it, from the top. */
+  chain(): readonly StateLayer[] {
+    return [...this.#downwards()];
+  }
+
   /** The changes above the nearest folded layer, newest per key, tombstones included; and that layer's pages. */
   unfolded(): { readonly entries: Iterable<Entry>; readonly roots: Roots } {
-    const layers = [...this.#downwards()];
+    const layers = this.chain();
     const entries = entriesMerged(layers.flatMap(({ table }) => table ?? []));
     return { entries, roots: layers.at(-1)?.roots ?? NO_ROOTS };
   }
 
+  /** The pages that reading this layer may need, as it is stored now. */
+  *allRoots(): Generator<Roots, void> {
+    for (const { roots } of this.#downwards()) if (roots !== undefined) yield roots;
+  }
+
   *#downwards(): Generator<StateLayer, void> {
     yield this;
-    if (this.#below !== undefined) yield* this.#below.#downwards();
+    for (let at = this.#below; at !== undefined; at = at.#below) yield at;
   }
 }
 
-/** The empty state. */
-export const NO_ROOTS: Roots = { base: undefined, delta: undefined };
-
-function getFromRoots(pages: PageSource, { delta, base }: Roots, key: string): Uint8Array | null | undefined {
+function getFromRoots(pages: PageSource, { over, delta, base }: Roots, key: string): Uint8Array | null | undefined {
+  const newest = over === undefined ? undefined : getFromTree(pages, over, key);
+  if (newest !== undefined) return newest;
   const found = getFromTree(pages, delta, key);
   return found === undefined ? getFromTree(pages, base, key) : found;
 }

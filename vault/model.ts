@@ -17,6 +17,12 @@ export type Seq = number & { readonly __seq: true };
 /** A branch. Never used twice. */
 export type BranchId = number & { readonly __branch: true };
 
+/** Where and when something was made that was imported from another vault. */
+export interface Origin {
+  readonly seq: Seq;
+  readonly timeMs: number;
+}
+
 /** One change of one key. */
 export type Op = { readonly put: string; readonly value: Uint8Array } | { readonly delete: string };
 
@@ -32,7 +38,9 @@ export type Action =
       readonly expect?: BranchId | undefined;
     }
   | { readonly type: "snapshot"; readonly branch: BranchId; readonly label: string }
-  | { readonly type: "drop"; readonly branch: BranchId };
+  | { readonly type: "drop"; readonly branch: BranchId }
+  /** The snapshot is no longer kept; refused with VAULT_POINT_UNKNOWN when there is none with this label and seq. */
+  | { readonly type: "forget"; readonly branch: BranchId; readonly label: string; readonly seq: Seq };
 
 /** How a commit is kept. */
 export interface CommitOptions {
@@ -92,6 +100,15 @@ export interface HistoryEntry {
   /** The keys that were written or deleted, in order. */
   readonly keys: readonly string[];
   readonly note?: Uint8Array;
+  /** Of a write that was imported: its seq and time in the vault it comes from. */
+  readonly origin?: Origin;
+}
+
+/** A key that two states hold differently: absent where the state does not have it. */
+export interface Change {
+  readonly key: string;
+  readonly before?: Uint8Array;
+  readonly after?: Uint8Array;
 }
 
 /** A named line of states. Live: it always shows the newest one. */

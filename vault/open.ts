@@ -20,6 +20,7 @@ import { Log } from "./log.ts";
 import type { LogFailure } from "./log.ts";
 import { systemCode, systemFiles } from "./log-files.ts";
 import type { LogFiles } from "./log-files.ts";
+import { steppedFiles } from "./log-steps.ts";
 import type { Durability, RecoveryReport, Seq } from "./model.ts";
 import { loadCheckpoint, replayLog } from "./recovery.ts";
 import { SegmentFolder } from "./segment-folder.ts";
@@ -46,6 +47,11 @@ export interface VaultOptions {
   /** ... or after this many entries. */
   readonly syncEveryEntries: number;
   readonly onEvent: (event: VaultEvent) => void;
+  /**
+   * For fault tests: told the name of every durable step, just before (`log.write`) and just after (`log.write.done`). Must
+   * not throw.
+   */
+  readonly onStep?: (step: string) => void;
   /** The log's file operations; default: the system's. */
   readonly files?: LogFiles;
 }
@@ -87,11 +93,14 @@ async function openLocked(
   lock: VaultLock,
   onFailure: (failure: LogFailure) => void,
 ): Promise<VaultParts> {
-  const { path, clock, segmentBytes, retainBytes, files = systemFiles } = options;
+  const { path, clock, segmentBytes, retainBytes, onStep } = options;
+  const files =
+    onStep === undefined ? (options.files ?? systemFiles) : steppedFiles(options.files ?? systemFiles, onStep);
   const startMs = clock.monotonicMs();
   const uuid = await identify(path);
   const segments = await SegmentFolder.open({ path: join(path, "log"), files, uuid, segmentBytes });
-  const place = { cacheBytes: CACHE_BYTES, mapBytes: MAP_BYTES, commitLimitMs: COMMIT_LIMIT_MS };
+  const steps = onStep === undefined ? {} : { onStep };
+  const place = { cacheBytes: CACHE_BYTES, mapBytes: MAP_BYTES, commitLimitMs: COMMIT_LIMIT_MS, ...steps };
   const store = await PageStore.open({ path: join(path, "pages.mdb"), clock, ...place });
   try {
     const loaded = loadCheckpoint(store, uuid);

@@ -19,6 +19,7 @@ import type { BlobRef, Page, PageKind, PageRef } from "./page.ts";
 /** Of an encoded blob reference, the part that says where it lies and not what it is. */
 const BLOB_REF_ID_BYTES = 12;
 const LENGTH_MASK = 0x3fff_ffff;
+const NO_BLOBS_FLAG = 0x8000_0000;
 
 /** A leaf cell with its value in place, or a tombstone for `null`. */
 export function valueCell(key: Uint8Array, value: Uint8Array | null): Buffer {
@@ -51,7 +52,7 @@ export function innerCell(low: Uint8Array, child: PageRef): Buffer {
   cell.writeUInt16LE(low.length, 0);
   cell.writeUInt32LE(child.id.arena, 2);
   cell.writeUInt32LE(child.id.no, 6);
-  cell.writeUInt32LE(child.entries, 10);
+  cell.writeUInt32LE(child.entries + (child.hasNoBlobs ? NO_BLOBS_FLAG : 0), 10);
   cell.writeDoubleLE(child.bytes, 14);
   cell.set(child.sha256, 22);
   cell.set(low, INNER_CELL_BYTES);
@@ -66,6 +67,11 @@ export function cellKey(cell: Buffer): Buffer {
 /** Is this encoded leaf cell a tombstone? */
 export function isTombstone(cell: Buffer): boolean {
   return cell.readUInt32LE(2) >= TOMBSTONE_FLAG;
+}
+
+/** Does this encoded leaf cell refer to a long value? */
+export function isBlobCell(cell: Buffer): boolean {
+  return (cell.readUInt32LE(2) & BLOB_FLAG) !== 0 && !isTombstone(cell);
 }
 
 /** Key and value bytes of an encoded leaf cell, a long value counted in full. */

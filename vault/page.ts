@@ -5,7 +5,7 @@
  *     | xxh64  | kind | level | n u16 | used u32 | n offsets u32 | cells, in order  |
  *
  *     leaf cell   klen u16 | length u32 + flags in its two top bits | key | value
- *     inner cell  klen u16 | arena u32 | no u32 | entries u32 | bytes f64 | sha256 of the child (32) | low key
+ *     inner cell  klen u16 | arena u32 | no u32 | entries u31 + flag | bytes f64 | sha256 of the child (32) | low key
  *     blob page   no cells: after the header comes a slice of one long value
  *     blob ref    (the value of a leaf cell with the blob flag) arena u32 | first no u32 | count u32 | length u32 | sha256
  *
@@ -38,6 +38,8 @@ export interface PageRef {
   readonly entries: number;
   /** Key and value bytes below, long values counted in full. */
   readonly bytes: number;
+  /** No long value lies below, for certain: a walk that only asks for page ids need not read the leaves. */
+  readonly hasNoBlobs: boolean;
   /** Content hash of the top page: two subtrees with the same hash hold the same entries. */
   readonly sha256: Uint8Array;
 }
@@ -58,6 +60,9 @@ export const CELL_OFFSET_BYTES = 4;
 const BLOB_PAGE_BYTES = 65_512;
 /** Bytes of a long value that one blob page takes. */
 export const BLOB_SLICE_BYTES: number = BLOB_PAGE_BYTES - PAGE_HEADER_BYTES;
+
+/** The top bit of an inner cell's entries says that there are no long values below; it is unset in format 1. */
+const ENTRIES_MASK = 0x7fff_ffff;
 
 /** An inner cell without its key. */
 export const INNER_CELL_BYTES = 54;
@@ -166,7 +171,8 @@ export class Page {
     return {
       id: this.childId(index),
       level: this.level - 1,
-      entries: bytes.readUInt32LE(start + 10),
+      entries: bytes.readUInt32LE(start + 10) & ENTRIES_MASK,
+      hasNoBlobs: bytes.readUInt32LE(start + 10) > ENTRIES_MASK,
       bytes: bytes.readDoubleLE(start + 14),
       sha256: bytes.subarray(start + 22, start + INNER_CELL_BYTES),
     };

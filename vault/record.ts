@@ -8,25 +8,21 @@
  *     snapshot 5 | branch u32 | label: length u16, UTF-8
  *     name     6 | branch u32 (0 frees the name) | name: length u16, UTF-8
  *     drop     7 | branch u32
+ *     forget   8 | branch u32 | seq f64 | label: length u16, UTF-8                              (since format 2)
+ *     write    9 | branch u32 | epoch f64 | origin: seq f64, time f64 | count u32 | ops         (since format 2)
  *     source   0 head: branch u32
  *              1 snapshot: branch u32, seq f64, label
- *              2 roots: branch u32, seq f64, which u8 (1 base, 2 delta), roots, count u32, ops
+ *              2 roots: branch u32, seq f64, roots (roots.ts), count u32, ops
  *
  * Invariants:
  * 1. What is decoded equals what was encoded; values come back as windows into the same bytes, not as copies.
  * 2. A record can be applied without asking anybody: a source is either the state of the vault at that moment (a head,
  *    a listed snapshot) or spelled out in full (durable roots and the changes above them).
  */
-import type { BranchId, Op, Seq } from "./model.ts";
+import type { BranchId, Op, Origin, Seq } from "./model.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
-import { decodeRoot, encodeRoot } from "./tree.ts";
-import type { TreeRoot } from "./tree.ts";
-
-/** A state that is wholly in pages: the changes in `delta` over the entries in `base`. */
-export interface Roots {
-  readonly base: TreeRoot | undefined;
-  readonly delta: TreeRoot | undefined;
-}
+import { readRoots, writeRoots } from "./roots.ts";
+import type { Roots } from "./roots.ts";
 
 /** Where a fork or a restore takes its state from. */
 export type Source =
@@ -42,23 +38,33 @@ export type Source =
 
 /** One atomic change of the vault's state. */
 export type LogRecord =
-  | { readonly type: "write"; readonly branch: BranchId; readonly epoch: number; readonly ops: readonly Op[] }
+  | {
+      readonly type: "write";
+      readonly branch: BranchId;
+      readonly epoch: number;
+      readonly ops: readonly Op[];
+      /** Of a write that was imported: where and when it was made. */
+      readonly origin?: Origin;
+    }
   | { readonly type: "create"; readonly branch: BranchId }
   | { readonly type: "fork"; readonly branch: BranchId; readonly source: Source }
   | { readonly type: "restore"; readonly branch: BranchId; readonly source: Source }
   | { readonly type: "snapshot"; readonly branch: BranchId; readonly label: string }
   | { readonly type: "name"; readonly branch: BranchId | undefined; readonly name: string }
-  | { readonly type: "drop"; readonly branch: BranchId };
+  | { readonly type: "drop"; readonly branch: BranchId }
+  /** A snapshot is no longer kept. */
+  | { readonly type: "forget"; readonly branch: BranchId; readonly seq: Seq; readonly label: string };
 
-const CODES = { write: 1, create: 2, fork: 3, restore: 4, snapshot: 5, name: 6, drop: 7 } as const;
+const CODES = { write: 1, create: 2, fork: 3, restore: 4, snapshot: 5, name: 6, drop: 7, forget: 8 } as const;
+/** Code of a write with an origin. */
+const IMPORTED = 9;
 const SOURCES = { head: 0, snapshot: 1, roots: 2 } as const;
 const DELETED = 0xffff_ffff;
-const ROOT_BYTES = 57;
 
 /** Appends the records to `out`. */
 export function writeRecords(out: ByteWriter, records: readonly LogRecord[]): void {
   for (const record of records) {
-    out.u8(CODES[record.type]);
+    out.u8(record.type === "write" && record.origin !== undefined ? IMPORTED : CODES[record.type]);
     out.u32(record.branch ?? 0);
     writeRest(out, record);
   }
@@ -76,6 +82,10 @@ function writeRest(out: ByteWriter, record: LogRecord): void {
   switch (record.type) {
     case "write":
       out.f64(record.epoch);
+      if (record.origin !== undefined) {
+        out.f64(record.origin.seq);
+        out.f64(record.origin.timeMs);
+      }
       return writeOps(out, record.ops);
     case "fork":
     case "restore":
@@ -84,6 +94,9 @@ function writeRest(out: ByteWriter, record: LogRecord): void {
       return out.text(record.label);
     case "name":
       return out.text(record.name);
+    case "forget":
+      out.f64(record.seq);
+      return out.text(record.label);
     case "create":
     case "drop":
       return;
@@ -109,6 +122,13 @@ function readRecord(from: ByteReader): LogRecord {
       return { type: "name", branch: id === 0 ? undefined : branch, name: from.text() };
     case CODES.drop:
       return { type: "drop", branch };
+    case CODES.forget:
+      return { type: "forget", branch, seq: readSeq(from), label: from.text() };
+    case IMPORTED: {
+      const epoch = from.f64();
+      const origin = { seq: readSeq(from), timeMs: from.f64() };
+      return { type: "write", branch, epoch, origin, ops: readOps(from) };
+    }
     default:
       throw new RangeError(`no record has the code ${code}`);
   }
@@ -142,10 +162,7 @@ function writeSource(out: ByteWriter, source: Source): void {
   if (source.from === "head") return;
   out.f64(source.seq);
   if (source.from === "snapshot") return out.text(source.label);
-  const { base, delta } = source.roots;
-  out.u8((base === undefined ? 0 : 1) | (delta === undefined ? 0 : 2));
-  if (base !== undefined) out.raw(encodeRoot(base));
-  if (delta !== undefined) out.raw(encodeRoot(delta));
+  writeRoots(out, source.roots);
   writeOps(out, source.ops);
 }
 
@@ -153,11 +170,12 @@ function readSource(from: ByteReader): Source {
   const code = from.u8();
   const branch = from.u32() as BranchId; // See readRecord.
   if (code === SOURCES.head) return { from: "head", branch };
-  const seq = from.f64() as Seq; // Written from a Seq.
+  const seq = readSeq(from);
   if (code === SOURCES.snapshot) return { from: "snapshot", branch, seq, label: from.text() };
   if (code !== SOURCES.roots) throw new RangeError(`no source has the code ${code}`);
-  const which = from.u8();
-  const base = (which & 1) === 0 ? undefined : decodeRoot(from.raw(ROOT_BYTES));
-  const delta = (which & 2) === 0 ? undefined : decodeRoot(from.raw(ROOT_BYTES));
-  return { from: "roots", branch, seq, roots: { base, delta }, ops: readOps(from) };
+  return { from: "roots", branch, seq, roots: readRoots(from), ops: readOps(from) };
+}
+
+function readSeq(from: ByteReader): Seq {
+  return from.f64() as Seq; // Written from a Seq.
 }

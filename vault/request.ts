@@ -37,6 +37,8 @@ export function stepOf(state: VaultState, action: Action): Step {
       return plain({ type: "snapshot", branch: action.branch, label: validName(action.label) });
     case "drop":
       return plain({ type: "drop", branch: action.branch });
+    case "forget":
+      return plain({ type: "forget", branch: action.branch, seq: action.seq, label: validName(action.label) });
   }
 }
 

@@ -18,8 +18,8 @@ import { VaultError } from "./errors.ts";
 import type { LandmarkKind } from "./landmark.ts";
 import type { LogPlace } from "./log-scan.ts";
 import type { BranchId, Seq } from "./model.ts";
-import type { Roots } from "./record.ts";
-import { decodeRoot, encodeRoot } from "./tree.ts";
+import { readRoots, writeRoots } from "./roots.ts";
+import type { Roots } from "./roots.ts";
 
 /** The row `G`. */
 export interface GlobalRow {
@@ -69,8 +69,9 @@ export const LANDMARK_PREFIX: Buffer = Buffer.from("S");
 /** Prefix of all arena rows. */
 export const ARENA_PREFIX: Buffer = Buffer.from("P");
 
-const FORMAT = 1;
-const ROOT_BYTES = 57;
+/** Format 2 added `over` to roots and the flag for trees without long values. */
+const FORMAT = 2;
+const FORMATS_READ: readonly number[] = [1, FORMAT];
 const KINDS: readonly LandmarkKind[] = ["start", "snapshot", "restore", "checkpoint"];
 
 /** Key of a branch's row. */
@@ -115,8 +116,8 @@ export function encodeGlobal(row: GlobalRow): Row {
 export function decodeGlobal(row: Row): GlobalRow {
   return opened(row, (from) => {
     const format = from.u32();
-    if (format !== FORMAT) {
-      const message = `the page store has format ${format}; this version reads format ${FORMAT}`;
+    if (!FORMATS_READ.includes(format)) {
+      const message = `the page store has format ${format}; this version reads formats ${FORMATS_READ.join(" and ")}`;
       throw new VaultError("VAULT_FORMAT_UNKNOWN", message, { details: { format } });
     }
     const uuid = from.text();
@@ -224,18 +225,6 @@ function numberKey(prefix: Buffer, value: number): Buffer {
   prefix.copy(key);
   key.writeUInt32BE(value, prefix.length);
   return key;
-}
-
-function writeRoots(out: ByteWriter, { base, delta }: Roots): void {
-  out.u8((base === undefined ? 0 : 1) | (delta === undefined ? 0 : 2));
-  if (base !== undefined) out.raw(encodeRoot(base));
-  if (delta !== undefined) out.raw(encodeRoot(delta));
-}
-
-function readRoots(from: ByteReader): Roots {
-  const which = from.u8();
-  const base = (which & 1) === 0 ? undefined : decodeRoot(from.raw(ROOT_BYTES));
-  return { base, delta: (which & 2) === 0 ? undefined : decodeRoot(from.raw(ROOT_BYTES)) };
 }
 
 function sealed(key: Buffer, write: (out: ByteWriter) => void): Row {

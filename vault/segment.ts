@@ -17,8 +17,9 @@ import type { LogFile } from "./log-files.ts";
 
 /** Bytes before the first frame. */
 export const SEGMENT_HEADER_BYTES = 64;
-/** Raised when the layout of segments, frames or records changes. */
-export const LOG_FORMAT = 1;
+/** Raised when the layout of segments, frames or records changes. Format 2 added the records `forget` and imported writes. */
+export const LOG_FORMAT = 2;
+const FORMATS_READ: readonly number[] = [1, LOG_FORMAT];
 
 const MAGIC = Buffer.from("PLNR-LOG", "latin1");
 const NAME = /^(\d{10})\.log$/;
@@ -66,8 +67,8 @@ export function decodeSegmentHeader(bytes: Buffer, name: string): SegmentHeader 
   const crc = bytes.readUInt32LE(60);
   if (crc !== crc32(bytes.subarray(0, 60))) throw headerDamaged(name);
   const format = bytes.readUInt32LE(8);
-  if (format !== LOG_FORMAT) {
-    const message = `segment ${name} of the log has format ${format}; this version reads format ${LOG_FORMAT}`;
+  if (!FORMATS_READ.includes(format)) {
+    const message = `segment ${name} of the log has format ${format}; this version reads formats ${FORMATS_READ.join(" and ")}`;
     throw new VaultError("VAULT_FORMAT_UNKNOWN", message, { details: { segment: name, format } });
   }
   return {

@@ -15,6 +15,7 @@ import type { LandmarkKind } from "./landmark.ts";
 import { StateLayer } from "./layer.ts";
 import type { BranchId, Op, Seq } from "./model.ts";
 import type { LogRecord, Source } from "./record.ts";
+import type { Roots } from "./roots.ts";
 
 /** Where in the log a record stands. */
 export interface RecordPlace {
@@ -80,6 +81,8 @@ export class VaultState {
         return this.#name(record.name, record.branch, applying);
       case "drop":
         return this.#drop(this.branch(record.branch), applying);
+      case "forget":
+        return this.#forget(this.branch(record.branch), record, applying);
     }
   }
 
@@ -133,6 +136,21 @@ export class VaultState {
       branch.isDropped = false;
       this.branches.set(branch.id, branch);
       for (const name of names) this.names.set(name, branch.id);
+    });
+  }
+
+  /** What was a snapshot may still serve points in time, until the log has passed it. */
+  #forget(branch: BranchState, { seq, label }: LogRecord & { type: "forget" }, { undo, touched }: Applying): void {
+    const landmark = branch.snapshot({ seq, label });
+    landmark.kind = "checkpoint";
+    landmark.label = "";
+    landmark.isStored = false;
+    touched.add(branch);
+    this.#dirty(branch.id, []);
+    undo.push(() => {
+      landmark.kind = "snapshot";
+      landmark.label = label;
+      landmark.isStored = false;
     });
   }
 
@@ -190,13 +208,8 @@ export class VaultState {
     switch (source.from) {
       case "head":
         return this.branch(source.branch).freeze();
-      case "snapshot": {
-        const { seq, label } = source;
-        const found = this.branch(source.branch).landmarks.findLast((each) => each.seq === seq && each.label === label);
-        if (found !== undefined) return found.layer;
-        const message = `branch ${source.branch} has no snapshot ${JSON.stringify(label)} at ${seq}`;
-        throw new VaultError("VAULT_POINT_UNKNOWN", message, { details: { branch: source.branch, label, seq } });
-      }
+      case "snapshot":
+        return this.branch(source.branch).snapshot(source).layer;
       case "roots":
         return layerOfRoots(source.roots, source.ops);
     }
@@ -222,7 +235,7 @@ export function keyOf(op: Op): string {
 }
 
 /** A frozen state: `ops` over what is in pages. */
-function layerOfRoots(roots: StateLayer["roots"] & {}, ops: Iterable<Op>): StateLayer {
+function layerOfRoots(roots: Roots, ops: Iterable<Op>): StateLayer {
   const below = StateLayer.ofRoots(roots);
   const layer = StateLayer.over(below);
   const { table } = layer;

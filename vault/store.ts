@@ -46,6 +46,8 @@ export interface PageStoreOptions {
   readonly mapBytes: number;
   /** A commit that LMDB has not answered by then counts as failed. 5 s in production. */
   readonly commitLimitMs: number;
+  /** Told `store.commit` just before a transaction and `store.commit.done` just after; see `VaultOptions.onStep`. */
+  readonly onStep?: (step: string) => void;
 }
 
 /** How much is stored and cached. */
@@ -196,6 +198,7 @@ export class PageStore implements PageSource, AsyncDisposable {
   async #commit(changes: Changes): Promise<void> {
     if (this.#state instanceof VaultError) throw this.#state;
     this.#makeRoom(changes);
+    this.#options.onStep?.("store.commit");
     const answer = this.#root.batch(() => {
       for (const { table, key, value } of changes.rows()) {
         const database = table === "pages" ? this.#pages : this.#meta;
@@ -205,6 +208,7 @@ export class PageStore implements PageSource, AsyncDisposable {
       }
     });
     await this.#withinLimit(answer, "commit");
+    this.#options.onStep?.("store.commit.done");
     for (const id of changes.stalePages()) this.#cache.delete(id);
   }
 

@@ -9,7 +9,7 @@
  * 2. An untouched subtree is carried as its ref and not read, unless a small neighbour needs its cells.
  * 3. The low key of a parent's first child is the parent's own low key.
  */
-import { assertOrdered, buildPage, cellBytes, cellKey, contentHash, innerCell } from "./page-build.ts";
+import { assertOrdered, buildPage, cellBytes, cellKey, contentHash, innerCell, isBlobCell } from "./page-build.ts";
 import { CELL_OFFSET_BYTES, INNER_CELL_BYTES, Page, PAGE_HEADER_BYTES } from "./page.ts";
 import type { PageId, PageRef } from "./page.ts";
 import type { BuiltPage, PageAllocator } from "./tree-blob.ts";
@@ -203,10 +203,12 @@ function sealPage(
   const sha256 = contentHash(page);
   if (children === undefined) {
     const total = cells.reduce((sum, cell) => sum + cellBytes(cell), 0);
-    return { id, level, entries: cells.length, bytes: total, sha256 };
+    const hasNoBlobs = !cells.some(isBlobCell);
+    return { id, level, hasNoBlobs, entries: cells.length, bytes: total, sha256 };
   }
   const entries = children.reduce((sum, child) => sum + child.ref.entries, 0);
-  return { id, level, entries, bytes: children.reduce((sum, child) => sum + child.ref.bytes, 0), sha256 };
+  const hasNoBlobs = children.every(({ ref }) => ref.hasNoBlobs);
+  return { id, level, hasNoBlobs, entries, bytes: children.reduce((sum, child) => sum + child.ref.bytes, 0), sha256 };
 }
 
 function isUnderfull(item: Item, { pageBytes }: DraftOptions): boolean {

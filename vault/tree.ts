@@ -83,7 +83,7 @@ export function* leavesFrom(source: PageSource, ref: PageRef, from: Uint8Array):
 /**
  * The ids of all pages of the tree, blob pages included, each parent before its children. `skip` is asked before a
  * page is loaded: true leaves out the page and all below it, so a walk over many trees that share pages can visit each
- * page once. Nothing but inner pages and leaves is read; blob pages are named without being loaded.
+ * page once. Inner pages are read, and leaves that may refer to long values; blob pages are named without being loaded.
  */
 export function* pagesOfTree(
   source: PageSource,
@@ -92,6 +92,7 @@ export function* pagesOfTree(
 ): Generator<PageId, void> {
   if (root === undefined || skip(root.id)) return;
   yield root.id;
+  if (root.level === 0 && root.hasNoBlobs) return;
   const page = loadPage(source, root);
   for (let i = 0; i < page.count; i++) {
     if (page.level > 0) yield* pagesOfTree(source, page.child(i), skip);
@@ -131,6 +132,8 @@ export function readValue(source: PageSource, page: Page, index: number): Uint8A
 }
 
 const ROOT_BYTES = 57;
+/** Flag in the byte of the level. */
+const NO_BLOBS = 0x80;
 const NOTHING = new Uint8Array(0);
 
 /** A root as 57 bytes, for a row of the meta table. */
@@ -138,7 +141,7 @@ export function encodeRoot(root: TreeRoot): Buffer {
   const bytes = Buffer.alloc(ROOT_BYTES);
   bytes.writeUInt32LE(root.id.arena, 0);
   bytes.writeUInt32LE(root.id.no, 4);
-  bytes.writeUInt8(root.level, 8);
+  bytes.writeUInt8(root.level | (root.hasNoBlobs ? NO_BLOBS : 0), 8);
   bytes.writeDoubleLE(root.entries, 9);
   bytes.writeDoubleLE(root.bytes, 17);
   bytes.set(root.sha256, 25);
@@ -151,7 +154,8 @@ export function decodeRoot(bytes: Uint8Array): TreeRoot {
   const from = Buffer.from(bytes);
   return {
     id: { arena: from.readUInt32LE(0), no: from.readUInt32LE(4) },
-    level: from.readUInt8(8),
+    level: from.readUInt8(8) & ~NO_BLOBS,
+    hasNoBlobs: (from.readUInt8(8) & NO_BLOBS) !== 0,
     entries: from.readDoubleLE(9),
     bytes: from.readDoubleLE(17),
     sha256: from.subarray(25),

@@ -12,14 +12,18 @@
  */
 import type { BranchState } from "./branch-state.ts";
 import { CheckpointRunner, wordsOf } from "./checkpoint-runner.ts";
+import { diffLayers } from "./diff.ts";
 import { VaultError } from "./errors.ts";
 import { encodeFrame, frameBody } from "./frame.ts";
+import { Holds } from "./holds.ts";
 import type { LogEntry } from "./log-entry.ts";
 import type { LogFailure } from "./log.ts";
+import { Maintenance } from "./maintenance.ts";
 import type {
   Action,
   Branch,
   BranchId,
+  Change,
   Commit,
   CommitOptions,
   Op,
@@ -35,7 +39,7 @@ import type { Source } from "./record.ts";
 import { bytesExpected, nameStep, plain, stepOf, validOps } from "./request.ts";
 import type { Step } from "./request.ts";
 import { Undo, branchUnknown } from "./state.ts";
-import { FrozenView, LiveBranch } from "./view.ts";
+import { FrozenView, LiveBranch, layerOf } from "./view.ts";
 import type { ViewContext } from "./view.ts";
 
 /** Tables beyond this size mean that checkpoints cannot keep up or keep failing: no more is taken. */
@@ -48,6 +52,9 @@ export class Vault implements AsyncDisposable {
   readonly #context: ViewContext;
   readonly #checkpoints: CheckpointRunner;
   readonly #handles = new WeakMap<BranchState, LiveBranch>();
+  readonly #ending = new AbortController();
+  /** Collecting, checking, backing up: what runs beside the data path. */
+  readonly maintenance: Maintenance;
   #nextSeq: number;
   #failure: VaultError | undefined;
   #closing: Promise<void> | undefined;
@@ -71,7 +78,7 @@ export class Vault implements AsyncDisposable {
     const { state, log, segments, store, checkpoint, recovery, replayedBytes } = parts;
     this.#options = options;
     this.#parts = parts;
-    this.#context = { state, log, folder: segments, pages: store };
+    this.#context = { state, log, folder: segments, pages: store, holds: new Holds() };
     this.#nextSeq = log.lastSeq + 1;
     this.#checkpoints = new CheckpointRunner({
       parts: checkpoint,
@@ -81,6 +88,15 @@ export class Vault implements AsyncDisposable {
       replayedBytes,
       onEvent: options.onEvent,
       onStoreFailure: (error) => this.#fail(error),
+    });
+    this.maintenance = new Maintenance({
+      vault: this,
+      options,
+      parts,
+      context: this.#context,
+      checkpoints: this.#checkpoints,
+      closing: this.#ending.signal,
+      step: options.onStep ?? (() => undefined),
     });
   }
 
@@ -170,6 +186,22 @@ export class Vault implements AsyncDisposable {
       actions.map((action) => stepOf(this.#parts.state, action)),
       options,
     );
+  }
+
+  /**
+   * The keys that the two states hold differently, in order; of live branches as they are when the iteration begins. Takes
+   * time in proportion to the difference. Throws VAULT_POINT_UNKNOWN for views of another vault, VAULT_PAGE_DAMAGED.
+   */
+  *diff(before: View, after: View): Generator<Change, void> {
+    const [a, b] = [before, after].map((view) => layerOf(view, this.#context));
+    if (a === undefined || b === undefined) throw foreignView();
+    const { pages, holds } = this.#context;
+    const hold = holds.take([...a.allRoots(), ...b.allRoots()]);
+    try {
+      yield* diffLayers(pages, a, b);
+    } finally {
+      holds.release(hold);
+    }
   }
 
   /** Everything up to `seq` (default: everything so far) is on the disk. Rejects with VAULT_COMMIT_FAILED, VAULT_FAILED. */
@@ -262,7 +294,7 @@ export class Vault implements AsyncDisposable {
       return { from: "head", branch: live.id };
     }
     const past = FrozenView.pastOf(from, this.#context);
-    if (past === undefined) throw new VaultError("VAULT_POINT_UNKNOWN", "this view does not come from this vault");
+    if (past === undefined) throw foreignView();
     const { branch, seq, label, layer } = past;
     const owner = state.branches.get(branch);
     const isListed =
@@ -288,6 +320,7 @@ export class Vault implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.#ending.abort(new VaultError("VAULT_CLOSED", "the vault is closed"));
     const { log, store, lock } = this.#parts;
     try {
       if (this.#failure === undefined) {
@@ -321,6 +354,10 @@ export class Vault implements AsyncDisposable {
     const message = `${this.#parts.state.memtableBytes} bytes wait for a checkpoint, over the limit of ${MEMTABLE_BYTES_MAX}`;
     throw new VaultError("VAULT_COMMIT_FAILED", message, { details: { bytesMax: MEMTABLE_BYTES_MAX } });
   }
+}
+
+function foreignView(): VaultError {
+  return new VaultError("VAULT_POINT_UNKNOWN", "this view does not come from this vault");
 }
 
 function asSeq(seq: number): Seq {

@@ -5,6 +5,7 @@
  */
 import type { BranchState } from "./branch-state.ts";
 import { historyOf } from "./history.ts";
+import type { Holds } from "./holds.ts";
 import type { StateLayer } from "./layer.ts";
 import type { Branch, BranchId, HistoryEntry, Point, RangeOptions, Seq, Snapshot, View } from "./model.ts";
 import { stateAt } from "./past.ts";
@@ -14,6 +15,7 @@ import type { PageSource } from "./tree.ts";
 /** What the views of one vault share. */
 export interface ViewContext extends Past {
   readonly pages: PageSource;
+  readonly holds: Holds;
 }
 
 /** A state as it was. */
@@ -24,6 +26,7 @@ export class FrozenView implements View {
   constructor(context: ViewContext, past: PastState) {
     this.#context = context;
     this.#past = past;
+    context.holds.watch(past.layer);
   }
 
   /** What a view shows, if it is a frozen one of this vault. */
@@ -111,11 +114,29 @@ export class LiveBranch implements Branch {
   }
 }
 
+/** The layer that a view shows at this moment. Undefined for a view of another vault. */
+export function layerOf(view: View, context: ViewContext): StateLayer | undefined {
+  return LiveBranch.stateOf(view, context)?.top ?? FrozenView.pastOf(view, context)?.layer;
+}
+
 /** Can be iterated again and again; each time from the state of that moment. */
 function rangeOf(
   layer: () => StateLayer,
-  { pages }: ViewContext,
+  context: ViewContext,
   options: RangeOptions,
 ): Iterable<readonly [string, Uint8Array]> {
-  return { [Symbol.iterator]: () => layer().range(pages, options)[Symbol.iterator]() };
+  return { [Symbol.iterator]: () => heldRange(layer(), context, options) };
+}
+
+function* heldRange(
+  layer: StateLayer,
+  { pages, holds }: ViewContext,
+  options: RangeOptions,
+): Generator<readonly [string, Uint8Array], void> {
+  const hold = holds.take([...layer.allRoots()]);
+  try {
+    yield* layer.range(pages, options);
+  } finally {
+    holds.release(hold);
+  }
 }

@@ -44,6 +44,17 @@ const samples: Samples = {
   ],
   "log.checkpointed": ["debug", { type: "log.checkpointed", seq: 77, pages: 3, branches: 2, durationMs: 2 }],
   "checkpoint.failed": ["warn", { type: "checkpoint.failed", code: "ENOSPC", message: "disk full" }],
+  "pages.collected": [
+    "debug",
+    { type: "pages.collected", pages: 3, bytes: 3, snapshots: 1, branches: 1, durationMs: 2 },
+  ],
+  "pages.scrubbed": ["debug", { type: "pages.scrubbed", pages: 3, bytes: 3, damaged: 0, durationMs: 2 }],
+  "page.damaged": [
+    "error",
+    { type: "page.damaged", arena: 1, no: 2, agents: ["a"], branches: [1], reason: "its checksum differs" },
+  ],
+  "page.repaired": ["warn", { type: "page.repaired", arena: 1, no: 2, from: "backup" }],
+  "backup.completed": ["info", { type: "backup.completed", path: "./b", seq: 77, bytes: 3, durationMs: 2 }],
   "commit.failed": ["error", { type: "commit.failed", commits: 2, code: "ENOSPC", message: "disk full" }],
   "vault.failed": ["error", { type: "vault.failed", code: "EIO", message: "fdatasync failed" }],
   "vault.closed": ["info", { type: "vault.closed", seq: 77 }],

@@ -19,6 +19,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(fc.record({ put: key, value }), fc.record(
 const root = fc.record({
   id: fc.record({ arena: fc.nat(), no: fc.nat() }),
   level: fc.nat(9),
+  hasNoBlobs: fc.boolean(),
   entries: fc.nat(),
   bytes: fc.nat(),
   sha256: fc.uint8Array({ minLength: 32, maxLength: 32 }),
@@ -31,7 +32,10 @@ const source: fc.Arbitrary<Source> = fc.oneof(
     from: fc.constant("roots" as const),
     branch,
     seq,
-    roots: fc.record({ base: maybeRoot, delta: maybeRoot }),
+    roots: fc.oneof(
+      fc.record({ base: maybeRoot, delta: maybeRoot }),
+      fc.record({ base: maybeRoot, delta: maybeRoot, over: root }),
+    ),
     ops: fc.array(op, { maxLength: 5 }),
   }),
 );
@@ -42,6 +46,14 @@ const record: fc.Arbitrary<LogRecord> = fc.oneof(
   fc.record({ type: fc.constant("snapshot" as const), branch, label: key }),
   fc.record({ type: fc.constant("name" as const), branch: fc.option(branch, { nil: undefined }), name: key }),
   fc.record({ type: fc.constant("drop" as const), branch }),
+  fc.record({ type: fc.constant("forget" as const), branch, seq, label: key }),
+  fc.record({
+    type: fc.constant("write" as const),
+    branch,
+    epoch: fc.nat(),
+    origin: fc.record({ seq, timeMs: fc.nat() }),
+    ops: fc.array(op, { maxLength: 9 }),
+  }),
 );
 const content = fc.record({
   seq,
@@ -150,7 +162,7 @@ describe("a segment header", () => {
       bad[byte]! ^= 4;
       assert.throws(() => decodeSegmentHeader(bad, "x"), code("VAULT_LOG_DAMAGED"), `byte ${byte}`);
     }
-    assert.equal(LOG_FORMAT, 1);
+    assert.equal(LOG_FORMAT, 2);
   });
 });
 

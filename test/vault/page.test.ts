@@ -58,6 +58,7 @@ describe("page layout", () => {
       id: { arena: 1, no },
       level: 0,
       entries: no,
+      hasNoBlobs: no === 2,
       bytes: 2 ** 40 + no,
       sha256: HASH,
     });
