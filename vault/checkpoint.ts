@@ -103,6 +103,7 @@ export async function runCheckpoint(
       durationMs: clock.monotonicMs() - startMs,
     };
   } catch (error) {
+    folder.abandon();
     for (const id of capture.branchIds) state.dirtyBranches.add(id);
     for (const name of capture.names) state.dirtyNames.add(name);
     for (const { landmark } of capture.landmarks) landmark.isStored = false;
@@ -199,6 +200,7 @@ async function writeCapture(
   const puts = [...capture.puts];
   for (const pending of capture.branches) puts.push(encodeBranch({ ...pending.row, roots: await rootsOf(pending) }));
   for (const pending of capture.landmarks) puts.push(encodeLandmark({ ...pending.row, roots: await rootsOf(pending) }));
+  await folder.flush();
   for (const [arena, nextPage] of folder.takeArenas()) puts.push(encodeArena(arena, nextPage));
   puts.push(encodeGlobal({ uuid, place, ...capture.global }));
   const droppedKeys = capture.droppedBranches.flatMap((id) => [

@@ -5,6 +5,7 @@
  *
  * Invariants:
  * 1. A layer is marked as folded only after its pages are durable, so a reader never looks for a page that is not there.
+ *    Until then they are in a batch: pages of many layers share one transaction of the store.
  * 2. A layer that several branches, views or snapshots share is folded once, for all of them.
  * 3. No slice of work keeps the thread longer than about 5 ms; no transaction takes more than 4 MB of pages.
  */
@@ -50,20 +51,28 @@ export interface FolderOptions {
   readonly freeBytes: () => Promise<number>;
 }
 
-/** Builds pages for layers and writes them. One fold at a time. */
+/** Builds pages for layers and writes them. One fold at a time; `flush` ends a series of them, `abandon` gives one up. */
 export class Folder {
   readonly #store: PageStore;
   readonly #clock: Clock;
   readonly #freeBytes: () => Promise<number>;
   readonly #nextPages: Map<number, number>;
   readonly #usedArenas = new Set<number>();
+  readonly #source: PageSource;
+  /** Built, and not yet written. */
+  readonly #batch = new Map<string, BuiltPage>();
+  #batchBytes = 0;
+  /** Layers whose pages are in the batch, or were written before it. */
+  readonly #folded = new Map<StateLayer, Roots>();
   #pagesWritten = 0;
+  #sliceStartMs = 0;
 
   constructor({ store, clock, nextPages, freeBytes }: FolderOptions) {
     this.#store = store;
     this.#clock = clock;
     this.#nextPages = nextPages;
     this.#freeBytes = freeBytes;
+    this.#source = overlay(store, this.#batch);
   }
 
   get pagesWritten(): number {
@@ -77,21 +86,39 @@ export class Folder {
     return arenas;
   }
 
-  /** Folds `layer`, and on the way down every layer in `wanted`; the others are folded into the one above them. */
+  /**
+   * The roots of `layer`, and of every layer in `wanted` on the way down; the others are folded into the one above them.
+   * The layers themselves change with the next `flush`.
+   */
   async fold(layer: StateLayer, wanted: ReadonlySet<StateLayer>, foldFor: FoldFor): Promise<Roots> {
     const path: StateLayer[] = [];
     let at: StateLayer | undefined = layer;
-    for (; at !== undefined && at.roots === undefined; at = at.below) path.push(at);
-    let roots = at?.roots ?? NO_ROOTS;
+    for (; at !== undefined && this.#rootsOf(at) === undefined; at = at.below) path.push(at);
+    let roots = (at === undefined ? undefined : this.#rootsOf(at)) ?? NO_ROOTS;
     let tables: Memtable[] = [];
     for (const each of path.toReversed()) {
       if (each.table !== undefined) tables = [each.table, ...tables];
       if (each !== layer && !wanted.has(each)) continue;
       roots = await this.#build(roots, entriesMerged(tables), foldFor);
-      each.fold(roots);
+      this.#folded.set(each, roots);
       tables = [];
     }
+    if (this.#batchBytes >= TRANSACTION_BYTES_MAX) await this.flush();
     return roots;
+  }
+
+  /** Writes what was built, then marks the layers. */
+  async flush(): Promise<void> {
+    await this.#write([...this.#batch.values()]);
+    for (const [layer, roots] of this.#folded) layer.fold(roots);
+    this.abandon();
+  }
+
+  /** Forgets what was built and not written. */
+  abandon(): void {
+    this.#batch.clear();
+    this.#batchBytes = 0;
+    this.#folded.clear();
   }
 
   /**
@@ -108,29 +135,40 @@ export class Folder {
 
   async #build({ base, delta }: Roots, entries: Iterable<Entry>, foldFor: FoldFor): Promise<Roots> {
     if (base === undefined) {
-      const built = await this.#drive(applyOps(this.#store, undefined, entries, this.#options(foldFor, undefined)));
-      await this.#write(built.pages);
+      const built = await this.#drive(applyOps(this.#source, undefined, entries, this.#options(foldFor, undefined)));
+      this.#take(built.pages);
       return { base: built.root, delta: undefined };
     }
     const options = { ...this.#options(foldFor, undefined), keepTombstones: true };
-    const changed = await this.#drive(applyOps(this.#store, delta, entries, options));
+    const changed = await this.#drive(applyOps(this.#source, delta, entries, options));
     if (!isMergeDue(base, changed.root, foldFor.isYoung)) {
-      await this.#write(changed.pages);
+      this.#take(changed.pages);
       return { base, delta: changed.root };
     }
     // The delta's own pages are read from memory and never written, but for the long values, which the base shares.
-    const source = overlay(this.#store, changed.pages);
+    const source = overlay(this.#source, new Map(changed.pages.map((page) => [nameOf(page[0]), page])));
     const merged = await this.#drive(mergeTrees(source, base, changed.root, this.#options(foldFor, base)));
-    await this.#write([...changed.pages.filter(isBlob), ...merged.pages]);
+    this.#take([...changed.pages.filter(isBlob), ...merged.pages]);
     return { base: merged.root, delta: undefined };
+  }
+
+  #rootsOf(layer: StateLayer): Roots | undefined {
+    return layer.roots ?? this.#folded.get(layer);
+  }
+
+  #take(pages: readonly BuiltPage[]): void {
+    for (const page of pages) {
+      this.#batch.set(nameOf(page[0]), page);
+      this.#batchBytes += page[1].length;
+    }
   }
 
   #options({ arena }: FoldFor, base: TreeRoot | undefined) {
     const pageBytes = base !== undefined && base.bytes > DELTA_BYTES_MAX ? LARGE_PAGE_BYTES : PAGE_BYTES;
-    return { ids: { arena, take: (count: number) => this.#take(arena, count) }, pageBytes, keepTombstones: false };
+    return { ids: { arena, take: (count: number) => this.#number(arena, count) }, pageBytes, keepTombstones: false };
   }
 
-  #take(arena: number, count: number): number {
+  #number(arena: number, count: number): number {
     const first = this.#nextPages.get(arena) ?? 1;
     this.#nextPages.set(arena, first + count);
     this.#usedArenas.add(arena);
@@ -138,12 +176,13 @@ export class Folder {
   }
 
   async #drive(build: Generator<void, BuiltTree>): Promise<BuiltTree> {
-    let sliceStart = this.#clock.monotonicMs();
+    // The slice goes on from one build to the next: many small ones in a row would else be one long one.
     for (let step = build.next(); ; step = build.next()) {
+      if (this.#clock.monotonicMs() - this.#sliceStartMs >= SLICE_MS) {
+        await this.ensureRoom(0);
+        this.#sliceStartMs = this.#clock.monotonicMs();
+      }
       if (step.done === true) return step.value;
-      if (this.#clock.monotonicMs() - sliceStart < SLICE_MS) continue;
-      await this.ensureRoom(0);
-      sliceStart = this.#clock.monotonicMs();
     }
   }
 
@@ -182,12 +221,11 @@ function isBlob([id, bytes]: BuiltPage): boolean {
 }
 
 /** A source that also knows pages which are not written yet. */
-function overlay(store: PageSource, pages: readonly BuiltPage[]): PageSource {
-  const fresh = new Map(pages.map(([id, bytes]) => [nameOf(id), bytes]));
+function overlay(store: PageSource, pages: ReadonlyMap<string, BuiltPage>): PageSource {
   return {
     page(id) {
-      const bytes = fresh.get(nameOf(id));
-      return bytes === undefined ? store.page(id) : new Page(id, bytes);
+      const built = pages.get(nameOf(id));
+      return built === undefined ? store.page(id) : new Page(...built);
     },
   };
 }
