@@ -7,19 +7,37 @@
  */
 
 const CAPACITY_MIN_BYTES = 256;
+/** Short ASCII text is written unit by unit: a call into Node's encoder costs more than the text. */
+const SHORT_TEXT_UNITS = 64;
+
+/** Where a writer begins: room in a larger buffer, which it leaves when it needs more. */
+export interface Seat {
+  readonly bytes: Buffer;
+  readonly at: number;
+}
 
 /** Collects bytes from the front. */
 export class ByteWriter {
   #bytes: Buffer;
-  #length = 0;
+  #start: number;
+  /** Behind the last byte, counted from the front of the buffer. */
+  #end: number;
 
-  /** `capacityBytes`: how much is expected; a good guess saves copies. */
-  constructor(capacityBytes: number) {
-    this.#bytes = Buffer.allocUnsafe(Math.max(capacityBytes, CAPACITY_MIN_BYTES));
+  /** `place`: how much is expected (a good guess saves copies), or where to write. */
+  constructor(place: number | Seat) {
+    const isSeat = typeof place !== "number";
+    this.#bytes = isSeat ? place.bytes : Buffer.allocUnsafe(Math.max(place, CAPACITY_MIN_BYTES));
+    this.#start = isSeat ? place.at : 0;
+    this.#end = this.#start;
   }
 
   get length(): number {
-    return this.#length;
+    return this.#end - this.#start;
+  }
+
+  /** The last `count` bytes that were written, as a window. Later ones may be written elsewhere, these stay. */
+  last(count: number): Uint8Array {
+    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + this.#end - count, count);
   }
 
   u8(value: number): void {
@@ -55,42 +73,65 @@ export class ByteWriter {
 
   /** Text behind its length as u16. */
   text(value: string): void {
-    this.u16(Buffer.byteLength(value));
-    this.#utf8(value);
+    const offset = this.#room(2) - this.#start;
+    const bytes = this.#utf8(value);
+    this.#bytes.writeUInt16LE(bytes, this.#start + offset);
   }
 
   /** A key behind its length as u16 and the length of its value as u32. */
   keyed(key: string, valueLength: number): void {
-    this.u16(Buffer.byteLength(key));
-    this.u32(valueLength);
-    this.#utf8(key);
+    const at = this.#room(6);
+    this.#bytes.writeUInt32LE(valueLength, at + 2);
+    // The text may move the writer to a larger buffer, but not to another place counted from its start.
+    const offset = at - this.#start;
+    const bytes = this.#utf8(key);
+    this.#bytes.writeUInt16LE(bytes, this.#start + offset);
   }
 
   /** Everything written so far; the writer is used up. */
   done(): Buffer {
-    return this.#bytes.subarray(0, this.#length);
+    return this.#bytes.subarray(this.#start, this.#end);
   }
 
-  #utf8(value: string): void {
-    const at = this.#room(0);
+  /** Writes text and returns its bytes. */
+  #utf8(value: string): number {
     // Three bytes per UTF-16 unit is the most that UTF-8 takes.
-    this.#grow(at + value.length * 3);
-    this.#length += this.#bytes.write(value, at, "utf8");
+    this.#grow(value.length * 3);
+    const count = this.#ascii(value) ? value.length : this.#bytes.write(value, this.#end, "utf8");
+    this.#end += count;
+    return count;
+  }
+
+  /** Writes short text without moving on; false when it is not ASCII or not short. */
+  #ascii(value: string): boolean {
+    const { length } = value;
+    if (length > SHORT_TEXT_UNITS) return false;
+    const bytes = this.#bytes;
+    const at = this.#end;
+    for (let i = 0; i < length; i++) {
+      const unit = value.charCodeAt(i);
+      if (unit > 0x7f) return false;
+      bytes[at + i] = unit;
+    }
+    return true;
   }
 
   /** Makes room and says where. To be asked first: growing replaces `#bytes`. */
   #room(count: number): number {
-    const at = this.#length;
-    this.#grow(at + count);
-    this.#length += count;
+    this.#grow(count);
+    const at = this.#end;
+    this.#end += count;
     return at;
   }
 
-  #grow(capacityBytes: number): void {
-    if (capacityBytes <= this.#bytes.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(capacityBytes, this.#bytes.length * 2));
-    this.#bytes.copy(grown, 0, 0, this.#length);
+  #grow(count: number): void {
+    if (this.#end + count <= this.#bytes.length) return;
+    const used = this.length;
+    const grown = Buffer.allocUnsafe(Math.max(used + count, used * 2, CAPACITY_MIN_BYTES));
+    this.#bytes.copy(grown, 0, this.#start, this.#end);
     this.#bytes = grown;
+    this.#start = 0;
+    this.#end = used;
   }
 }
 

@@ -19,6 +19,7 @@
  */
 import { crc32 } from "node:zlib";
 import { ByteWriter } from "./bytes.ts";
+import type { Seat } from "./bytes.ts";
 import { VaultError } from "./errors.ts";
 import type { Seq } from "./model.ts";
 import { writeRecords } from "./record.ts";
@@ -70,12 +71,18 @@ export type FrameFound =
   | { readonly kind: "none" }
   | { readonly kind: "short"; readonly bytesNeeded: number };
 
+/** A frame that was encoded, and its records as they are in it: their values are windows into its bytes. */
+export interface EncodedFrame {
+  readonly frame: Buffer;
+  readonly records: readonly LogRecord[];
+}
+
 /** The frame of a commit, not yet sealed. Throws VAULT_VALUE_TOO_LARGE beyond 64 MiB. */
-export function encodeFrame(content: FrameContent, bytesExpected: number): Buffer {
-  const out = new ByteWriter(bytesExpected);
+export function encodeFrame(content: FrameContent, place: number | Seat): EncodedFrame {
+  const out = new ByteWriter(place);
   out.zeros(FRAME_HEADER_BYTES);
   if (content.note !== undefined) out.raw(content.note);
-  writeRecords(out, content.records);
+  const records = writeRecords(out, content.records);
   const bodyBytes = out.length - FRAME_HEADER_BYTES;
   out.zeros(padded(out.length) - out.length);
   if (out.length > FRAME_BYTES_MAX) throw frameTooLarge(out.length);
@@ -84,7 +91,7 @@ export function encodeFrame(content: FrameContent, bytesExpected: number): Buffe
   writeSeq(frame, content.seq);
   frame.writeDoubleLE(content.timeMs, 24);
   frame.writeUInt32LE(content.note?.length ?? 0, 32);
-  return frame;
+  return { frame, records };
 }
 
 /** The refusal of a commit that does not fit into one frame: VAULT_VALUE_TOO_LARGE. */

@@ -45,10 +45,10 @@ export function isReachable({ through }: Landmark, firstSeq: number): boolean {
   return through === undefined || through + 1 >= firstSeq;
 }
 
-/** Notes that the branch changes at `seq`. Returns what takes the note back. */
-export function closeLandmark(landmarks: readonly Landmark[], seq: number): () => void {
+/** Notes that the branch changes at `seq`. Returns what takes the note back; most often there is nothing to note. */
+export function closeLandmark(landmarks: readonly Landmark[], seq: number): (() => void) | undefined {
   const last = landmarks.at(-1);
-  if (last === undefined || last.through !== undefined || last.isPartial) return () => undefined;
+  if (last === undefined || last.through !== undefined || last.isPartial) return undefined;
   const isStored = last.isStored;
   if (last.seq === seq) last.isPartial = true;
   else last.through = seq - 1;

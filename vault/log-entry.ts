@@ -21,10 +21,16 @@ export interface LogEntryOptions {
   /** Entries this one builds upon; settled ones are ignored. */
   readonly after: readonly LogEntry[];
   /** Takes the change back in memory. */
-  readonly undo: () => void;
+  readonly undo: Undoing;
+}
+
+/** Something that can be taken back, once. */
+export interface Undoing {
+  run(): void;
 }
 
 const NO_FRAME = Buffer.alloc(0);
+const NOBODY: readonly LogEntry[] = [];
 
 /** See the header. To the caller of a commit it is the `Commit`. */
 export class LogEntry implements Commit {
@@ -32,8 +38,9 @@ export class LogEntry implements Commit {
   readonly level: Durability;
   #frame: Buffer;
   #end: LogPlace | undefined;
-  readonly #followers: LogEntry[] = [];
-  #undo: (() => void) | undefined;
+  /** Made when there is one: most entries are settled before another builds upon them. */
+  #followers: LogEntry[] | undefined;
+  #undo: Undoing | undefined;
   #waitingFor = 0;
   #isReached: boolean;
   #outcome: "open" | "kept" | VaultError = "open";
@@ -45,9 +52,9 @@ export class LogEntry implements Commit {
     this.level = level;
     this.#undo = undo;
     this.#isReached = level === "memory";
-    for (const earlier of new Set(after)) {
-      if (earlier.isSettled) continue;
-      earlier.#followers.push(this);
+    for (const [index, earlier] of after.entries()) {
+      if (earlier.isSettled || after.indexOf(earlier) !== index) continue;
+      (earlier.#followers ??= []).push(this);
       this.#waitingFor++;
     }
     this.#settle();
@@ -74,10 +81,8 @@ export class LogEntry implements Commit {
   get durable(): Promise<void> {
     if (this.#promise === undefined) {
       this.#promise = Promise.withResolvers();
-      // Whoever awaits it gets the rejection. Nobody has to: the failure is also an event and an undone state.
-      this.#promise.promise.catch(() => undefined);
       if (this.#outcome === "kept") this.#promise.resolve();
-      else if (this.#outcome !== "open") this.#promise.reject(this.#outcome);
+      else if (this.#outcome !== "open") this.#reject(this.#outcome);
     }
     return this.#promise.promise;
   }
@@ -96,10 +101,16 @@ export class LogEntry implements Commit {
 
   /** Takes the change back and tells whoever waits. Only for entries that are not settled, newest first. */
   fail(error: VaultError): void {
-    this.#undo?.();
+    this.#undo?.run();
     this.#undo = undefined;
     this.#outcome = error;
-    this.#promise?.reject(error);
+    this.#reject(error);
+  }
+
+  /** Whoever awaits it gets the rejection. Nobody has to: the failure is also an event and an undone state. */
+  #reject(failure: VaultError): void {
+    this.#promise?.promise.catch(() => undefined);
+    this.#promise?.reject(failure);
   }
 
   #settle(): void {
@@ -107,7 +118,9 @@ export class LogEntry implements Commit {
     this.#outcome = "kept";
     this.#undo = undefined;
     this.#promise?.resolve();
-    for (const follower of this.#followers.splice(0)) {
+    const followers = this.#followers ?? NOBODY;
+    this.#followers = undefined;
+    for (const follower of followers) {
       follower.#waitingFor--;
       follower.#settle();
     }

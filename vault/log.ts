@@ -18,6 +18,7 @@
 import assert from "node:assert/strict";
 import type { Clock, Timer } from "./clock.ts";
 import { VaultError } from "./errors.ts";
+import { joinFrames } from "./frame-buffer.ts";
 import { sealFrame } from "./frame.ts";
 import { LogEntry } from "./log-entry.ts";
 import type { LogEntryOptions } from "./log-entry.ts";
@@ -228,9 +229,7 @@ export class Log {
   /** Writes a group behind `place` and takes it off the queue. Entries that did not get there stay queued. */
   async #write(group: readonly LogEntry[]): Promise<void> {
     const places = this.#seal(group);
-    const frames = group.map(({ frame }) => frame);
-    const [only] = frames;
-    const bytes = frames.length === 1 && only !== undefined ? only : Buffer.concat(frames);
+    const bytes = joinFrames(group.map(({ frame }) => frame));
     try {
       await writeFully(this.#open.file, bytes, this.#place.offset);
     } catch (error) {
@@ -341,7 +340,7 @@ export class Log {
     const undone = [...this.#inFlight, ...this.#queue].filter((entry) => !entry.isSettled);
     this.#queue = this.#queue.filter((entry) => entry.isSettled);
     this.#queuedBytes = this.#queue.reduce((sum, { frame }) => sum + frame.length, 0);
-    for (const entry of undone.toReversed()) entry.fail(error);
+    for (let i = undone.length - 1; i >= 0; i--) undone[i]?.fail(error);
     this.#isSyncWanted = false;
     this.#waiters.fail(error);
     this.#options.onFailure({ error, commits: undone.length, isFatal });

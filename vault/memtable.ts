@@ -33,7 +33,7 @@ export class Memtable {
     return this.#values.size;
   }
 
-  /** Memory held, roughly: keys and values plus 160 bytes per entry. */
+  /** Memory held, roughly: the units of keys and the bytes of values, plus 160 bytes per entry. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -150,7 +150,7 @@ export class Memtable {
 }
 
 function entryBytes(key: string, value: Uint8Array | null): number {
-  return Buffer.byteLength(key) + (value?.length ?? 0) + ENTRY_OVERHEAD_BYTES;
+  return key.length + (value?.length ?? 0) + ENTRY_OVERHEAD_BYTES;
 }
 
 /** Smallest index below `length` for which `isReached` holds; `length` when there is none. It must never fall back. */

@@ -61,13 +61,16 @@ const IMPORTED = 9;
 const SOURCES = { head: 0, snapshot: 1, roots: 2 } as const;
 const DELETED = 0xffff_ffff;
 
-/** Appends the records to `out`. */
-export function writeRecords(out: ByteWriter, records: readonly LogRecord[]): void {
-  for (const record of records) {
+/**
+ * Appends the records to `out`, and returns them as `readRecords` would: the values of a write are windows into what was
+ * written, so that whoever applies them keeps nothing of the caller's. Reading them back would cost half of a commit.
+ */
+export function writeRecords(out: ByteWriter, records: readonly LogRecord[]): readonly LogRecord[] {
+  return records.map((record) => {
     out.u8(record.type === "write" && record.origin !== undefined ? IMPORTED : CODES[record.type]);
     out.u32(record.branch ?? 0);
-    writeRest(out, record);
-  }
+    return writeRest(out, record);
+  });
 }
 
 /** The records in `bytes`. Throws a RangeError when they are not what `writeRecords` writes. */
@@ -78,7 +81,7 @@ export function readRecords(bytes: Uint8Array): LogRecord[] {
   return records;
 }
 
-function writeRest(out: ByteWriter, record: LogRecord): void {
+function writeRest(out: ByteWriter, record: LogRecord): LogRecord {
   switch (record.type) {
     case "write":
       out.f64(record.epoch);
@@ -86,20 +89,24 @@ function writeRest(out: ByteWriter, record: LogRecord): void {
         out.f64(record.origin.seq);
         out.f64(record.origin.timeMs);
       }
-      return writeOps(out, record.ops);
+      return { ...record, ops: writeOps(out, record.ops) };
     case "fork":
     case "restore":
-      return writeSource(out, record.source);
+      writeSource(out, record.source);
+      return record;
     case "snapshot":
-      return out.text(record.label);
+      out.text(record.label);
+      return record;
     case "name":
-      return out.text(record.name);
+      out.text(record.name);
+      return record;
     case "forget":
       out.f64(record.seq);
-      return out.text(record.label);
+      out.text(record.label);
+      return record;
     case "create":
     case "drop":
-      return;
+      return record;
   }
 }
 
@@ -134,14 +141,18 @@ function readRecord(from: ByteReader): LogRecord {
   }
 }
 
-function writeOps(out: ByteWriter, ops: readonly Op[]): void {
+function writeOps(out: ByteWriter, ops: readonly Op[]): readonly Op[] {
   out.u32(ops.length);
-  for (const op of ops) {
+  return ops.map((op) => {
     if ("put" in op) {
-      out.keyed(op.put, op.value.length);
+      const { length } = op.value;
+      out.keyed(op.put, length);
       out.raw(op.value);
-    } else out.keyed(op.delete, DELETED);
-  }
+      return { put: op.put, value: out.last(length) };
+    }
+    out.keyed(op.delete, DELETED);
+    return op;
+  });
 }
 
 function readOps(from: ByteReader): Op[] {
@@ -161,7 +172,10 @@ function writeSource(out: ByteWriter, source: Source): void {
   out.u32(source.branch);
   if (source.from === "head") return;
   out.f64(source.seq);
-  if (source.from === "snapshot") return out.text(source.label);
+  if (source.from === "snapshot") {
+    out.text(source.label);
+    return;
+  }
   writeRoots(out, source.roots);
   writeOps(out, source.ops);
 }

@@ -98,7 +98,7 @@ function replayFrame(state: VaultState, frame: Frame): void {
   try {
     for (const [part, record] of readRecords(frame.body).entries()) {
       // Nothing is taken back during recovery: an entry that cannot be applied ends it.
-      state.apply(record, { place: { seq, timeMs, part }, undo: new Undo(), touched: new Set() });
+      state.apply(record, { place: { seq, timeMs, part }, undo: new Undo() });
     }
   } catch (cause) {
     const message = `entry ${seq} of the log does not fit the state before it`;

@@ -21,7 +21,7 @@ const NAME_BYTES_MAX = 256;
 /** One record, and what must hold just before it is applied. */
 export interface Step {
   readonly record: LogRecord;
-  readonly check: (state: VaultState) => void;
+  readonly check?: (state: VaultState) => void;
 }
 
 /** Throws VAULT_KEY_INVALID, VAULT_NAME_INVALID, VAULT_BRANCH_UNKNOWN. The step's check throws VAULT_EPOCH_STALE, VAULT_NAME_TAKEN. */
@@ -30,8 +30,8 @@ export function stepOf(state: VaultState, action: Action): Step {
     case "write":
       return writeStep(state, action);
     case "name": {
-      const check = "expect" in action ? expectName(action.name, action.expect) : () => undefined;
-      return { record: { type: "name", name: validName(action.name), branch: action.branch }, check };
+      const check = "expect" in action ? { check: expectName(action.name, action.expect) } : {};
+      return { record: { type: "name", name: validName(action.name), branch: action.branch }, ...check };
     }
     case "snapshot":
       return plain({ type: "snapshot", branch: action.branch, label: validName(action.label) });
@@ -44,7 +44,7 @@ export function stepOf(state: VaultState, action: Action): Step {
 
 /** A record that needs no check of its own. */
 export function plain(record: LogRecord): Step {
-  return { record, check: () => undefined };
+  return { record };
 }
 
 /** Gives a new branch a name that must be free. */
@@ -66,9 +66,9 @@ export function validOps(ops: readonly Op[]): readonly Op[] {
   return ops;
 }
 
-/** Bytes that the records will take, roughly; only a guess for the first buffer. */
+/** Bytes that the records will take at most, but for labels, names and sources, which are rare and may be longer. */
 export function bytesExpected(steps: readonly Step[]): number {
-  let bytes = 128;
+  let bytes = 8;
   for (const { record } of steps) {
     bytes += 64;
     if (record.type !== "write") continue;
@@ -90,7 +90,7 @@ function writeStep(state: VaultState, action: Action & { readonly type: "write" 
   return { record: { type: "write", branch, epoch: recorded, ops: validOps(ops) }, check };
 }
 
-function expectName(name: string, expected: BranchId | undefined): Step["check"] {
+function expectName(name: string, expected: BranchId | undefined): (state: VaultState) => void {
   return ({ names }) => {
     const current = names.get(name);
     if (current === expected) return;

@@ -23,6 +23,8 @@ const FORMATS_READ: readonly number[] = [1, LOG_FORMAT];
 
 const MAGIC = Buffer.from("PLNR-LOG", "latin1");
 const NAME = /^(\d{10})\.log$/;
+/** Copying this much into the page cache takes about as long as handing it to another thread. */
+const SMALL_WRITE_BYTES: number = 64 * 1024;
 const ZEROS = Buffer.alloc(1024 * 1024);
 
 /** What a segment says about itself. */
@@ -90,13 +92,18 @@ export async function fillWithZeros(file: LogFile, bytes: number): Promise<void>
   await file.sync();
 }
 
-/** Writes all of `bytes`. When it fails, the rejection is a `WriteStopped` that says how far it came. */
+/**
+ * Writes all of `bytes`. When it fails, the rejection is a `WriteStopped` that says how far it came. Small writes happen on
+ * this thread.
+ */
 export async function writeFully(file: LogFile, bytes: Uint8Array, position: number): Promise<void> {
+  const writeNow = bytes.length <= SMALL_WRITE_BYTES ? file.writeNow?.bind(file) : undefined;
   let written = 0;
   while (written < bytes.length) {
     let count: number;
     try {
-      count = await file.write(written === 0 ? bytes : bytes.subarray(written), position + written);
+      const rest = written === 0 ? bytes : bytes.subarray(written);
+      count = writeNow?.(rest, position + written) ?? (await file.write(rest, position + written));
     } catch (cause) {
       throw new WriteStopped(written, cause);
     }

@@ -13,6 +13,7 @@ import { VaultError } from "./errors.ts";
 import { closeLandmark } from "./landmark.ts";
 import type { LandmarkKind } from "./landmark.ts";
 import { StateLayer } from "./layer.ts";
+import type { Undoing } from "./log-entry.ts";
 import type { BranchId, Op, Seq } from "./model.ts";
 import type { LogRecord, Source } from "./record.ts";
 import type { Roots } from "./roots.ts";
@@ -25,12 +26,18 @@ export interface RecordPlace {
   readonly part: number;
 }
 
-/** Steps that take back what was applied. */
-export class Undo {
+/** Steps that take back what was applied, and which branches that was. */
+export class Undo implements Undoing {
   readonly #steps: (() => void)[] = [];
+  /** Few, most often one: a list costs less than a set. */
+  readonly touched: BranchState[] = [];
 
   push(step: () => void): void {
     this.#steps.push(step);
+  }
+
+  touch(branch: BranchState): void {
+    if (!this.touched.includes(branch)) this.touched.push(branch);
   }
 
   /** Runs the steps, newest first, once. */
@@ -39,11 +46,10 @@ export class Undo {
   }
 }
 
-/** What one record is applied with: its place, where its undo steps go, and which branches it touched. */
+/** What one record is applied with: its place, and where its undo steps go. */
 export interface Applying {
   readonly place: RecordPlace;
   readonly undo: Undo;
-  readonly touched: Set<BranchState>;
 }
 
 /** All branches and names. See the header. */
@@ -105,7 +111,7 @@ export class VaultState {
   #fork(id: BranchId, source: Source, applying: Applying): void {
     const from = this.branches.get(source.branch);
     const layer = this.#layerOf(source);
-    if (from !== undefined) applying.touched.add(from);
+    if (from !== undefined) applying.undo.touch(from);
     // Whatever the parent did before this record belongs to the past of both.
     const seq = source.from === "head" ? seqBefore(applying.place) : source.seq;
     const parent = { branch: source.branch, seq };
@@ -116,7 +122,7 @@ export class VaultState {
   #restore(branch: BranchState, source: Source, applying: Applying): void {
     const layer = this.#layerOf(source);
     const from = this.branches.get(source.branch);
-    if (from !== undefined) applying.touched.add(from);
+    if (from !== undefined) applying.undo.touch(from);
     this.#change(branch, applying);
     const top = branch.top;
     branch.freeze();
@@ -125,8 +131,8 @@ export class VaultState {
     this.#mark(branch, { kind: "restore", label: "" }, applying);
   }
 
-  #drop(branch: BranchState, { undo, touched }: Applying): void {
-    touched.add(branch);
+  #drop(branch: BranchState, { undo }: Applying): void {
+    undo.touch(branch);
     const names = [...branch.names];
     this.branches.delete(branch.id);
     for (const name of names) this.names.delete(name);
@@ -140,12 +146,12 @@ export class VaultState {
   }
 
   /** What was a snapshot may still serve points in time, until the log has passed it. */
-  #forget(branch: BranchState, { seq, label }: LogRecord & { type: "forget" }, { undo, touched }: Applying): void {
+  #forget(branch: BranchState, { seq, label }: LogRecord & { type: "forget" }, { undo }: Applying): void {
     const landmark = branch.snapshot({ seq, label });
     landmark.kind = "checkpoint";
     landmark.label = "";
     landmark.isStored = false;
-    touched.add(branch);
+    undo.touch(branch);
     this.#dirty(branch.id, []);
     undo.push(() => {
       landmark.kind = "snapshot";
@@ -154,12 +160,12 @@ export class VaultState {
     });
   }
 
-  #name(name: string, id: BranchId | undefined, { undo, touched }: Applying): void {
+  #name(name: string, id: BranchId | undefined, { undo }: Applying): void {
     const next = id === undefined ? undefined : this.branch(id);
     const previousId = this.names.get(name);
     const previous = previousId === undefined ? undefined : this.branches.get(previousId);
     this.#point(name, previous, next);
-    for (const branch of [previous, next]) if (branch !== undefined) touched.add(branch);
+    for (const branch of [previous, next]) if (branch !== undefined) undo.touch(branch);
     undo.push(() => this.#point(name, next, previous));
   }
 
@@ -172,10 +178,10 @@ export class VaultState {
   }
 
   #add(branch: BranchState, applying: Applying, kind: LandmarkKind = "start"): void {
-    const { undo, touched } = applying;
+    const { undo } = applying;
     this.nextBranch = Math.max(this.nextBranch, branch.id + 1);
     this.branches.set(branch.id, branch);
-    touched.add(branch);
+    undo.touch(branch);
     this.#dirty(branch.id, []);
     // Ids are never used twice, not even those of undone branches: pages may carry them.
     undo.push(() => {
@@ -190,18 +196,21 @@ export class VaultState {
     const layer = branch.freeze();
     const landmark = { kind, label, seq, part, timeMs, layer, through: undefined, isPartial: false, isStored: false };
     applying.undo.push(branch.addLandmark(landmark));
-    applying.touched.add(branch);
+    applying.undo.touch(branch);
     this.#dirty(branch.id, []);
   }
 
   /** Notes that the branch's content changes with this record. */
-  #change(branch: BranchState, { place, undo, touched }: Applying): void {
+  #change(branch: BranchState, { place, undo }: Applying): void {
     const head = branch.head;
-    undo.push(closeLandmark(branch.landmarks, place.seq));
+    const reopen = closeLandmark(branch.landmarks, place.seq);
     branch.head = place.seq;
-    undo.push(() => (branch.head = head));
-    touched.add(branch);
-    this.#dirty(branch.id, []);
+    undo.push(() => {
+      branch.head = head;
+      reopen?.();
+    });
+    undo.touch(branch);
+    this.dirtyBranches.add(branch.id);
   }
 
   #layerOf(source: Source): StateLayer {

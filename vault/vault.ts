@@ -14,9 +14,8 @@ import type { BranchState } from "./branch-state.ts";
 import { CheckpointRunner, wordsOf } from "./checkpoint-runner.ts";
 import { diffLayers } from "./diff.ts";
 import { VaultError } from "./errors.ts";
-import { encodeFrame, frameBody } from "./frame.ts";
+import { FrameBuffer } from "./frame-buffer.ts";
 import { Holds } from "./holds.ts";
-import type { LogEntry } from "./log-entry.ts";
 import type { LogFailure } from "./log.ts";
 import { Maintenance } from "./maintenance.ts";
 import type {
@@ -34,7 +33,6 @@ import type {
 } from "./model.ts";
 import { openParts } from "./open.ts";
 import type { VaultOptions, VaultParts } from "./open.ts";
-import { readRecords } from "./record.ts";
 import type { Source } from "./record.ts";
 import { bytesExpected, nameStep, plain, stepOf, validOps } from "./request.ts";
 import type { Step } from "./request.ts";
@@ -53,6 +51,7 @@ export class Vault implements AsyncDisposable {
   readonly #checkpoints: CheckpointRunner;
   readonly #handles = new WeakMap<BranchState, LiveBranch>();
   readonly #ending = new AbortController();
+  readonly #frames = new FrameBuffer();
   /** Collecting, checking, backing up: what runs beside the data path. */
   readonly maintenance: Maintenance;
   #nextSeq: number;
@@ -252,37 +251,36 @@ export class Vault implements AsyncDisposable {
     return { commit, branch: this.#handleOf(this.#parts.state.branch(id)) };
   }
 
-  /** The one place where the state changes: what is applied is read back from the very bytes that are logged. */
+  /** The one place where the state changes: what is applied are windows into the very bytes that are logged. */
   #submit(steps: readonly Step[], { durability, note }: CommitOptions): Commit {
     const { state, log } = this.#parts;
     log.assertOpen();
     const seq = asSeq(this.#nextSeq);
     const timeMs = this.#options.clock.now();
-    const records = steps.map(({ record }) => record);
-    const frame = encodeFrame({ seq, timeMs, note, records }, bytesExpected(steps) + (note?.length ?? 0));
+    const content = { seq, timeMs, note, records: steps.map(({ record }) => record) };
+    const { frame, records } = this.#frames.encode(content, bytesExpected(steps) + (note?.length ?? 0));
     const undo = new Undo();
-    const touched = new Set<BranchState>();
     try {
-      for (const [part, record] of readRecords(frameBody(frame)).entries()) {
-        steps[part]?.check(state);
-        state.apply(record, { place: { seq, timeMs, part }, undo, touched });
+      for (let part = 0; part < records.length; part++) {
+        steps[part]!.check?.(state);
+        state.apply(records[part]!, { place: { seq, timeMs, part }, undo });
       }
     } catch (error) {
       undo.run();
       throw error;
     }
     this.#nextSeq++;
-    const after = [...touched].flatMap(({ lastEntry }) => lastEntry ?? []);
+    const { touched } = undo;
+    const after = touched.flatMap(({ lastEntry }) => lastEntry ?? []);
     const level = durability ?? this.#options.durability;
-    const entry = log.append({ seq, frame, level, after, undo: () => undo.run() });
-    this.#remember(entry, touched);
-    this.#checkpoints.grew(frame.length, Math.max(0, ...[...touched].map(({ top }) => top.depth)));
+    const entry = log.append({ seq, frame, level, after, undo });
+    let depth = 0;
+    for (const branch of touched) {
+      if (!entry.isSettled) branch.lastEntry = entry;
+      depth = Math.max(depth, branch.top.depth);
+    }
+    this.#checkpoints.grew(frame.length, depth);
     return entry;
-  }
-
-  #remember(entry: LogEntry, touched: ReadonlySet<BranchState>): void {
-    if (entry.isSettled) return;
-    for (const branch of touched) branch.lastEntry = entry;
   }
 
   #sourceOf(from: View): Source {

@@ -1,4 +1,5 @@
 /** Vaults in folders of their own, removed afterwards, and log files that fail when the test says so. */
+import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -138,6 +139,11 @@ class FaultyFile implements LogFile {
   async write(data: Uint8Array, position: number): Promise<number> {
     const takes = this.#files.ask("write");
     return this.#file.write(data.subarray(0, takes), position);
+  }
+  writeNow(data: Uint8Array, position: number): number {
+    const takes = this.#files.ask("write");
+    assert.ok(this.#file.writeNow !== undefined, "the system's files write at once");
+    return this.#file.writeNow(data.subarray(0, takes), position);
   }
   read(into: Uint8Array, position: number): Promise<number> {
     return this.#file.read(into, position);
