@@ -134,11 +134,16 @@ export class PageStore implements PageSource, AsyncDisposable {
     return this.#copyOf(this.#meta, key);
   }
 
-  /** Copies of all meta rows whose key begins with `prefix`, in the order of their bytes. */
-  rangeMeta(prefix: Uint8Array): readonly Row[] {
+  /**
+   * Copies of the meta rows whose key begins with `prefix`, in the order of their bytes: all of them, or the first `limit`
+   * behind the key `after`, for a reader that pauses in between.
+   */
+  rangeMeta(prefix: Uint8Array, { after, limit }: { after?: Uint8Array; limit?: number } = {}): readonly Row[] {
     this.#assertReadable();
     const rows: Row[] = [];
-    for (const shared of this.#guarded(() => [...this.#meta.getKeys({ start: prefix })])) {
+    const start = after === undefined ? prefix : Buffer.concat([after, Buffer.alloc(1)]);
+    const range = limit === undefined ? { start } : { start, limit };
+    for (const shared of this.#guarded(() => [...this.#meta.getKeys(range)])) {
       const key = Buffer.from(shared);
       if (Buffer.compare(key.subarray(0, prefix.length), prefix) !== 0) break;
       const value = this.#copyOf(this.#meta, key);
@@ -147,13 +152,24 @@ export class PageStore implements PageSource, AsyncDisposable {
     return rows;
   }
 
-  /** Numbers of the stored pages of an arena from `first` on, ascending, at most `limit`: the collector's sweep list. */
+  /** Numbers of the stored pages of an arena from `first` on, ascending, at most `limit`. */
   pageNumbers(arena: number, { first, limit }: { first: number; limit: number }): readonly number[] {
+    const ids = this.pageIds({ from: { arena, no: first }, limit });
+    return ids.filter((id) => id.arena === arena).map(({ no }) => no);
+  }
+
+  /** Ids of the stored pages from `from` on, in order through all arenas, at most `limit`: the collector's sweep list. */
+  pageIds({ from, limit }: { readonly from: PageId; readonly limit: number }): readonly PageId[] {
     this.#assertReadable();
-    const start = pageKey(arena, first, Buffer.alloc(8));
-    const end = Buffer.concat([pageKey(arena, 0xffff_ffff, Buffer.alloc(8)), Buffer.alloc(1)]);
-    const keys = this.#guarded(() => [...this.#pages.getKeys({ start, end, limit })]);
-    return keys.map((key) => Buffer.from(key).readUInt32BE(4));
+    const start = pageKey(from.arena, from.no, Buffer.alloc(8));
+    const keys = this.#guarded(() => [...this.#pages.getKeys({ start, limit })]);
+    return keys.map((key) => ({ arena: Buffer.from(key).readUInt32BE(0), no: Buffer.from(key).readUInt32BE(4) }));
+  }
+
+  /** Length of a stored page, which is not verified; 0 when there is none. */
+  pageBytes(id: PageId): number {
+    this.#assertReadable();
+    return this.#guarded(() => this.#pages.getBinaryFast(this.#pageKey(id)))?.length ?? 0;
   }
 
   /**

@@ -180,6 +180,24 @@ describe("page store", () => {
       details: { ...ids[1], reason: "it is missing" },
     });
     assert.deepEqual(store.pageNumbers(0xffff_fffe, { first: 2, limit: 1 }), [3]);
+    const through = store.pageIds({ from: ids[2]!, limit: 9 });
+    assert.deepEqual(through, [...ids.slice(2), { arena: 0xffff_ffff, no: 1 }], "ids go on in the next arena");
+    assert.equal(store.pageBytes(ids[1]!), 0);
+    assert.equal(store.pageBytes(ids[2]!), leaf("a", new Uint8Array(1)).length);
+  });
+
+  test("rows are listed whole or a few at a time", async () => {
+    await using store = await PageStore.open(options);
+    const keys = ["A", "B1", "B2", "B3", "C"].map((key) => Buffer.from(key));
+    await store.transaction((draft) => {
+      for (const key of keys) draft.putMeta(key, key);
+    });
+    const listed = (rows: ReturnType<PageStore["rangeMeta"]>) => rows.map(([key]) => Buffer.from(key).toString());
+    const prefix = Buffer.from("B");
+    assert.deepEqual(listed(store.rangeMeta(prefix)), ["B1", "B2", "B3"]);
+    assert.deepEqual(listed(store.rangeMeta(prefix, { limit: 2 })), ["B1", "B2"]);
+    assert.deepEqual(listed(store.rangeMeta(prefix, { after: keys[2]!, limit: 2 })), ["B3"]);
+    assert.deepEqual(listed(store.rangeMeta(prefix, { after: keys[3]! })), []);
   });
 
   test("closing waits for a running transaction, and afterwards everything is refused with VAULT_CLOSED", async () => {
