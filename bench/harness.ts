@@ -32,6 +32,11 @@ const suites: readonly Entry[] = [
     what: "recovery after crashes, calls, forks, spawn time, memory per agent",
     load: async () => (await import("./first.ts")).first,
   },
+  {
+    name: "vault",
+    what: "forks, durable writes, disk use, restore, diff, recovery, and what background work takes from the thread",
+    load: async () => (await import("./vault.ts")).vault,
+  },
 ];
 
 /**

@@ -3,6 +3,7 @@
  */
 import type { Machine } from "./machine.ts";
 import type { Bar, Figure, Findings, Ratio } from "./suite.ts";
+import { times } from "./suite.ts";
 
 /** What one suite found, and how long it took. */
 export interface SuiteReport extends Findings {
@@ -51,12 +52,12 @@ function renderSuite({ suite, durationMs, figures, ratios, bars, notes }: SuiteR
 function figureRow({ what, unit, summary }: Figure): string[] {
   const { median, p99, spread, count } = summary;
   // The worst of a rate is its slow end, which nearest rank finds at the other side; a rate shows its least instead.
-  const worst = unit === "calls/s" ? `least ${readable(summary.min)}` : readable(p99);
+  const worst = unit.endsWith("/s") ? `least ${readable(summary.min)}` : readable(p99);
   return [what, `${readable(median)} ${unit}`, worst, `±${(spread * 50).toFixed(0)} %`, String(count)];
 }
 
 function ratioRow({ what, value }: Ratio): string[] {
-  return [what, `${value.toFixed(2)}×`];
+  return [what, times(value)];
 }
 
 function barRow({ what, value, limit, isMet }: Bar): string[] {

@@ -6,7 +6,7 @@ import type { Summary } from "./statistics.ts";
 import { ratioOfMedians, summarize } from "./statistics.ts";
 
 /** Units a figure may have. */
-export type Unit = "ms" | "µs" | "calls/s" | "KiB";
+export type Unit = "ms" | "µs" | "calls/s" | "acks/s" | "KiB" | "×";
 
 /** One measurement. */
 export interface Figure {
@@ -75,16 +75,56 @@ export function ratio(what: string, samples: readonly number[], base: readonly n
   return { what, value: ratioOfMedians(samples, base) };
 }
 
+/** What must be reached, and what is hoped for: the aim is named beside the bar and not judged. */
+export interface Limit {
+  readonly bar: number;
+  readonly aim?: number;
+}
+
 /** A bar on the p99 of a figure in milliseconds: it is met below the limit. */
-export function barBelowMs({ what, summary }: Figure, limitMs: number): Bar {
+export function barBelowMs({ what, summary }: Figure, limit: number | Limit): Bar {
   const { p99, count } = summary;
+  const { bar, aim } = limitOf(limit);
   const value = `p99 ${p99.toFixed(1)} ms of ${count}`;
-  return { what, value, limit: `under ${limitMs} ms`, isMet: p99 < limitMs };
+  return { what, value, limit: `under ${bar} ms${aimOf(aim, " ms")}`, isMet: p99 < bar };
+}
+
+/** A bar on the median of a duration, whatever its unit: it is met up to the limit, in milliseconds. */
+export function barMedianMs({ what, unit, summary }: Figure, limit: Limit): Bar {
+  const ms = unit === "µs" ? summary.median / 1_000 : summary.median;
+  const value = `median ${ms.toFixed(3)} ms of ${summary.count}`;
+  return { what, value, limit: `within ${limit.bar} ms${aimOf(limit.aim, " ms")}`, isMet: ms <= limit.bar };
+}
+
+/** A bar on the worst sample of a figure in milliseconds: it is met up to the limit. */
+export function barWorstMs({ what, summary }: Figure, limit: Limit): Bar {
+  const value = `worst ${summary.max.toFixed(1)} ms of ${summary.count}`;
+  return { what, value, limit: `within ${limit.bar} ms${aimOf(limit.aim, " ms")}`, isMet: summary.max <= limit.bar };
 }
 
 /** A bar on a ratio: it is met up to the limit. */
-export function barWithin({ what, value }: Ratio, limit: number): Bar {
-  return { what, value: `${value.toFixed(2)}×`, limit: `within ${limit}×`, isMet: value <= limit };
+export function barWithin({ what, value }: Ratio, limit: number | Limit): Bar {
+  const { bar, aim } = limitOf(limit);
+  return { what, value: times(value), limit: `within ${bar}×${aimOf(aim, "×")}`, isMet: value <= bar };
+}
+
+/** A bar on a ratio that is to be large: it is met from the limit on. */
+export function barAtLeast({ what, value }: Ratio, limit: Limit): Bar {
+  const { bar, aim } = limit;
+  return { what, value: times(value), limit: `at least ${bar}×${aimOf(aim, "×")}`, isMet: value >= bar };
+}
+
+/** A ratio as it is printed: two decimals, as long as they count. */
+export function times(value: number): string {
+  return `${value >= 100 ? Math.round(value).toLocaleString("en") : value.toFixed(2)}×`;
+}
+
+function limitOf(limit: number | Limit): Limit {
+  return typeof limit === "number" ? { bar: limit } : limit;
+}
+
+function aimOf(aim: number | undefined, unit: string): string {
+  return aim === undefined ? "" : `, aim ${aim}${unit}`;
 }
 
 /** The findings of the parts of a suite, one after the other. */

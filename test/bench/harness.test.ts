@@ -22,6 +22,7 @@ describe("npm run bench", () => {
     const { status, stdout } = bench("--help");
     assert.equal(status, 0);
     assert.match(stdout, /^ {2}first +recovery/m);
+    assert.match(stdout, /^ {2}vault +forks/m);
     assert.match(stdout, /--quick[\s\S]*--json[\s\S]*--strict/);
   });
 });

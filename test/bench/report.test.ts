@@ -6,7 +6,8 @@ import { describe, it } from "node:test";
 import type { Machine } from "../../bench/machine.ts";
 import { areBarsMet, renderReport } from "../../bench/report.ts";
 import type { Report } from "../../bench/report.ts";
-import { barBelowMs, barWithin, duration, figure, ratio } from "../../bench/suite.ts";
+import { barAtLeast, barBelowMs, barMedianMs, barWithin, barWorstMs } from "../../bench/suite.ts";
+import { duration, figure, ratio, times } from "../../bench/suite.ts";
 
 const machine: Machine = {
   cpu: "a fine processor",
@@ -45,9 +46,34 @@ describe("a bar", () => {
     assert.equal(barWithin(ratio("a / b", [4], [2]), 2).isMet, true);
     assert.equal(barWithin(ratio("a / b", [4.1], [2]), 2).isMet, false);
   });
+  it("on a ratio that is to be large is met from the limit on", () => {
+    assert.equal(barAtLeast(ratio("a / b", [4], [2]), { bar: 2 }).isMet, true);
+    assert.equal(barAtLeast(ratio("a / b", [3.9], [2]), { bar: 2 }).isMet, false);
+  });
+  it("on a median is judged in milliseconds, whatever the figure is told in", () => {
+    assert.equal(barMedianMs(duration("a", [0.5, 0.5, 9], "µs"), { bar: 0.5 }).isMet, true);
+    assert.equal(barMedianMs(duration("a", [0.1, 0.6, 9], "µs"), { bar: 0.5 }).isMet, false);
+    assert.equal(barMedianMs(duration("a", [0.1, 0.6, 9]), { bar: 0.5 }).isMet, false);
+  });
+  it("on the worst sample sees a single one", () => {
+    const hundred = Array.from({ length: 200 }, (_, index) => (index === 0 ? 11 : 1));
+    assert.equal(barWorstMs(duration("a", hundred), { bar: 10 }).isMet, false);
+    assert.equal(barWorstMs(duration("a", hundred), { bar: 11 }).isMet, true);
+  });
+  it("names its aim beside the limit, and is not judged by it", () => {
+    const bar = barWithin(ratio("a / b", [4], [2]), { bar: 2, aim: 1.1 });
+    assert.equal(bar.limit, "within 2×, aim 1.1×");
+    assert.equal(bar.isMet, true);
+  });
   it("that is missed is seen by whoever asks whether all are met", () => {
     assert.equal(areBarsMet(reportOf([barBelowMs(quick, 100)])), true);
     assert.equal(areBarsMet(reportOf([barBelowMs(quick, 100), barBelowMs(slow, 100)])), false);
+  });
+});
+
+describe("a ratio as text", () => {
+  it("has two decimals as long as they count", () => {
+    assert.deepEqual([1.234, 99.994, 2_500.4].map(times), ["1.23×", "99.99×", "2,500×"]);
   });
 });
 

@@ -7,7 +7,7 @@ import type { Rule } from "./rule.ts";
 
 /** The files that may import a package. A package that is not listed has no door yet: decide on one here. */
 const doors: Readonly<Record<string, RegExp>> = {
-  lmdb: /^vault\/store\.ts$/,
+  lmdb: /^(?:vault\/store|bench\/vault\/raw-lmdb)\.ts$/, // the bench compares the vault with lmdb as it is
   "isolated-vm": /^sandbox\/isolate\.ts$/,
   esbuild: /^sandbox\/(?:compile|bundle)\.ts$/, // the guest's code, and the program of the cell itself
   devalue: /^sandbox\/guest\/rich\.ts$/, // the codec's second half; it is also bundled into the guest
@@ -101,12 +101,14 @@ const oneDoor: Rule = {
   }),
   refuses: [
     { shows: "a second door", files: { "vault/wal.ts": 'import { open } from "lmdb";' } },
+    { shows: "a second door in the bench", files: { "bench/vault/acks.ts": 'import { open } from "lmdb";' } },
     { shows: "a subpath of a package", files: { "runtime/agent.ts": 'import { z } from "zod/mini";' } },
     { shows: "a package without a door", files: { "runtime/agent.ts": 'import chalk from "chalk";' } },
     { shows: "a builtin without its scheme", files: { "runtime/agent.ts": 'import fs from "fs";' } },
   ],
   accepts: [
     { shows: "the door", files: { "vault/store.ts": 'import { open } from "lmdb";' } },
+    { shows: "what the vault is compared with", files: { "bench/vault/raw-lmdb.ts": 'import { open } from "lmdb";' } },
     { shows: "a test's own tool", files: { "test/vault/model.test.ts": 'import fc from "fast-check";' } },
   ],
 };
