@@ -3,18 +3,21 @@
  * is, so the agent's own keys can never collide with the runtime's:
  *
  *   s:<key>         one top-level key of ctx.state, as encoded text
+ *   t:<table>\0<key>  one row of ctx.table, as encoded text; no table's name has a zero byte
  *   a:spec          how it is supervised and limited (JSON)
  *   a:current       which version of its code is current (JSON)
  *   a:code:<hash>   one version of its code (JSON of an Artifact)
  *
  * Code and state live in one branch, so one commit moves both, and a fork or a restore takes both.
  */
-import type { Artifact } from "../sandbox/index.ts";
+import type { Artifact, RowOp } from "../sandbox/index.ts";
 import type { Op, View } from "../vault/index.ts";
 import { RuntimeError } from "./errors.ts";
+import { AGENT_LIMITS } from "./options.ts";
 import type { ParsedSpawnOptions } from "./options.ts";
 
 const STATE_PREFIX = "s:";
+const ROW_PREFIX = "t:";
 const SPEC_KEY = "a:spec";
 const CURRENT_KEY = "a:current";
 const CODE_PREFIX = "a:code:";
@@ -44,6 +47,21 @@ export function stateOps(changes: readonly StateOp[]): Op[] {
   );
 }
 
+/** The vault ops for everything that a turn wrote: its state and its rows. */
+export function draftOps(draft: { readonly ops: readonly StateOp[]; readonly rows: readonly RowOp[] }): Op[] {
+  const ops = stateOps(draft.ops);
+  for (const [table, key, text] of draft.rows) {
+    const at = rowPrefix(table) + key;
+    ops.push(text === undefined ? { delete: at } : { put: at, value: bytesOf(text) });
+  }
+  return ops;
+}
+
+/** What the keys of a table's rows begin with in the vault. */
+export function rowPrefix(table: string): string {
+  return `${ROW_PREFIX}${table}\0`;
+}
+
 /** The whole of `ctx.state`, each key's text decoded only when it is reached. */
 export function* stateEntries(view: View): Iterable<readonly [string, string]> {
   for (const [key, value] of view.range({ prefix: STATE_PREFIX })) {
@@ -66,7 +84,9 @@ export function codeOps(artifact: Artifact, current: CurrentCode): Op[] {
 
 /** The spec in a branch, `undefined` before the first start. */
 export function readSpec(view: View): AgentSpec | undefined {
-  return readJson(view, SPEC_KEY) as AgentSpec | undefined; // written by specOp alone
+  const spec = readJson(view, SPEC_KEY) as AgentSpec | undefined; // written by specOp alone
+  // A limit that was not known yet when the spec was written has its default.
+  return spec === undefined ? undefined : { ...spec, limits: { ...AGENT_LIMITS, ...spec.limits } };
 }
 
 /** Which code is current, `undefined` before the first start. */
@@ -91,6 +111,11 @@ export function stateKeyOf(key: string): string | undefined {
   return key.startsWith(STATE_PREFIX) ? key.slice(STATE_PREFIX.length) : undefined;
 }
 
+/** The table behind a vault key; `undefined` for keys that are no row's. */
+export function tableOf(key: string): string | undefined {
+  return key.startsWith(ROW_PREFIX) ? key.slice(ROW_PREFIX.length, key.indexOf("\0")) : undefined;
+}
+
 function readJson(view: View, key: string): unknown {
   const value = view.get(key);
   return value === undefined ? undefined : JSON.parse(textOf(value));
@@ -102,6 +127,7 @@ function bytesOf(text: string): Uint8Array {
   return Buffer.from(text);
 }
 
-function textOf(bytes: Uint8Array): string {
+/** The text of a value. */
+export function textOf(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }

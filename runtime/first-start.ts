@@ -5,7 +5,7 @@
 import type { Artifact } from "../sandbox/index.ts";
 import type { Op } from "../vault/index.ts";
 import type { AgentSpec, CurrentCode } from "./agent-record.ts";
-import { codeOps, specOp, stateOps } from "./agent-record.ts";
+import { codeOps, specOp } from "./agent-record.ts";
 import { RuntimeError } from "./errors.ts";
 import type { Incarnation } from "./incarnation.ts";
 import { currentOf } from "./incarnation.ts";
@@ -51,7 +51,7 @@ export async function commitFirst(
   const { choice, spec, known, nowMs } = options;
   const ops =
     known === undefined
-      ? stateOps(await life.runOwn("init", "", nowMs))
+      ? await life.runOwn("init", "", nowMs)
       : await migrationOps(life, { agent: spec.id, fromVersion: known.current.version, nowMs });
   const current = currentOf(life, choice.originHash);
   const writes = [...ops, specOp(spec), ...codeOps(choice.artifact, current)];
@@ -71,5 +71,5 @@ export async function migrationOps(
     const text = `the state of ${from.agent} has version ${from.fromVersion}, the new code declares ${version} and has no migrate()`;
     throw new RuntimeError("RUNTIME_SWAP_FAILED", text, { details: { agent: from.agent } });
   }
-  return stateOps(await life.runOwn("migrate", String(from.fromVersion), from.nowMs));
+  return life.runOwn("migrate", String(from.fromVersion), from.nowMs);
 }

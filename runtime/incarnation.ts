@@ -16,9 +16,9 @@
  */
 import { SandboxError } from "../sandbox/index.ts";
 import type { Artifact, CellExit, IsolateLimits, Loaded, Outcome, Resident } from "../sandbox/index.ts";
-import type { Action, Branch, Clock, Commit, Durability, Vault } from "../vault/index.ts";
-import type { CurrentCode, StateOp } from "./agent-record.ts";
-import { stateEntries, stateOps } from "./agent-record.ts";
+import type { Action, Branch, Clock, Commit, Durability, Op, Vault } from "../vault/index.ts";
+import type { CurrentCode } from "./agent-record.ts";
+import { draftOps, stateEntries } from "./agent-record.ts";
 import { CallIds, recordedReply } from "./call-ids.ts";
 import type { CellPool, Profile, Tenant } from "./cell-pool.ts";
 import type { ExitReason } from "./exit-reason.ts";
@@ -26,6 +26,7 @@ import { errorReason, faultReason, handlerError, limitError, lostError } from ".
 import type { AskAnswer, Message } from "./message.ts";
 import { isAbandoned, settleMessage } from "./message.ts";
 import { Questions } from "./questions.ts";
+import { RowReads } from "./row-reads.ts";
 import type { RecordedTurn } from "./traffic.ts";
 
 /** What a life needs from its agent. */
@@ -72,11 +73,14 @@ export class Incarnation implements Tenant {
   #heapBytes = 0;
   readonly #inflight: Message[] = [];
   readonly #questions: Questions;
+  readonly #reads: RowReads;
 
   private constructor(host: IncarnationHost, options: IncarnationOptions) {
     this.#host = host;
     this.options = options;
     this.#questions = this.#makeQuestions();
+    const { branch: view } = options;
+    this.#reads = new RowReads({ view, inflight: this.#inflight, resident: () => this.#resident });
   }
 
   /**
@@ -91,6 +95,8 @@ export class Incarnation implements Tenant {
       limits: options.limits,
       state: stateEntries(options.branch),
       onAsk: (question) => life.#questions.put(question),
+      onRead: (read) => life.#reads.put(read),
+      onTaken: () => life.#reads.serve(),
     });
     return life;
   }
@@ -163,14 +169,14 @@ export class Incarnation implements Tenant {
   }
 
   /** Runs a turn of the runtime's own (init, migrate, stop) and returns the changes it made. Throws when it threw. */
-  async runOwn(kind: "init" | "migrate" | "stop", text: string, nowMs: number): Promise<readonly StateOp[]> {
+  async runOwn(kind: "init" | "migrate" | "stop", text: string, nowMs: number): Promise<Op[]> {
     const resident = this.#resident;
     if (resident === undefined) throw new Error("not loaded");
     const outcome = await resident.run({ id: ++this.#turns, kind, method: kind, text, nowMs, seed: 0 });
     switch (outcome.kind) {
       case "done":
         for (const log of outcome.logs) this.#host.log(log.level, log.text);
-        return outcome.ops;
+        return draftOps(outcome);
       case "threw":
         throw handlerError(this.#place(kind), outcome.fault);
       case "exceeded":
@@ -282,8 +288,7 @@ export class Incarnation implements Tenant {
       },
       (error) => this.#storageFailed(message, error),
     );
-    this.#questions.advance();
-    this.#host.advanced();
+    this.#advance(message);
   }
 
   #threw(message: Message, outcome: Extract<Outcome, { readonly kind: "threw" }>): void {
@@ -303,7 +308,13 @@ export class Incarnation implements Tenant {
       },
       (failure) => this.#storageFailed(message, failure),
     );
+    this.#advance(message);
+  }
+
+  /** A turn is over; the next one may put its questions and read its rows. */
+  #advance({ turn }: Message): void {
     this.#questions.advance();
+    this.#reads.over(turn);
     this.#host.advanced();
   }
 
@@ -318,7 +329,7 @@ export class Incarnation implements Tenant {
   #actionsOf(message: Message, outcome: Extract<Outcome, { readonly kind: "done" }>): Action[] {
     const branch = this.options.branch.id;
     const actions: Action[] = [];
-    const ops = stateOps(outcome.ops);
+    const ops = draftOps(outcome);
     if (message.callId !== undefined) {
       this.#callIds ??= new CallIds(this.options.branch);
       ops.push(...this.#callIds.record(message.callId, outcome.reply));

@@ -3,7 +3,6 @@
  */
 import type { Clock } from "../vault/index.ts";
 import type { AgentSpec } from "./agent-record.ts";
-import { stateOps } from "./agent-record.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import type { Incarnation } from "./incarnation.ts";
 
@@ -37,7 +36,7 @@ async function speak(
   reason: ExitReason,
   options: { readonly nowMs: number; readonly durability: AgentSpec["durability"] },
 ): Promise<void> {
-  const ops = stateOps(await life.runOwn("stop", JSON.stringify(reason.name), options.nowMs));
+  const ops = await life.runOwn("stop", JSON.stringify(reason.name), options.nowMs);
   if (ops.length === 0 || life.isOver) return;
   const branch = life.options.branch.id;
   await life.commit([{ type: "write", branch, ops, epoch: life.epoch }], options.durability).durable;

@@ -27,6 +27,9 @@ export const AGENT_LIMITS: AgentLimits = {
   asksPerTurnMax: 64,
   outboxPerTurnMax: 256,
   logBytesPerTurnMax: 64 << 10,
+  tableReadsPerTurnMax: 4_096, // pages of 256 KiB: a gigabyte, more than any turn has the CPU time to look at
+  tableBytesPerTurnMax: 8 << 20, // a quarter of the default heap, where they stand until the turn ends
+  rowBytesMax: 1 << 20, // as a message: it crosses in one piece
   mailboxMax: 1_000,
 };
 
@@ -114,6 +117,9 @@ const limits = z.strictObject({
   asksPerTurnMax: count(100_000).optional(),
   outboxPerTurnMax: count(100_000).optional(),
   logBytesPerTurnMax: count(16 << 20).optional(),
+  tableReadsPerTurnMax: count(65_536).optional(),
+  tableBytesPerTurnMax: count(32 << 20).optional(), // with state and reply it has to fit into a commit of 64 MiB
+  rowBytesMax: count(16 << 20).optional(),
   mailboxMax: count(10_000_000).optional(),
 });
 

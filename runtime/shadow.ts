@@ -2,6 +2,8 @@
  * A shadow: code on trial, on a fork of an agent's state, in a cell of its own. It answers the turns it is given and
  * writes to its fork alone; it has no name, no mailbox and no way to the outside.
  *
+ * It reads rows of its tables from its fork, as the live agent reads them from its own branch.
+ *
  * Effect firewall: a question the live agent also asked in this turn (same verb, same words, n-th time) gets the
  * recorded answer. Any other is refused and counted. Casts go nowhere.
  *
@@ -12,10 +14,11 @@
 import { randomUUID } from "node:crypto";
 import type { Artifact, CellExit, IsolateLimits, Loaded, Outcome, Resident } from "../sandbox/index.ts";
 import type { Branch, BranchId, Clock, Vault, View } from "../vault/index.ts";
-import { stateEntries, stateOps } from "./agent-record.ts";
+import { draftOps, stateEntries } from "./agent-record.ts";
 import { CallIds } from "./call-ids.ts";
 import type { CellPool, Profile, Tenant } from "./cell-pool.ts";
 import type { RecordedAsk } from "./message.ts";
+import { RowReads } from "./row-reads.ts";
 import type { RecordedTurn } from "./traffic.ts";
 
 /** Names of forks on trial begin like this; `~` keeps them apart from agents. */
@@ -62,6 +65,7 @@ export class Shadow implements Tenant, AsyncDisposable {
   /** The fork; readable by the arbiter, and adoptable by a rollback. */
   readonly branch: Branch;
   readonly #vault: Vault;
+  readonly #reads: RowReads;
   #resident: Resident | undefined;
   #release: (() => Promise<void>) | undefined;
   #loaded: Loaded | undefined;
@@ -79,6 +83,7 @@ export class Shadow implements Tenant, AsyncDisposable {
     this.artifact = options.artifact;
     this.branch = branch;
     this.#vault = options.vault;
+    this.#reads = new RowReads({ view: branch, inflight: [], resident: () => this.#resident }); // one turn at a time
   }
 
   /** Forks and loads. Rejects with the sandbox's error when the code does not load, and leaves nothing behind. */
@@ -146,6 +151,8 @@ export class Shadow implements Tenant, AsyncDisposable {
       limits: options.limits,
       state: stateEntries(this.branch),
       onAsk: (ask) => this.#answer(ask),
+      onRead: (read) => this.#reads.put(read),
+      onTaken: () => this.#reads.serve(),
     });
     this.#resident = resident;
     this.#release = release;
@@ -165,7 +172,8 @@ export class Shadow implements Tenant, AsyncDisposable {
     if (this.#resident === undefined) throw new Error("not loaded");
     this.#refused = [];
     const outcome = await this.#resident.run({ id: ++this.#turns, ...turn });
-    const ops = outcome.kind === "done" ? stateOps(outcome.ops) : [];
+    this.#reads.over(this.#turns);
+    const ops = outcome.kind === "done" ? draftOps(outcome) : [];
     if (outcome.kind === "done" && callId !== undefined) {
       this.#callIds ??= new CallIds(this.branch);
       ops.push(...this.#callIds.record(callId, outcome.reply));

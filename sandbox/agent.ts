@@ -35,6 +35,44 @@ export interface AgentLog {
   error(this: void, message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
+/** Part of a table, in the order of its keys (that of their bytes in UTF-8). */
+export interface TableRange {
+  /** The first key, included. */
+  readonly from?: string | undefined;
+  /** Excluded. */
+  readonly to?: string | undefined;
+  /** Only keys that begin with it. */
+  readonly prefix?: string | undefined;
+  /** Rows at most. */
+  readonly limit?: number | undefined;
+}
+
+/** A table as a handler declared `reads: true` sees it. */
+export interface ReadTable<Row> {
+  /**
+   * The row's value, a copy of the handler's own; undefined where there is none. Rejects with SANDBOX_READS_EXCEEDED, and
+   * with the vault's error when the row is damaged.
+   */
+  get(this: void, key: string): Promise<Row | undefined>;
+  has(this: void, key: string): Promise<boolean>;
+  /**
+   * The rows in the order of their keys, fetched a page at a time as the loop gets there: leave the loop and the rest is
+   * never read. Writes of this turn count as they were when the loop began. Throws a TypeError for options it does not know.
+   */
+  range(this: void, options?: TableRange): AsyncIterable<readonly [key: string, value: Row]>;
+}
+
+/** An ordered map from text to values, for what may grow beyond the heap. */
+export interface Table<Row> extends ReadTable<Row> {
+  /**
+   * Writes a row when the turn ends: the value as it is now, changes to it later do not count. Throws
+   * SANDBOX_ROW_TOO_LARGE, SANDBOX_VALUE_UNCLONABLE, SANDBOX_WRITES_EXCEEDED.
+   */
+  put(this: void, key: string, value: Row): void;
+  /** Removes a row when the turn ends; harmless where there is none. Throws SANDBOX_WRITES_EXCEEDED. */
+  delete(this: void, key: string): void;
+}
+
 /**
  * What a handler can do. Valid until its handler has settled and all its calls are answered; it may be taken apart
  * (`({ state, log }) => …`).
@@ -47,6 +85,14 @@ export interface AgentContext<State> {
    * Values: JSON, undefined, NaN, Infinity, -0, Date, Map, Set, BigInt, typed arrays, ArrayBuffer.
    */
   readonly state: State;
+  /**
+   * A table of this agent's: an ordered map for what may grow beyond the heap. Rows stay in the vault and are fetched when
+   * they are asked for; a turn sees them as they were when it began, under its own writes. What it writes becomes durable
+   * with the rest of the turn, or is dropped with it. A table exists as long as it has rows; `migrate` does not see it.
+   * Names: 1 to 63 letters, digits and "_", no digit first (SANDBOX_TABLE_NAME_INVALID). Keys: 1 to 446 bytes of text
+   * (SANDBOX_ROW_KEY_INVALID). Values: as in `state`.
+   */
+  table<Row = unknown>(this: void, name: string): Table<Row>;
   readonly self: { readonly id: string; readonly version: number };
   /** Milliseconds since 1970; the same during the whole turn, as is `Date`. */
   now(this: void): number;
@@ -67,13 +113,19 @@ export interface AgentContext<State> {
   readonly log: AgentLog;
 }
 
+/** What a handler declared `reads: true` can do: it sees the state frozen and its tables without `put` and `delete`. */
+export interface ReadContext<State> extends Omit<AgentContext<ReadOnly<State>>, "table"> {
+  /** As in other handlers, for reading only. */
+  table<Row = unknown>(this: void, name: string): ReadTable<Row>;
+}
+
 /** A handler that may change the state. An argument without a type is `never`: name its type. */
 export type WriteHandler<State> = (ctx: AgentContext<State>, argument: never) => unknown;
 
 /** A handler that only reads, may be answered by any replica, and sees the state frozen. */
 export interface ReadHandler<State> {
   readonly reads: true;
-  handle(ctx: AgentContext<ReadOnly<State>>, argument: never): unknown;
+  handle(ctx: ReadContext<State>, argument: never): unknown;
 }
 
 /** Everything an agent answers to, by name. */
@@ -87,7 +139,10 @@ export interface AgentDefinition<State extends object = object, M extends Method
   readonly state: () => State;
   /** What the agent answers to. A handler may be asynchronous: it awaits its own calls. */
   readonly on: M;
-  /** Turns the state of an older version into this one's; the whole state comes back. Called only when the version changed. */
+  /**
+   * Turns the state of an older version into this one's; the whole state comes back. Called only when the version changed.
+   * Rows of tables are not in it: handlers take the older shape as well, or a method of its own rewrites them, some per turn.
+   */
   readonly migrate?: (old: never, fromVersion: number) => State | Promise<State>;
   /** Last words, within the shutdown time. */
   readonly stop?: (ctx: AgentContext<State>, reason: string) => unknown;

@@ -29,6 +29,16 @@ export type SandboxErrorCode =
   | "SANDBOX_ASKS_EXCEEDED"
   /** A turn sent more messages than it may. */
   | "SANDBOX_OUTBOX_EXCEEDED"
+  /** A table's name is not 1 to 63 letters, digits and "_", or begins with a digit. */
+  | "SANDBOX_TABLE_NAME_INVALID"
+  /** A row's key is not 1 to 446 bytes of well-formed text. */
+  | "SANDBOX_ROW_KEY_INVALID"
+  /** A row's encoded value is longer than its limit. */
+  | "SANDBOX_ROW_TOO_LARGE"
+  /** A turn read from its tables more often than it may. */
+  | "SANDBOX_READS_EXCEEDED"
+  /** A turn wrote more to its tables than it may. */
+  | "SANDBOX_WRITES_EXCEEDED"
   /** A handler awaits something that nothing can settle any more. */
   | "SANDBOX_TURN_STALLED"
   /** The module was evaluated but is no agent definition, or threw while being evaluated. */

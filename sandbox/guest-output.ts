@@ -34,6 +34,16 @@ import {
   type Outbound,
   type StateOp,
 } from "./protocol.ts";
+import {
+  isRowBound,
+  isRowKey,
+  isTableName,
+  PAGE_ROWS_MAX,
+  ROWS_PER_TURN_MAX,
+  type RowOp,
+  type RowQuery,
+  type RowRead,
+} from "./rows.ts";
 
 /** Everything a guest can say. */
 export type GuestOutput =
@@ -43,16 +53,19 @@ export type GuestOutput =
       readonly id: number;
       readonly reply: string;
       readonly ops: readonly StateOp[];
+      readonly rows: readonly RowOp[];
       readonly outbox: readonly Outbound[];
       readonly logs: readonly GuestLog[];
     }
   | { readonly kind: "threw"; readonly id: number; readonly fault: GuestFault; readonly logs: readonly GuestLog[] }
-  | { readonly kind: "wait"; readonly id: number; readonly asks: readonly Ask[] }
+  | { readonly kind: "wait"; readonly id: number; readonly asks: readonly Ask[]; readonly reads: readonly RowRead[] }
   | { readonly kind: "resume" }
   /** The guest as a whole is unusable: the module is no agent, or the protocol was broken. */
   | { readonly kind: "fault"; readonly fault: GuestFault };
 
-const SEGMENTS_MAX = 2 * STATE_KEYS_MAX + 65_536;
+/** The most that the largest limits allow is a wait for 65,536 reads of seven parts each. */
+const SEGMENTS_MAX = 8 * STATE_KEYS_MAX;
+const READ_KINDS: ReadonlySet<string> = new Set<RowQuery["kind"]>(["get", "has", "from", "after"]);
 const LEVELS: ReadonlySet<string> = new Set<GuestLog["level"]>(["debug", "info", "warn", "error"]);
 
 /**
@@ -75,7 +88,7 @@ function readOutput(kind: string, reader: Reader): GuestOutput {
     case THREW:
       return readThrew(reader);
     case WAIT:
-      return { kind: "wait", id: reader.integer(), asks: reader.asks() };
+      return readWait(reader);
     case RESUME_TEXT:
       return { kind: "resume" };
     case FAULT:
@@ -88,10 +101,18 @@ function readOutput(kind: string, reader: Reader): GuestOutput {
 function readDone(reader: Reader): GuestOutput {
   const id = reader.integer();
   const reply = reader.textOf(reader.limits.replyBytesMax, "the reply");
-  const [opCount, outboundCount, logCount] = [reader.integer(), reader.integer(), reader.integer()];
+  const [opCount, rowCount] = [reader.integer(), reader.integer()];
+  const [outboundCount, logCount] = [reader.integer(), reader.integer()];
   const ops = reader.ops(opCount);
+  const rows = reader.rows(rowCount);
   const outbox = reader.outbox(outboundCount);
-  return { kind: "done", id, reply, ops, outbox, logs: reader.logs(logCount) };
+  return { kind: "done", id, reply, ops, rows, outbox, logs: reader.logs(logCount) };
+}
+
+function readWait(reader: Reader): GuestOutput {
+  const [id, askCount, readCount] = [reader.integer(), reader.integer(), reader.integer()];
+  const asks = reader.asks(askCount);
+  return { kind: "wait", id, asks, reads: reader.reads(readCount) };
 }
 
 function readThrew(reader: Reader): GuestOutput {
@@ -160,6 +181,29 @@ class Reader {
     return [...ops];
   }
 
+  rows(count: number): readonly RowOp[] {
+    if (count > ROWS_PER_TURN_MAX) throw invalid(`it writes more than ${ROWS_PER_TURN_MAX} rows`);
+    const seen = new Set<string>();
+    let bytes = 0;
+    return this.#times(count, () => {
+      const [table, key, text] = [this.#tableName(), this.text(), this.#opText()];
+      if (!isRowKey(key)) throw invalid("a row's key is empty, too long or not well-formed");
+      // No table's name has a zero byte, so two rows never look alike.
+      if (seen.size === seen.add(`${table}\0${key}`).size) throw invalid("it writes a row twice");
+      const textBytes = text === undefined ? 0 : utf8Length(text);
+      if (textBytes > this.limits.rowBytesMax) throw invalid("a row is larger than its limit");
+      bytes += table.length + utf8Length(key) + textBytes;
+      if (bytes > this.limits.tableBytesPerTurnMax) throw invalid("it writes more to its tables than it may");
+      return [table, key, text];
+    });
+  }
+
+  #tableName(): string {
+    const table = this.text();
+    if (!isTableName(table)) throw invalid("a table's name is no name");
+    return table;
+  }
+
   #opText(): string | undefined {
     const text = this.text();
     if (text === "-") return undefined;
@@ -172,10 +216,27 @@ class Reader {
     return this.#times(count, () => ({ verb: this.#verb(), text: this.#message() }));
   }
 
-  asks(): readonly Ask[] {
-    const count = this.integer();
+  asks(count: number): readonly Ask[] {
     if (count > this.limits.asksPerTurnMax) throw invalid("it asks more often than it may");
     return this.#times(count, () => ({ ask: this.integer(), verb: this.#verb(), text: this.#message() }));
+  }
+
+  reads(count: number): readonly RowRead[] {
+    if (count > this.limits.tableReadsPerTurnMax) throw invalid("it reads from its tables more often than it may");
+    return this.#times(count, () => {
+      const [ask, kind, table] = [this.integer(), this.#readKind(), this.#tableName()];
+      const [key, to, prefix, rowsMax] = [this.text(), this.text(), this.text(), this.integer()];
+      const isBounded = isRowBound(to) && isRowBound(prefix) && rowsMax >= 1 && rowsMax <= PAGE_ROWS_MAX;
+      const isKeyed = kind === "from" ? isRowBound(key) : isRowKey(key);
+      if (!isBounded || !isKeyed) throw invalid("a read of a table breaks its limits");
+      return { ask, kind, table, key, to, prefix, rowsMax };
+    });
+  }
+
+  #readKind(): RowQuery["kind"] {
+    const kind = this.text();
+    if (!READ_KINDS.has(kind)) throw invalid("a read is of no known kind");
+    return kind as RowQuery["kind"]; // one of them, as just checked
   }
 
   logs(count: number): readonly GuestLog[] {

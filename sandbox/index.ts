@@ -9,7 +9,7 @@ export type { CellOptions } from "./cell.ts";
 export type { CellExit, CellExitReason } from "./cell-exit.ts";
 export type { CellLimits } from "./limits.ts";
 export { Resident } from "./resident.ts";
-export type { Loaded, Outcome, PlaceOptions, TurnAnswer, TurnAsk, TurnMeter } from "./outcome.ts";
+export type { Loaded, Outcome, PlaceOptions, TurnAnswer, TurnAsk, TurnMeter, TurnRead } from "./outcome.ts";
 export type { GuestFault, GuestLog, IsolateLimits, Outbound, StateOp, Turn } from "./protocol.ts";
 
 /** From TypeScript to what an isolate runs, and back from its stacks to the TypeScript. */
@@ -22,6 +22,10 @@ export type { AnyAgentDefinition, ArgumentOf, MethodsOf, ReplyOf } from "./agent
 
 /** Who a message between agents is for. */
 export { unpackAddress } from "./protocol.ts";
+
+/** Rows of an agent's tables: what is asked for and what is answered. */
+export { PAGE_BYTES_MAX, PAGE_ROWS_MAX, pageText, presenceText, rowText } from "./rows.ts";
+export type { RowOp, RowPage, RowQuery } from "./rows.ts";
 
 /** Values as text: what crosses to and from an isolate. */
 export { decode, encode } from "./codec.ts";

@@ -2,6 +2,7 @@
 import { SandboxError } from "./errors.ts";
 import { FRAME_BYTES_MIN } from "./frames.ts";
 import { ADDRESS_BYTES_MAX, type IsolateLimits } from "./protocol.ts";
+import { QUERY_BYTES_MAX } from "./rows.ts";
 
 /** What one cell process may use. */
 export interface CellLimits {
@@ -39,6 +40,9 @@ const ISOLATE_RANGES: Readonly<Record<keyof IsolateLimits, Range>> = {
   asksPerTurnMax: [0, 65_536],
   outboxPerTurnMax: [0, 65_536],
   logBytesPerTurnMax: [0, GIBIBYTE],
+  tableReadsPerTurnMax: [0, 65_536],
+  tableBytesPerTurnMax: [0, GIBIBYTE],
+  rowBytesMax: [1, GIBIBYTE],
 };
 
 /** Throws SANDBOX_LIMIT_INVALID when a limit is missing or outside what the cell can keep. */
@@ -61,6 +65,8 @@ export function outputBytesMax(limits: IsolateLimits): number {
   return (
     limits.replyBytesMax +
     limits.stateBytesMax +
+    limits.tableBytesPerTurnMax +
+    limits.tableReadsPerTurnMax * QUERY_BYTES_MAX +
     limits.logBytesPerTurnMax +
     message * Math.max(limits.outboxPerTurnMax, limits.asksPerTurnMax) +
     ENVELOPE_BYTES_MAX
@@ -68,7 +74,7 @@ export function outputBytesMax(limits: IsolateLimits): number {
 }
 
 /** Keys, lengths, levels and faults around the texts: 65,536 keys of 510 bytes are the most of it. */
-const ENVELOPE_BYTES_MAX = 40 * 1024 * 1024;
+const ENVELOPE_BYTES_MAX = 44 * 1024 * 1024;
 
 function checkRanges<Limits extends object>(limits: Limits, ranges: Readonly<Record<keyof Limits, Range>>): void {
   // `Object.keys` of a total record are its keys.

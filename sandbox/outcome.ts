@@ -1,5 +1,6 @@
 /** What placing an agent and running its turns takes and gives. Types only. */
 import type { Declared, GuestFault, GuestLog, IsolateLimits, Outbound, StateOp } from "./protocol.ts";
+import type { RowOp, RowQuery } from "./rows.ts";
 
 /** A definition that was evaluated and checked. */
 export interface Loaded extends Declared {
@@ -20,6 +21,7 @@ export type Outcome =
       readonly kind: "done";
       readonly reply: string;
       readonly ops: readonly StateOp[];
+      readonly rows: readonly RowOp[];
       readonly outbox: readonly Outbound[];
       readonly logs: readonly GuestLog[];
       readonly meter: TurnMeter;
@@ -56,6 +58,13 @@ export interface TurnAsk {
   readonly text: string;
 }
 
+/** A turn waits for rows of its own tables; the answer is `rowText`, `presenceText` or `pageText`, as the query's kind says. */
+export interface TurnRead {
+  readonly turn: number;
+  readonly ask: number;
+  readonly query: RowQuery;
+}
+
 /** What the outside says to an ask. */
 export type TurnAnswer =
   | { readonly ok: true; readonly text: string }
@@ -71,4 +80,8 @@ export interface PlaceOptions {
   readonly state: Iterable<readonly [key: string, text: string]>;
   /** A turn waits for an answer from outside. Answer with `resident.answer()`. */
   readonly onAsk: (ask: TurnAsk) => void;
+  /** A turn waits for rows. Answer with `resident.answer()`, not faster than `resident.unread` allows. */
+  readonly onRead: (read: TurnRead) => void;
+  /** The agent has taken an answer: there is room for another. */
+  readonly onTaken: () => void;
 }

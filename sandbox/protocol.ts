@@ -7,9 +7,11 @@
  *
  *     into the guest                                    out of the guest
  *     L  limits, agent, key, text, key, text, …         L  {"version":…,"methods":…}
- *     T  id, kind, method, text, nowMs, seed            D  id, reply, nOps, nOutbox, nLogs, ops…, outbox…, logs…
- *     A  turn, ask, "1"|"0", text|code, message         T  id, code, name, message, stack, nLogs, logs…
- *     R                                                 W  id, nAsks, (ask, verb, text)…
+ *     T  id, kind, method, text, nowMs, seed            D  id, reply, nOps, nRows, nOutbox, nLogs, ops…, rows…, outbox…, logs…
+ *     A  turn, ask, "1"|"0", text|code, message             (ops: key, "="text|"-"; rows: table, key, "="text|"-")
+ *     R                                                 T  id, code, name, message, stack, nLogs, logs…
+ *                                                       W  id, nAsks, nReads, (ask, verb, text)…,
+ *                                                             (ask, kind, table, key, to, prefix, rowsMax)…
  *                                                       R
  *                                                       F  code, name, message, stack
  *
@@ -46,6 +48,12 @@ export interface IsolateLimits {
   readonly outboxPerTurnMax: number;
   /** Log text of one turn. */
   readonly logBytesPerTurnMax: number;
+  /** Crossings for rows of tables in one turn: each `get` and `has`, each page of a `range`. */
+  readonly tableReadsPerTurnMax: number;
+  /** What one turn writes to its tables: names, keys and encoded values. */
+  readonly tableBytesPerTurnMax: number;
+  /** Encoded value of one row. */
+  readonly rowBytesMax: number;
 }
 
 /** One message for an agent. */

@@ -71,8 +71,15 @@ export class Resident {
   answer(turn: number, ask: number, answer: TurnAnswer): void {
     const { head } = this.#turns;
     if (this.#state === "closed" || head === undefined || head.id !== turn || !head.asks.delete(ask)) return;
-    head.answersInFlight += 1;
-    this.#port.send(RecordType.answer, head.ticket, answerText(turn, ask, answer));
+    const text = answerText(turn, ask, answer);
+    head.answersInFlight.push(text.length);
+    this.#port.send(RecordType.answer, head.ticket, text);
+  }
+
+  /** Answers that the turn in progress was sent and has not taken yet: how many, and their length in UTF-16 units. */
+  get unread(): { readonly answers: number; readonly units: number } {
+    const lengths = this.#turns.head?.answersInFlight ?? [];
+    return { answers: lengths.length, units: lengths.reduce((sum, length) => sum + length, 0) };
   }
 
   /** Throws the isolate away. Turns still queued or running settle as lost with SANDBOX_DISPOSED. */
@@ -156,8 +163,8 @@ export class Resident {
     const output = parseOutput(record.text, this.#options.limits);
     switch (output.kind) {
       case "done": {
-        const { reply, ops, outbox, logs } = checkedId(output, head);
-        this.#turns.settleHead({ kind: "done", reply, ops, outbox, logs, meter: meterOf(record) });
+        const { reply, ops, rows, outbox, logs } = checkedId(output, head);
+        this.#turns.settleHead({ kind: "done", reply, ops, rows, outbox, logs, meter: meterOf(record) });
         return;
       }
       case "threw": {
@@ -180,15 +187,27 @@ export class Resident {
     const head = this.#headOf(record);
     const output = parseOutput(record.text, this.#options.limits);
     if (output.kind !== "wait") throw notHonest(`"${output.kind}" as an ask`);
-    if (head.hasAsked && head.answersInFlight === 0) throw notHonest("an ask without an entry");
-    const { asks } = checkedId(output, head);
-    if (head.hasAsked) head.answersInFlight -= 1;
+    if (head.hasAsked && head.answersInFlight.length === 0) throw notHonest("an ask without an entry");
+    const { asks, reads } = checkedId(output, head);
+    head.answersInFlight.shift(); // the entry that said this was the first turn's, or took the oldest answer
     head.hasAsked = true;
-    for (const { ask } of asks) {
+    this.#count(head, asks.length, reads.length);
+    for (const { ask } of [...asks, ...reads]) {
       if (head.asks.has(ask)) throw notHonest(`ask ${ask} came twice`);
       head.asks.add(ask);
     }
     for (const { ask, verb, text } of asks) this.#options.onAsk({ turn: head.id, ask, verb, text });
+    for (const { ask, ...query } of reads) this.#options.onRead({ turn: head.id, ask, query });
+    this.#options.onTaken();
+  }
+
+  /** An honest guest keeps the limits of its whole turn first. */
+  #count(head: PendingTurn, asks: number, reads: number): void {
+    const { asksPerTurnMax, tableReadsPerTurnMax } = this.#options.limits;
+    head.askCount += asks;
+    head.readCount += reads;
+    if (head.askCount > asksPerTurnMax) throw notHonest(`more than ${asksPerTurnMax} asks in one turn`);
+    if (head.readCount > tableReadsPerTurnMax) throw notHonest(`more than ${tableReadsPerTurnMax} reads in one turn`);
   }
 
   #receiveExceeded(record: FrameRecord): void {

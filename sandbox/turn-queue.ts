@@ -27,8 +27,11 @@ export interface PendingTurn {
   readonly settle: (outcome: Outcome) => void;
   /** Asks that were not answered yet. */
   readonly asks: Set<number>;
-  /** Answers that were sent and after which the cell has not spoken of this turn yet. */
-  answersInFlight: number;
+  /** Lengths of the answers that were sent and after which the cell has not spoken of this turn yet, oldest first. */
+  readonly answersInFlight: number[];
+  /** Asks and reads so far. */
+  askCount: number;
+  readCount: number;
   /** The guest has said that it waits. */
   hasAsked: boolean;
 }
@@ -79,7 +82,9 @@ export class TurnQueue {
       units: text.length,
       settle,
       asks: new Set(),
-      answersInFlight: 0,
+      answersInFlight: [],
+      askCount: 0,
+      readCount: 0,
       hasAsked: false,
     };
     if (this.#unsent.length === this.#unsentStart && this.#hasRoom(text.length)) this.#dispatch(pending, text);
@@ -131,5 +136,5 @@ export class TurnQueue {
 
 /** True when the guest has left and nothing is on its way that would let it in again. */
 export function isIdle(turn: PendingTurn): boolean {
-  return turn.hasAsked && turn.answersInFlight === 0;
+  return turn.hasAsked && turn.answersInFlight.length === 0;
 }

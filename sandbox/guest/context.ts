@@ -6,6 +6,7 @@ import { packAddress, type GuestLog, type IsolateLimits } from "../protocol.ts";
 import { createObject, freeze, NativeProxy, NativeTypeError } from "./primordials.ts";
 import { readTraps, writeTraps } from "./state-proxy.ts";
 import type { State } from "./state.ts";
+import { tableOf } from "./table.ts";
 import type { TimeAndChance } from "./time-and-chance.ts";
 import type { TurnRun } from "./turn.ts";
 import { isLongerThan } from "./utf8.ts";
@@ -36,6 +37,7 @@ export function contextOf(turn: TurnRun, parts: ContextParts): object {
   return freeze({
     state: new NativeProxy(createObject(null), turn.reads ? readTraps(state, turn) : writeTraps(state, turn)),
     self,
+    table: (name: unknown) => tableOf(turn, name, limits),
     now: () => time.nowMs,
     random: () => time.random(),
     call: (agent: unknown, method: unknown, argument: unknown) =>

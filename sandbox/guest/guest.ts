@@ -16,7 +16,7 @@
  * 3. While a turn is in progress nothing but its answers and resumptions changes anything.
  */
 
-import { decode, UNDEFINED_TEXT } from "../codec.ts";
+import { UNDEFINED_TEXT } from "../codec.ts";
 import { pack, unpack } from "../envelope.ts";
 import { SandboxError } from "../errors.ts";
 import {
@@ -34,23 +34,12 @@ import { declaredBy, definitionOf } from "./definition.ts";
 import { faultOf } from "./fault.ts";
 import { invoke, isThenable, replaces, replaceState, replyText, settle, type Loaded } from "./handler.ts";
 import { doneText, faultText, LAST_RESORT, threwText, waitText } from "./output.ts";
-import {
-  apply,
-  assign,
-  deleteProperty,
-  freeze,
-  getGlobal,
-  jsonParse,
-  jsonStringify,
-  NativeError,
-  slice,
-  toNumber,
-} from "./primordials.ts";
+import { apply, deleteProperty, freeze, getGlobal, jsonParse, jsonStringify, slice, toNumber } from "./primordials.ts";
 import { suspendRails } from "./rails.ts";
 import { State } from "./state.ts";
 import { explainReadOnly } from "./read-only.ts";
 import type { TimeAndChance } from "./time-and-chance.ts";
-import { TurnRun, type Result } from "./turn.ts";
+import { TurnRun } from "./turn.ts";
 
 /** Limits, agent, and two texts for each key. */
 const SEGMENTS_MAX = 2 + 2 * STATE_KEYS_MAX;
@@ -138,15 +127,15 @@ export class Guest {
   #answer(segments: readonly string[]): string {
     const turn = this.#turn;
     if (turn === undefined || turn.id !== toNumber(segments[0])) throw broken("no such turn waits for an answer");
-    const result = answerOf(segments[2] === "1", segments[3] ?? "", segments[4] ?? "");
-    if (!turn.answer(toNumber(segments[1]), result)) throw broken("nobody asked for this answer");
+    const answer = { isOk: segments[2] === "1", text: segments[3] ?? "", message: segments[4] ?? "" };
+    if (!turn.answer(toNumber(segments[1]), answer)) throw broken("nobody asked for this answer");
     return RESUME_TEXT;
   }
 
   #progress(turn: TurnRun): string {
     const { result } = turn;
     if (result?.ok === false) return this.#fail(turn, result.thrown);
-    if (turn.openAsks > 0) return waitText(turn.id, turn.takeAsks());
+    if (turn.openAsks > 0) return waitText(turn.id, turn.takeAsks(), turn.takeReads());
     if (result !== undefined) return this.#finish(turn, result.value);
     const message = "the handler awaits something that can never settle: no answer from outside is open";
     return this.#fail(turn, new SandboxError("SANDBOX_TURN_STALLED", message));
@@ -159,7 +148,7 @@ export class Guest {
         const reply = turn.kind === "call" ? replyText(value, parts.limits.replyBytesMax) : UNDEFINED_TEXT;
         if (replaces(turn, definition)) replaceState(parts.state, value, turn.kind);
         const ops = turn.reads ? [] : parts.state.commit();
-        const output = doneText(turn, reply, ops);
+        const output = doneText(turn, reply, ops, turn.reads ? [] : turn.rows.ops());
         this.#end(turn);
         return output;
       });
@@ -192,15 +181,6 @@ function takeGlobal(): unknown {
   const value: unknown = getGlobal(DEFINITION_GLOBAL);
   deleteProperty(globalThis, DEFINITION_GLOBAL);
   return value;
-}
-
-function answerOf(isOk: boolean, text: string, message: string): Result {
-  if (!isOk) return { ok: false, thrown: assign(new NativeError(message), { code: text }) };
-  try {
-    return { ok: true, value: decode(text, { bytesMax: Infinity }) };
-  } catch (thrown) {
-    return { ok: false, thrown };
-  }
 }
 
 function lastWords(thrown: unknown): string {

@@ -12,6 +12,7 @@ import {
   type Outbound,
   type StateOp,
 } from "../protocol.ts";
+import type { RowOp, RowRead } from "../rows.ts";
 
 /** What is said when even describing what went wrong goes wrong. Built while the realm is still clean. */
 export const LAST_RESORT: string = FAULT + pack(["", "Error", "the guest cannot describe what went wrong", ""]);
@@ -24,12 +25,18 @@ interface Sayings {
 }
 
 /** A turn that settled, with everything that it changed and sends. */
-export function doneText(turn: Sayings, reply: string, ops: readonly StateOp[]): string {
+export function doneText(turn: Sayings, reply: string, ops: readonly StateOp[], rows: readonly RowOp[]): string {
   const { id, outbox, logs } = turn;
-  const segments: string[] = [`${id}`, reply, `${ops.length}`, `${outbox.length}`, `${logs.length}`];
+  const segments: string[] = [`${id}`, reply, `${ops.length}`, `${rows.length}`, `${outbox.length}`, `${logs.length}`];
   for (let index = 0; index < ops.length; index++) {
     const op = ops[index];
-    if (op !== undefined) add(segments, op[0], op[1] === undefined ? "-" : `=${op[1]}`);
+    if (op !== undefined) add(segments, op[0], opText(op[1]));
+  }
+  for (let index = 0; index < rows.length; index++) {
+    const row = rows[index];
+    if (row === undefined) continue;
+    add(segments, row[0], row[1]);
+    segments[segments.length] = opText(row[2]);
   }
   for (let index = 0; index < outbox.length; index++) {
     const outbound = outbox[index];
@@ -47,14 +54,22 @@ export function threwText(turn: Sayings, fault: GuestFault): string {
   return THREW + pack(segments);
 }
 
-/** A turn that waits, with the asks that are new since it last said so. */
-export function waitText(id: number, asks: readonly Ask[]): string {
-  const segments: string[] = [`${id}`, `${asks.length}`];
+/** A turn that waits, with the asks and reads that are new since it last said so. */
+export function waitText(id: number, asks: readonly Ask[], reads: readonly RowRead[]): string {
+  const segments: string[] = [`${id}`, `${asks.length}`, `${reads.length}`];
   for (let index = 0; index < asks.length; index++) {
     const ask = asks[index];
     if (ask === undefined) continue;
     segments[segments.length] = `${ask.ask}`;
     add(segments, ask.verb, ask.text);
+  }
+  for (let index = 0; index < reads.length; index++) {
+    const read = reads[index];
+    if (read === undefined) continue;
+    add(segments, `${read.ask}`, read.kind);
+    add(segments, read.table, read.key);
+    add(segments, read.to, read.prefix);
+    segments[segments.length] = `${read.rowsMax}`;
   }
   return WAIT + pack(segments);
 }
@@ -62,6 +77,10 @@ export function waitText(id: number, asks: readonly Ask[]): string {
 /** A guest that cannot go on, or cannot take what it was given. */
 export function faultText(fault: GuestFault): string {
   return FAULT + pack([fault.code ?? "", fault.name, fault.message, fault.stack]);
+}
+
+function opText(text: string | undefined): string {
+  return text === undefined ? "-" : `=${text}`;
 }
 
 function addLogs(segments: string[], logs: readonly GuestLog[]): void {

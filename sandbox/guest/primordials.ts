@@ -83,6 +83,11 @@ export const dateToIso: (date: Date) => string = uncurryThis(Date.prototype.toIS
 export const sortTexts: (texts: string[]) => string[] = uncurryThis(Array.prototype.sort) as (
   texts: string[],
 ) => string[]; // sort without a comparator orders by UTF-16 units and returns its receiver
+export const sortBy: <T>(items: T[], compare: (a: T, b: T) => number) => T[] = uncurryThis(Array.prototype.sort) as <T>(
+  items: T[],
+  compare: (a: T, b: T) => number,
+) => T[]; // sort returns its receiver
+export const asyncIterator: typeof Symbol.asyncIterator = Symbol.asyncIterator;
 
 export const bufferByteLength: (buffer: ArrayBuffer) => number = uncurryThis(
   getterOf<ArrayBuffer, number>(ArrayBuffer.prototype, "byteLength"),

@@ -47,7 +47,7 @@ export function readTraps(state: State, turn: TurnRun): ProxyHandler<object> {
 }
 
 /** The refusal of a write in a handler that only reads: a TypeError, as for any frozen object, with a code. */
-function readOnly(what: string): TypeError {
+export function readOnly(what: string): TypeError {
   const error = new NativeTypeError(`${what}: this handler is declared reads: true, so it sees the state frozen`);
   return assign(error, { code: "SANDBOX_STATE_READONLY" });
 }

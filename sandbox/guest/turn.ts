@@ -7,17 +7,36 @@
  *    honest guest sends.
  */
 
-import { encode } from "../codec.ts";
+import { decode, encode } from "../codec.ts";
 import { SandboxError } from "../errors.ts";
 import { LOG_LINES_MAX, type Ask, type GuestLog, type IsolateLimits, type Outbound, type Turn } from "../protocol.ts";
-import { mapDelete, mapGet, mapSet, NativeMap, NativePromise, toWellFormed } from "./primordials.ts";
+import type { RowQuery, RowRead } from "../rows.ts";
+import {
+  assign,
+  mapDelete,
+  mapGet,
+  mapSet,
+  NativeError,
+  NativeMap,
+  NativePromise,
+  toWellFormed,
+} from "./primordials.ts";
+import { RowDraft } from "./row-draft.ts";
 import { utf8Length } from "./utf8.ts";
 
 /** How a handler settled. */
 export type Result = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly thrown: unknown };
 
+/** An answer from outside, as it came: a code stands in `text` where it is a refusal. */
+export interface Answer {
+  readonly isOk: boolean;
+  readonly text: string;
+  readonly message: string;
+}
+
 interface OpenAsk {
-  readonly resolve: (value: unknown) => void;
+  /** Takes the text of an answer; throws what the text does not say rightly. */
+  readonly take: (text: string) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -35,11 +54,16 @@ export class TurnRun {
   result: Result | undefined;
   readonly outbox: Outbound[] = [];
   readonly logs: GuestLog[] = [];
+  /** What the turn wrote to its tables. */
+  readonly rows: RowDraft;
   readonly #limits: IsolateLimits;
   readonly #open: Map<number, OpenAsk> = new NativeMap();
   #openCount = 0;
   #askCount = 0;
+  #readCount = 0;
+  #lastAsk = 0;
   #unsent: Ask[] = [];
+  #unsentReads: RowRead[] = [];
   #logBytes = 0;
   #isLogCut = false;
 
@@ -47,9 +71,10 @@ export class TurnRun {
     this.id = id;
     this.kind = kind;
     this.#limits = limits;
+    this.rows = new RowDraft(limits);
   }
 
-  /** Asks that nobody answered yet. */
+  /** Asks and reads that nobody answered yet. */
   get openAsks(): number {
     return this.#openCount;
   }
@@ -68,12 +93,32 @@ export class TurnRun {
         const max = this.#limits.asksPerTurnMax;
         if (this.#askCount >= max) throw exceeded("SANDBOX_ASKS_EXCEEDED", `asks more than ${max} times`);
         const text = write();
-        const ask = ++this.#askCount;
-        mapSet(this.#open, ask, { resolve, reject });
-        this.#openCount++;
+        this.#askCount++;
+        const ask = this.#await({ take: (answer) => resolve(decode(answer, { bytesMax: Infinity })), reject });
         this.#unsent[this.#unsent.length] = { ask, verb, text };
       }),
     );
+  }
+
+  /** A promise of the answer's text. Rejects with SANDBOX_READS_EXCEEDED beyond the limit. */
+  read(query: RowQuery): Promise<string> {
+    const answer = new NativePromise<string>((resolve, reject) => {
+      this.assertOpen();
+      const max = this.#limits.tableReadsPerTurnMax;
+      if (this.#readCount >= max)
+        throw exceeded("SANDBOX_READS_EXCEEDED", `reads more than ${max} times from its tables`);
+      this.#readCount++;
+      const ask = this.#await({ take: resolve, reject });
+      this.#unsentReads[this.#unsentReads.length] = { ...query, ask };
+    });
+    return quiet(answer);
+  }
+
+  #await(open: OpenAsk): number {
+    const ask = ++this.#lastAsk;
+    mapSet(this.#open, ask, open);
+    this.#openCount++;
+    return ask;
   }
 
   /** The asks since the last time, to be sent. */
@@ -83,14 +128,25 @@ export class TurnRun {
     return asks;
   }
 
+  /** The reads since the last time, to be sent. */
+  takeReads(): readonly RowRead[] {
+    const reads = this.#unsentReads;
+    this.#unsentReads = [];
+    return reads;
+  }
+
   /** Hands an answer to the handler. False when nobody asked. */
-  answer(ask: number, result: Result): boolean {
+  answer(ask: number, { isOk, text, message }: Answer): boolean {
     const open = mapGet(this.#open, ask);
     if (open === undefined) return false;
     mapDelete(this.#open, ask);
     this.#openCount--;
-    if (result.ok) open.resolve(result.value);
-    else open.reject(result.thrown);
+    try {
+      if (!isOk) throw assign(new NativeError(message), { code: text });
+      open.take(text);
+    } catch (thrown) {
+      open.reject(thrown);
+    }
     return true;
   }
 
@@ -120,7 +176,7 @@ export class TurnRun {
 }
 
 /** Marks a promise as handled: a call whose promise nobody awaits must not become a stray rejection of the next entry. */
-function quiet(promise: Promise<unknown>): Promise<unknown> {
+export function quiet<T>(promise: Promise<T>): Promise<T> {
   // Not awaited on purpose: it settles with the promise and never rejects.
   void swallow(promise);
   return promise;
@@ -134,7 +190,10 @@ async function swallow(promise: Promise<unknown>): Promise<void> {
   }
 }
 
-function exceeded(code: "SANDBOX_ASKS_EXCEEDED" | "SANDBOX_OUTBOX_EXCEEDED", what: string): SandboxError {
+function exceeded(
+  code: "SANDBOX_ASKS_EXCEEDED" | "SANDBOX_OUTBOX_EXCEEDED" | "SANDBOX_READS_EXCEEDED",
+  what: string,
+): SandboxError {
   return new SandboxError(code, `This turn ${what}; that is its limit.`);
 }
 

@@ -19,6 +19,9 @@ const LIMITS: IsolateLimits = {
   asksPerTurnMax: 1,
   outboxPerTurnMax: 1,
   logBytesPerTurnMax: 1_000,
+  tableReadsPerTurnMax: 1,
+  tableBytesPerTurnMax: 1_000,
+  rowBytesMax: 1_000,
 };
 
 const TURN = { kind: "call", text: "1", nowMs: 0, seed: 0 } as const;

@@ -7,7 +7,7 @@ import type { Outcome } from "../../sandbox/index.ts";
 
 const meter = { cpuMs: 1, wallMs: 1, heapBytes: 1 };
 
-const answered = (reply: string): Outcome => ({ kind: "done", reply, ops: [], outbox: [], logs: [], meter });
+const answered = (reply: string): Outcome => ({ kind: "done", reply, ops: [], rows: [], outbox: [], logs: [], meter });
 const threw = (message: string): Outcome => ({
   kind: "threw",
   fault: { name: "TypeError", message, stack: "" },

@@ -45,6 +45,9 @@ const limitBounds: Readonly<Record<keyof typeof AGENT_LIMITS, readonly [min: num
   asksPerTurnMax: [1, 100_000],
   outboxPerTurnMax: [1, 100_000],
   logBytesPerTurnMax: [1, 16 << 20],
+  tableReadsPerTurnMax: [1, 65_536],
+  tableBytesPerTurnMax: [1, 32 << 20],
+  rowBytesMax: [1, 16 << 20],
   mailboxMax: [1, 10_000_000],
 };
 const openBounds = {

@@ -269,7 +269,7 @@ describe("an asynchronous handler", () => {
     const output = await guest.call("both");
     assert.equal(output.kind === "wait" && output.asks.length, 2);
     const still = await guest.answer(2, { ok: true, text: '"second"' });
-    assert.deepEqual(still, { kind: "wait", id: 2, asks: [] });
+    assert.deepEqual(still, { kind: "wait", id: 2, asks: [], reads: [] });
     assert.equal(value(done(await guest.answer(1, { ok: true, text: '"first"' })).reply), "first,second");
   });
 

@@ -1,7 +1,7 @@
 /** Programs in a cell's place that do what no honest cell does. Each ends its cell, and nothing else. */
 import { strict as assert } from "node:assert";
 import { describe, it } from "node:test";
-import { Cell, type CellOptions } from "../../sandbox/index.ts";
+import { Cell, type CellOptions, type TurnRead } from "../../sandbox/index.ts";
 import { Actor, brief, isRunning, OPTIONS, plainLayers, Program, recorder, until } from "./support.ts";
 
 /** What all of them begin with: the pipe, a frame builder, and a greeting as an honest cell sends it. */
@@ -26,7 +26,9 @@ const send = (...records) => {
 };
 const pack = (...segments) => segments.map((each) => each.length).join() + "\\n" + segments.join("");
 const loaded = record(18, 1, 0, "L" + pack(JSON.stringify({ version: 1, methods: [], hasMigrate: false, hasStop: false })));
-const done = (turn, id = turn) => record(19, 1, turn, "D" + pack(String(id), "1", "0", "0", "0"));
+const done = (turn, id = turn) => record(19, 1, turn, "D" + pack(String(id), "1", "0", "0", "0", "0"));
+const reads = (ask, count, step = 1, table = "t", rows = "1") => "W" + pack("1", "0", String(count),
+  ...Array.from({ length: count }, (_, i) => [String(step === 1 ? ask + i : ask), "from", table, "", "", "", rows]).flat());
 const beat = record(17, 0, 0);
 send(record(16, 0, 0, "{}"));
 // The first bytes of the Guardian are the placement, already with its first turn.
@@ -41,7 +43,17 @@ async function startProgram(
   const program = new Program(HEAD + code);
   const options = { ...OPTIONS, limits: { ...OPTIONS.limits, frameBytesMax: 65_536, ...changes } };
   const cell = await Cell.startWith(options, await plainLayers(), program.file);
-  const actor = new Actor(cell, { limits: { wallMs: 50, cpuMs: 50, loadMs: 50 } });
+  // Small limits: a text that never ends is over them soon, also on a busy machine.
+  const limits = {
+    wallMs: 50,
+    cpuMs: 50,
+    loadMs: 50,
+    stateBytesMax: 1_000,
+    replyBytesMax: 1_000,
+    messageBytesMax: 1_000,
+  };
+  const onRead = (read: TurnRead): void => actor.resident.answer(read.turn, read.ask, { ok: true, text: "1" });
+  const actor: Actor = new Actor(cell, { limits, onRead });
   return { cell, program, actor };
 }
 
@@ -58,10 +70,10 @@ describe("a cell that sends what no honest cell sends is killed for bad_frame:",
     ["a second answer to one turn", `placed(() => send(loaded, done(1), done(1)));`, ["done 1"]],
     ["another turn's number inside", `placed(() => send(loaded, done(1, 2)));`, []],
     ["a text that is no envelope", `placed(() => send(loaded, record(19, 1, 1, "garbage")));`, []],
-    ["an ask as the last word", `placed(() => send(loaded, record(19, 1, 1, "W" + pack("1", "0"))));`, []],
+    ["an ask as the last word", `placed(() => send(loaded, record(19, 1, 1, "W" + pack("1", "0", "0"))));`, []],
     [
       "an ask without an entry",
-      `const ask = record(20, 1, 1, "W" + pack("1", "0")); placed(() => send(loaded, ask, ask));`,
+      `const ask = record(20, 1, 1, "W" + pack("1", "0", "0")); placed(() => send(loaded, ask, ask));`,
       [],
     ],
     [
@@ -69,6 +81,18 @@ describe("a cell that sends what no honest cell sends is killed for bad_frame:",
       `const piece = record(19, 1, 1, "x".repeat(60000), 1);
        const flood = () => { while (pipe.writableLength < 1e6) send(piece); setImmediate(flood); };
        placed(() => { send(loaded); flood(); });`,
+      [],
+    ],
+    ["a read of rows as the last word", `placed(() => send(loaded, record(19, 1, 1, reads(1, 1))));`, []],
+    ["one read twice", `placed(() => send(loaded, record(20, 1, 1, reads(1, 2, 0))));`, []],
+    ["more reads than a turn may make, at once", `placed(() => send(loaded, record(20, 1, 1, reads(1, 9))));`, []],
+    ["rows of another agent's table", `placed(() => send(loaded, record(20, 1, 1, reads(1, 1, 1, "t\\0x"))));`, []],
+    ["a key of the state as a table", `placed(() => send(loaded, record(20, 1, 1, reads(1, 1, 1, "s:"))));`, []],
+    ["a page that never ends", `placed(() => send(loaded, record(20, 1, 1, reads(1, 1, 1, "t", "99999"))));`, []],
+    [
+      "more reads than a turn may make, one after the other",
+      `let ask = 0;
+       placed(() => { send(loaded, record(20, 1, 1, reads(++ask, 1))); pipe.on("data", () => send(record(20, 1, 1, reads(++ask, 1)))); });`,
       [],
     ],
     ["an end without a reason", `placed(() => send(loaded, record(21, 1, 1, "BECAUSE\\n")));`, []],

@@ -8,7 +8,15 @@ import { parseOutput } from "../../sandbox/guest-output.ts";
 import * as protocol from "../../sandbox/protocol.ts";
 import { GUEST_LIMITS } from "../support/guest.ts";
 
-const LIMITS = { ...GUEST_LIMITS, stateBytesMax: 100, replyBytesMax: 50, messageBytesMax: 50, logBytesPerTurnMax: 20 };
+const LIMITS = {
+  ...GUEST_LIMITS,
+  stateBytesMax: 100,
+  replyBytesMax: 50,
+  messageBytesMax: 50,
+  logBytesPerTurnMax: 20,
+  tableBytesPerTurnMax: 60,
+  rowBytesMax: 30,
+};
 const parse = (kind: string, ...segments: readonly string[]) => parseOutput(kind + pack(segments), LIMITS);
 const invalid = (error: unknown): boolean => error instanceof SandboxError && error.code === "SANDBOX_ENVELOPE_INVALID";
 
@@ -30,27 +38,57 @@ describe("what comes out of a guest", () => {
   it("is parsed when it is honest", () => {
     const declared = { version: 1, methods: [{ name: "a", reads: true }], hasMigrate: false, hasStop: true };
     assert.deepEqual(parse("L", JSON.stringify(declared)), { kind: "loaded", declared });
-    assert.deepEqual(parse("D", "1", "5", "2", "1", "1", "k", "=1", "x", "-", "cast", "t", "info", "hi"), {
-      kind: "done",
-      id: 1,
-      reply: "5",
-      ops: [
-        ["k", "1"],
-        ["x", undefined],
-      ],
-      outbox: [{ verb: "cast", text: "t" }],
-      logs: [{ level: "info", text: "hi" }],
-    });
+    assert.deepEqual(
+      parse(
+        "D",
+        "1",
+        "5",
+        "2",
+        "2",
+        "1",
+        "1",
+        "k",
+        "=1",
+        "x",
+        "-",
+        "t",
+        "a",
+        "=2",
+        "t",
+        "b",
+        "-",
+        "cast",
+        "t",
+        "info",
+        "hi",
+      ),
+      {
+        kind: "done",
+        id: 1,
+        reply: "5",
+        ops: [
+          ["k", "1"],
+          ["x", undefined],
+        ],
+        rows: [
+          ["t", "a", "2"],
+          ["t", "b", undefined],
+        ],
+        outbox: [{ verb: "cast", text: "t" }],
+        logs: [{ level: "info", text: "hi" }],
+      },
+    );
     assert.deepEqual(parse("T", "1", "", "Error", "m", "s", "0"), {
       kind: "threw",
       id: 1,
       fault: { name: "Error", message: "m", stack: "s" },
       logs: [],
     });
-    assert.deepEqual(parse("W", "1", "1", "3", "call", "t"), {
+    assert.deepEqual(parse("W", "1", "1", "1", "3", "call", "t", "4", "after", "notes", "k", "z", "", "512"), {
       kind: "wait",
       id: 1,
       asks: [{ ask: 3, verb: "call", text: "t" }],
+      reads: [{ ask: 4, kind: "after", table: "notes", key: "k", to: "z", prefix: "", rowsMax: 512 }],
     });
     assert.deepEqual(parse("F", "C", "Error", "m", "s"), {
       kind: "fault",
@@ -59,20 +97,23 @@ describe("what comes out of a guest", () => {
     assert.deepEqual(parseOutput(protocol.RESUME_TEXT, LIMITS), { kind: "resume" });
   });
 
-  const op = (key: string, text: string) => ["D", "1", "", "1", "0", "0", key, text] as const;
+  const op = (key: string, text: string) => ["D", "1", "", "1", "0", "0", "0", key, text] as const;
+  const rows = (...keys: readonly string[]) => keys.flatMap((key) => ["t", key, `=${"x".repeat(25)}`]);
+  const row = (...segments: readonly string[]) => ["D", "1", "", "0", "1", "0", "0", ...segments] as const;
+  const read = (...segments: readonly string[]) => ["W", "1", "0", "1", "1", ...segments] as const;
   const lies: readonly (readonly [what: string, ...segments: readonly string[]])[] = [
     ["an unknown kind", "Z"],
-    ["an end too early", "D", "1", "5", "0", "0"],
-    ["something behind its end", "D", "1", "5", "0", "0", "0", "more"],
-    ["an id that is no number", "D", "x", "5", "0", "0", "0"],
-    ["a negative count", "D", "1", "5", "-1", "0", "0"],
-    ["a count in hexadecimal", "D", "1", "5", "0x1", "0", "0"],
-    ["a huge count of changes", "D", "1", "5", "99999999", "0", "0"],
-    ["a huge count of messages", "D", "1", "5", "0", "99999999", "0"],
-    ["a huge count of lines", "D", "1", "5", "0", "0", "99999999"],
-    ["a huge count of asks", "W", "1", "99999999"],
-    ["a reply over its limit", "D", "1", "x".repeat(51), "0", "0", "0"],
-    ["a reply over its limit in bytes", "D", "1", "ü".repeat(26), "0", "0", "0"],
+    ["an end too early", "D", "1", "5", "0", "0", "0"],
+    ["something behind its end", "D", "1", "5", "0", "0", "0", "0", "more"],
+    ["an id that is no number", "D", "x", "5", "0", "0", "0", "0"],
+    ["a negative count", "D", "1", "5", "-1", "0", "0", "0"],
+    ["a count in hexadecimal", "D", "1", "5", "0x1", "0", "0", "0"],
+    ["a huge count of changes", "D", "1", "5", "99999999", "0", "0", "0"],
+    ["a huge count of messages", "D", "1", "5", "0", "0", "99999999", "0"],
+    ["a huge count of lines", "D", "1", "5", "0", "0", "0", "99999999"],
+    ["a huge count of asks", "W", "1", "99999999", "0"],
+    ["a reply over its limit", "D", "1", "x".repeat(51), "0", "0", "0", "0"],
+    ["a reply over its limit in bytes", "D", "1", "ü".repeat(26), "0", "0", "0", "0"],
     ["a state over its limit", ...op("k", `=${"x".repeat(101)}`)],
     [
       "a state over its limit in two keys",
@@ -82,23 +123,46 @@ describe("what comes out of a guest", () => {
       "2",
       "0",
       "0",
+      "0",
       "a",
       `=${"x".repeat(60)}`,
       "b",
       `=${"x".repeat(60)}`,
     ],
-    ["the same key twice", "D", "1", "", "2", "0", "0", "k", "=1", "k", "-"],
+    ["the same key twice", "D", "1", "", "2", "0", "0", "0", "k", "=1", "k", "-"],
     ["an empty key", ...op("", "=1")],
     ["a key that is too long", ...op("k".repeat(513), "=1")],
     ["a key with half a character", ...op("\ud800", "=1")],
     ["the key __proto__", ...op("__proto__", "=1")],
     ["a change that is neither put nor delete", ...op("k", "1")],
-    ["four messages where three may leave", "D", "1", "", "0", "4", "0", ...Array.from({ length: 8 }, () => "v")],
-    ["a message over its limit", "D", "1", "", "0", "1", "0", "cast", "x".repeat(5000)],
-    ["a verb that is no word", "D", "1", "", "0", "1", "0", "cast it", "x"],
-    ["a level that does not exist", "D", "1", "", "0", "0", "1", "fatal", "x"],
-    ["log lines over their bytes", "D", "1", "", "0", "0", "1", "info", "x".repeat(21)],
-    ["four asks where three may be open", "W", "1", "4", ...Array.from({ length: 12 }, () => "1")],
+    ["four messages where three may leave", "D", "1", "", "0", "0", "4", "0", ...Array.from({ length: 8 }, () => "v")],
+    ["a message over its limit", "D", "1", "", "0", "0", "1", "0", "cast", "x".repeat(5000)],
+    ["a verb that is no word", "D", "1", "", "0", "0", "1", "0", "cast it", "x"],
+    ["a level that does not exist", "D", "1", "", "0", "0", "0", "1", "fatal", "x"],
+    ["log lines over their bytes", "D", "1", "", "0", "0", "0", "1", "info", "x".repeat(21)],
+    ["four asks where three may be open", "W", "1", "4", "0", ...Array.from({ length: 12 }, () => "1")],
+    ["a huge count of rows", "D", "1", "5", "0", "99999999", "0", "0"],
+    ["a row of a table with no name", ...row("", "k", "=1")],
+    ["a row of a table whose name ends early", ...row("a\0b", "k", "=1")],
+    ["a row without a key", ...row("t", "", "=1")],
+    ["a row with a key that is too long", ...row("t", "k".repeat(447), "=1")],
+    ["a row with half a character", ...row("t", "\ud800", "=1")],
+    ["a row that is neither put nor deleted", ...row("t", "k", "1")],
+    ["a row over its limit", ...row("t", "k", `=${"x".repeat(31)}`)],
+    ["rows over the bytes of a turn", "D", "1", "", "0", "3", "0", "0", ...rows("a", "b", "c")],
+    ["a row twice", "D", "1", "", "0", "2", "0", "0", ...rows("a", "a")],
+    ["six reads where five may be open", "W", "1", "0", "6", ...Array.from({ length: 42 }, () => "1")],
+    ["a huge count of reads", "W", "1", "0", "99999999"],
+    ["a read of an unknown kind", ...read("drop", "t", "k", "", "", "1")],
+    ["a read of another table's rows by its name", ...read("get", "t\0k", "k", "", "", "1")],
+    ["a read of a state key by its table's name", ...read("get", "../s:", "k", "", "", "1")],
+    ["a read of a row without a key", ...read("get", "t", "", "", "", "1")],
+    ["a read with a key that is too long", ...read("has", "t", "k".repeat(447), "", "", "1")],
+    ["a page behind no key", ...read("after", "t", "", "", "", "1")],
+    ["a page with an end that is too long", ...read("from", "t", "", "k".repeat(447), "", "1")],
+    ["a page with half a character", ...read("from", "t", "", "", "\udc00", "1")],
+    ["a page of no rows", ...read("from", "t", "", "", "", "0")],
+    ["a page without end", ...read("from", "t", "", "", "", "513")],
     ["a fault with a long name", "F", "", "n".repeat(257), "", ""],
     ["a fault with a long message", "F", "", "", "m".repeat(8193), ""],
     ["a fault with a long stack", "F", "", "", "", "s".repeat(16385)],

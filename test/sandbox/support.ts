@@ -6,7 +6,7 @@ import { cellClock } from "../../sandbox/cell-clock.ts";
 import { Cell, type CellOptions, type IsolateLimits, type Outcome, type Resident } from "../../sandbox/index.ts";
 import { findLayers, type Layers } from "../../sandbox/layers.ts";
 import type { SandboxEvent } from "../../sandbox/index.ts";
-import type { TurnAsk } from "../../sandbox/index.ts";
+import type { TurnAsk, TurnRead } from "../../sandbox/index.ts";
 
 /** Limits that a test changes where it matters. */
 export const LIMITS: IsolateLimits = {
@@ -20,6 +20,9 @@ export const LIMITS: IsolateLimits = {
   asksPerTurnMax: 8,
   outboxPerTurnMax: 8,
   logBytesPerTurnMax: 10_000,
+  tableReadsPerTurnMax: 8,
+  tableBytesPerTurnMax: 1_000_000,
+  rowBytesMax: 100_000,
 };
 
 /** Options that a test changes where it matters. Bubblewrap is off: most tests are not about it. */
@@ -81,6 +84,7 @@ export class Actor {
       readonly limits?: Partial<IsolateLimits>;
       readonly state?: Iterable<readonly [string, string]>;
       readonly onAsk?: (ask: TurnAsk) => void;
+      readonly onRead?: (read: TurnRead) => void;
     } = {},
   ) {
     this.resident = cell.place({
@@ -89,6 +93,8 @@ export class Actor {
       limits: { ...LIMITS, ...changes.limits },
       state: changes.state ?? [["count", "0"]],
       onAsk: changes.onAsk ?? (() => {}),
+      onRead: changes.onRead ?? (() => {}),
+      onTaken: () => {},
     });
   }
 

@@ -19,6 +19,9 @@ export const GUEST_LIMITS: IsolateLimits = {
   asksPerTurnMax: 3,
   outboxPerTurnMax: 3,
   logBytesPerTurnMax: 500,
+  tableReadsPerTurnMax: 5,
+  tableBytesPerTurnMax: 10_000,
+  rowBytesMax: 5_000,
 };
 
 type Unnumbered = Request extends infer R ? (R extends Request ? Omit<R, "sequence"> : never) : never;
