@@ -29,6 +29,8 @@ export interface CheckpointRunnerOptions {
   readonly onEvent: (event: VaultEvent) => void;
   /** The page store takes no more: returns the error that every later commit gets. */
   readonly onStoreFailure: (error: VaultError) => VaultError;
+  /** A checkpoint has ended, well or not: tables may have shrunk. */
+  readonly onEnd: () => void;
 }
 
 /** See the header. */
@@ -111,6 +113,8 @@ export class CheckpointRunner {
       onEvent({ type: "checkpoint.failed", ...wordsOf(error) });
       if (error instanceof VaultError && error.code === "VAULT_STORE_FAILED") throw onStoreFailure(error);
       throw error;
+    } finally {
+      this.#options.onEnd();
     }
   }
 }

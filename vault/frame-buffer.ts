@@ -8,9 +8,10 @@
 import { FRAME_HEADER_BYTES, encodeFrame } from "./frame.ts";
 import type { EncodedFrame, FrameContent } from "./frame.ts";
 
-const CHUNK_BYTES: number = 256 * 1024;
+/** As large as a group of frames may be, so that most groups lie in one chunk. Memory is taken as it is used. */
+const CHUNK_BYTES: number = 1024 * 1024;
 /** A frame that may need more than this share of a chunk gets a buffer of its own. */
-const OWN_BUFFER_SHARE = 0.25;
+const OWN_BUFFER_SHARE = 0.0625;
 
 /** See the header. */
 export class FrameBuffer {

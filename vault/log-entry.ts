@@ -88,7 +88,7 @@ export class LogEntry implements Commit {
   }
 
   /** Lets go of the frame: a settled entry may be remembered for long. */
-  wasWritten(end: LogPlace | undefined): void {
+  wasWritten(end: LogPlace): void {
     this.#end = end;
     this.#frame = NO_FRAME;
   }

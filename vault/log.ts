@@ -39,14 +39,20 @@ const SYNC_MS_MAX = 1000;
 /** The next segment is prepared when less than this share of the current one is left: no commit waits for its zeros. */
 const SPARE_AT_SHARE = 0.5;
 
+/** Who is told how the log does. */
+export interface LogListeners {
+  /** Commits were undone; `isFatal` says that the log takes no more. */
+  readonly onFailure: (failure: LogFailure) => void;
+  /** Something was written, or given up: less waits than before. */
+  readonly onProgress: () => void;
+}
+
 /** What a log needs. */
-export interface LogOptions {
+export interface LogOptions extends LogListeners {
   readonly folder: SegmentFolder;
   readonly clock: Clock;
   readonly syncEveryMs: number;
   readonly syncEveryEntries: number;
-  /** Commits were undone; `isFatal` says that the log takes no more. */
-  readonly onFailure: (failure: LogFailure) => void;
 }
 
 /** What a fault took back. */
@@ -98,6 +104,11 @@ export class Log {
   /** The last seq that is written or waits to be. Undone ones do not count. */
   get lastSeq(): number {
     return this.#queue.at(-1)?.seq ?? this.#place.seq;
+  }
+
+  /** Bytes that wait to be written. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
   }
 
   get fsyncs(): number {
@@ -252,7 +263,7 @@ export class Log {
   #written(group: readonly LogEntry[], places: readonly LogPlace[]): void {
     const end = places.at(-1);
     assert.ok(end !== undefined, "a group has a last frame");
-    for (const [index, entry] of group.entries()) entry.wasWritten(places[index]);
+    for (let i = 0; i < group.length; i++) group[i]!.wasWritten(places[i]!);
     this.#inFlight = group;
     this.#queue = this.#queue.slice(group.length);
     this.#queuedBytes -= end.offset - this.#place.offset;
@@ -332,6 +343,7 @@ export class Log {
 
   #wakeWaiters(): void {
     this.#waiters.wake({ written: this.writtenSeq, durable: this.#durableSeq });
+    this.#options.onProgress();
   }
 
   #fail(cause: unknown): void {
@@ -344,5 +356,6 @@ export class Log {
     this.#isSyncWanted = false;
     this.#waiters.fail(error);
     this.#options.onFailure({ error, commits: undone.length, isFatal });
+    this.#options.onProgress();
   }
 }

@@ -17,7 +17,7 @@ import { Folder } from "./fold.ts";
 import { identify } from "./identity.ts";
 import { VaultLock } from "./lock.ts";
 import { Log } from "./log.ts";
-import type { LogFailure } from "./log.ts";
+import type { LogListeners } from "./log.ts";
 import { systemCode, systemFiles } from "./log-files.ts";
 import type { LogFiles } from "./log-files.ts";
 import { steppedFiles } from "./log-steps.ts";
@@ -77,22 +77,18 @@ const MAP_BYTES: number = 64 * 1024 ** 3;
 const COMMIT_LIMIT_MS = 5000;
 
 /** Opens all parts. For the codes see `Vault.open`. */
-export async function openParts(options: VaultOptions, onFailure: (failure: LogFailure) => void): Promise<VaultParts> {
+export async function openParts(options: VaultOptions, listeners: LogListeners): Promise<VaultParts> {
   await preparePath(options.path);
   const lock = lockFolder(options.path);
   try {
-    return await openLocked(options, lock, onFailure);
+    return await openLocked(options, lock, listeners);
   } catch (error) {
     lock.release();
     throw error;
   }
 }
 
-async function openLocked(
-  options: VaultOptions,
-  lock: VaultLock,
-  onFailure: (failure: LogFailure) => void,
-): Promise<VaultParts> {
+async function openLocked(options: VaultOptions, lock: VaultLock, listeners: LogListeners): Promise<VaultParts> {
   const { path, clock, segmentBytes, retainBytes, onStep } = options;
   const files =
     onStep === undefined ? (options.files ?? systemFiles) : steppedFiles(options.files ?? systemFiles, onStep);
@@ -106,7 +102,7 @@ async function openLocked(
     const loaded = loadCheckpoint(store, uuid);
     const replayed = await replayLog(segments, loaded);
     const { syncEveryMs, syncEveryEntries } = options;
-    const log = new Log({ folder: segments, clock, syncEveryMs, syncEveryEntries, onFailure }, replayed.end);
+    const log = new Log({ folder: segments, clock, syncEveryMs, syncEveryEntries, ...listeners }, replayed.end);
     const freeBytes = () => files.freeBytes(path);
     const folder = new Folder({ store, clock, nextPages: loaded.nextPages, freeBytes });
     const { state } = loaded;

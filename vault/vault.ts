@@ -33,6 +33,7 @@ import type {
 } from "./model.ts";
 import { openParts } from "./open.ts";
 import type { VaultOptions, VaultParts } from "./open.ts";
+import { Pressure } from "./pressure.ts";
 import type { Source } from "./record.ts";
 import { bytesExpected, nameStep, plain, stepOf, validOps } from "./request.ts";
 import type { Step } from "./request.ts";
@@ -43,6 +44,11 @@ import type { ViewContext } from "./view.ts";
 /** Tables beyond this size mean that checkpoints cannot keep up or keep failing: no more is taken. */
 const MEMTABLE_BYTES_MAX: number = 1024 * 1024 * 1024;
 
+/** What may wait before callers are asked to: a second of a slow disk, ... */
+const QUEUED_BYTES_ROOM: number = 16 * 1024 * 1024;
+/** ... and a checkpoint's worth of tables several times over. */
+const MEMTABLE_BYTES_ROOM: number = 256 * 1024 * 1024;
+
 /** See the header, and model.ts for the words. */
 export class Vault implements AsyncDisposable {
   readonly #options: VaultOptions;
@@ -52,6 +58,7 @@ export class Vault implements AsyncDisposable {
   readonly #handles = new WeakMap<BranchState, LiveBranch>();
   readonly #ending = new AbortController();
   readonly #frames = new FrameBuffer();
+  readonly #pressure: Pressure;
   /** Collecting, checking, backing up: what runs beside the data path. */
   readonly maintenance: Maintenance;
   #nextSeq: number;
@@ -64,10 +71,12 @@ export class Vault implements AsyncDisposable {
    * VAULT_PAGES_DAMAGED, VAULT_STORE_FAILED.
    */
   static async open(options: VaultOptions): Promise<Vault> {
-    const handlers: { failed?: (failure: LogFailure) => void } = {};
-    const parts = await openParts(options, (failure) => handlers.failed?.(failure));
+    const handlers: { failed?: (failure: LogFailure) => void; progress?: () => void } = {};
+    const onFailure = (failure: LogFailure) => handlers.failed?.(failure);
+    const parts = await openParts(options, { onFailure, onProgress: () => handlers.progress?.() });
     const vault = new Vault(options, parts);
     handlers.failed = (failure) => vault.#onLogFailure(failure);
+    handlers.progress = () => vault.#pressure.relieve();
     options.onEvent({ type: "vault.recovered", ...parts.recovery });
     vault.#checkpoints.grew(0, 0);
     return vault;
@@ -79,6 +88,12 @@ export class Vault implements AsyncDisposable {
     this.#parts = parts;
     this.#context = { state, log, folder: segments, pages: store, holds: new Holds() };
     this.#nextSeq = log.lastSeq + 1;
+    this.#pressure = new Pressure({
+      queuedBytes: () => log.queuedBytes,
+      queuedBytesMax: QUEUED_BYTES_ROOM,
+      tableBytes: () => state.memtableBytes,
+      tableBytesMax: MEMTABLE_BYTES_ROOM,
+    });
     this.#checkpoints = new CheckpointRunner({
       parts: checkpoint,
       checkpointBytes: options.checkpointBytes,
@@ -87,6 +102,7 @@ export class Vault implements AsyncDisposable {
       replayedBytes,
       onEvent: options.onEvent,
       onStoreFailure: (error) => this.#fail(error),
+      onEnd: () => this.#pressure.relieve(),
     });
     this.maintenance = new Maintenance({
       vault: this,
@@ -203,6 +219,14 @@ export class Vault implements AsyncDisposable {
     }
   }
 
+  /**
+   * Undefined when there is room for more commits; else a promise that resolves when the disk has caught up and it is worth
+   * asking again. Whoever makes commits without end asks first; commits themselves never wait.
+   */
+  room(): Promise<void> | undefined {
+    return this.#failure === undefined && this.#closing === undefined ? this.#pressure.room() : undefined;
+  }
+
   /** Everything up to `seq` (default: everything so far) is on the disk. Rejects with VAULT_COMMIT_FAILED, VAULT_FAILED. */
   async barrier(seq?: Seq): Promise<void> {
     this.#assertOpen();
@@ -307,6 +331,7 @@ export class Vault implements AsyncDisposable {
   #fail(cause: VaultError): VaultError {
     if (this.#failure !== undefined) return this.#failure;
     const message = `the vault takes no more commits: ${cause.message}`;
+    this.#pressure.release();
     this.#failure = cause.code === "VAULT_FAILED" ? cause : new VaultError("VAULT_FAILED", message, { cause });
     this.#options.onEvent({ type: "vault.failed", ...wordsOf(cause) });
     return this.#failure;
@@ -318,6 +343,7 @@ export class Vault implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.#pressure.release();
     this.#ending.abort(new VaultError("VAULT_CLOSED", "the vault is closed"));
     const { log, store, lock } = this.#parts;
     try {

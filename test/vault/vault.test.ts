@@ -1,10 +1,21 @@
 /** The vault as its callers see it: branches, names, snapshots, points in time, history, and every refusal. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { TestContext } from "node:test";
 import { Vault } from "../../vault/index.ts";
 import type { BranchId } from "../../vault/index.ts";
 import { SimulatedClock } from "../support/simulated-clock.ts";
-import { bytes, code, contentOf, put, tempFolder, tempVault, text, vaultOptions } from "../support/temp-vault.ts";
+import {
+  FaultyFiles,
+  bytes,
+  code,
+  contentOf,
+  put,
+  tempFolder,
+  tempVault,
+  text,
+  vaultOptions,
+} from "../support/temp-vault.ts";
 
 describe("a branch", () => {
   it("shows a write at once, and after reopening, checkpointed or not", async (t) => {
@@ -359,3 +370,47 @@ describe("a value", () => {
     assert.equal(text(vault.head("a")?.get("l")), "after");
   });
 });
+
+describe("a snapshot that is forgotten", () => {
+  it("is no longer listed or found, while its moment is still a point in time; also after a crash", async (t) => {
+    const path = tempFolder(t);
+    const vault = await tempVault(t, { path });
+    const { branch } = vault.create({ name: "a", ops: [{ put: "k", value: bytes("1") }] });
+    const { seq } = vault.commit([{ type: "snapshot", branch: branch.id, label: "one" }]);
+    vault.commit([put(branch, "k", "2")]);
+    const forget = { type: "forget", branch: branch.id, label: "one", seq } as const;
+    assert.throws(() => vault.commit([{ ...forget, label: "two" }]), code("VAULT_POINT_UNKNOWN"));
+    await vault.commit([forget]).durable;
+    for (const isReopened of [false, true]) {
+      const each = isReopened ? await reopened(t, vault, path) : vault;
+      const again = each.head("a")!;
+      assert.deepEqual(again.snapshots(), []);
+      await assert.rejects(again.at({ label: "one" }), code("VAULT_POINT_UNKNOWN"));
+      assert.equal(text((await again.at({ seq })).get("k")), "1");
+      assert.throws(() => each.commit([forget]), code("VAULT_POINT_UNKNOWN"));
+    }
+  });
+
+  it("is back when the disk was full for the commit that forgot it", async (t) => {
+    const files = new FaultyFiles();
+    const vault = await tempVault(t, { files });
+    const { branch, commit } = vault.create({ ops: [{ put: "k", value: bytes("1") }] });
+    await commit.durable;
+    const { seq, durable } = vault.commit([{ type: "snapshot", branch: branch.id, label: "one" }]);
+    await durable;
+    files.plan = (operation) => (operation === "write" ? { error: "ENOSPC" } : undefined);
+    const failed = vault.commit([{ type: "forget", branch: branch.id, label: "one", seq }]);
+    assert.deepEqual(branch.snapshots(), []);
+    await assert.rejects(failed.durable, code("VAULT_COMMIT_FAILED"));
+    files.plan = () => undefined;
+    assert.deepEqual(
+      branch.snapshots().map(({ label }) => label),
+      ["one"],
+    );
+  });
+});
+
+async function reopened(t: TestContext, vault: Vault, path: string): Promise<Vault> {
+  await vault.close();
+  return tempVault(t, { path });
+}
