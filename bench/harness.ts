@@ -133,4 +133,9 @@ function help(): string {
   ].join("\n");
 }
 
-if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
+if (import.meta.main) {
+  // An exit, unlike the default end by a signal, lets suites remove what they have on disk. 128 + number, as shells say it.
+  process.once("SIGINT", () => process.exit(130));
+  process.once("SIGTERM", () => process.exit(143));
+  process.exitCode = await main(process.argv.slice(2));
+}

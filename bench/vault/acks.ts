@@ -59,7 +59,7 @@ async function measureCrowd(
   tools: Tools,
   { lab, lmdb, writers }: { readonly lab: VaultLab; readonly lmdb: RawLmdb; readonly writers: number },
 ): Promise<{ readonly figures: Figure[]; readonly ratio: Ratio }> {
-  const rounds = tools.isQuick ? 3 : 5;
+  const rounds = tools.isQuick ? 3 : 8;
   const sliceMs = tools.isQuick ? 300 : 1_000;
   const keys = keysOf(writers);
   const toVault = vaultWrite(lab.vault, writers);

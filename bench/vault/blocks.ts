@@ -25,6 +25,7 @@ const WRITERS = 10;
 const VALUE_BYTES = 300;
 /** Rows changed before a checkpoint: some 16 MB of log. */
 const ROWS_PER_CHECKPOINT = 28_000;
+const BRANCHES_PER_CHECKPOINT = 1_000;
 /** Of three rows one: more than the quarter at which a delta is merged into its base. */
 const MERGE_STEP = 3;
 /** The vault does not merge for branches of less than half a minute: its clock is this much ahead. */
@@ -42,7 +43,7 @@ interface Job {
 
 /** The longest blocks, by job. Changes the large state. */
 export async function measureBlocks(tools: Tools, states: States): Promise<Findings> {
-  const rounds = tools.isQuick ? 2 : 4;
+  const rounds = tools.isQuick ? 2 : 6;
   const { lab } = states;
   const vault = await lab.reopen({ ...onlyWhenAsked, clock: clockAhead });
   tools.progress("longest block of the thread: controls");
@@ -87,6 +88,19 @@ function jobsOf(vault: Vault, states: States): readonly Job[] {
       async prepare(round) {
         const { branch } = vault.create({ name: `blocks-${round}` });
         await writeRows(vault, branch, rowsUpTo(ROWS_PER_CHECKPOINT));
+      },
+      run: () => vault.checkpoint(),
+    },
+    {
+      what: `checkpoint of 16 MB of log in ${BRANCHES_PER_CHECKPOINT.toLocaleString("en")} branches`,
+      async prepare(round) {
+        const each = ROWS_PER_CHECKPOINT / BRANCHES_PER_CHECKPOINT;
+        for (let no = 0; no < BRANCHES_PER_CHECKPOINT; no++) {
+          const name = `crowded-${no}`;
+          const branch = vault.head(name) ?? vault.create({ name }).branch;
+          const rows = Array.from({ length: each }, (_, row) => rowAt(no * each + row, round));
+          await writeRows(vault, branch, rows);
+        }
       },
       run: () => vault.checkpoint(),
     },

@@ -6,6 +6,7 @@
  * vault that failed meanwhile is no figure.
  */
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
 import { mkdtempDisposable } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,12 +46,15 @@ export type Checkpointed = VaultEvent & { readonly type: "log.checkpointed" };
 export class VaultLab implements AsyncDisposable {
   readonly #folder: Awaited<ReturnType<typeof mkdtempDisposable>>;
   readonly #failures: VaultEvent[] = [];
+  /** For a process that ends in the middle, by a signal or by an error that nobody catches. */
+  readonly #removeAtExit = (): void => rmSync(this.folder, { recursive: true, force: true });
   /** The checkpoints of all vaults that were open here, oldest first. */
   readonly checkpoints: Checkpointed[] = [];
   #vault: Vault | undefined;
 
   private constructor(folder: Awaited<ReturnType<typeof mkdtempDisposable>>) {
     this.#folder = folder;
+    process.once("exit", this.#removeAtExit);
   }
 
   /** Opens a new vault. */
@@ -60,7 +64,7 @@ export class VaultLab implements AsyncDisposable {
       await lab.reopen(overrides);
       return lab;
     } catch (error) {
-      await lab.#folder.remove();
+      await lab.#remove();
       throw error;
     }
   }
@@ -116,9 +120,14 @@ export class VaultLab implements AsyncDisposable {
     try {
       await this.close();
     } finally {
-      await this.#folder.remove();
+      await this.#remove();
     }
     assert.deepEqual(this.#failures, [], "the vault failed while it was measured");
+  }
+
+  async #remove(): Promise<void> {
+    await this.#folder.remove();
+    process.removeListener("exit", this.#removeAtExit);
   }
 
   #note(event: VaultEvent): void {

@@ -43,7 +43,7 @@ export async function measureRecovery(tools: Tools): Promise<Findings> {
 
 /** Runs a Guardian until its window is full, kills it, and returns how many entries it had acknowledged. */
 async function writeAndKill(path: string): Promise<number> {
-  const child = spawn(process.execPath, [WRITER, path], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [WRITER, path], { stdio: ["pipe", "pipe", "inherit"] });
   const closed = once(child, "close");
   try {
     let said = "";

@@ -2,6 +2,8 @@
  * A process that fills the window of log behind a checkpoint, to be killed. Started by recovery.ts:
  *
  *     node window-writer.ts <path of the vault>     says how many entries it had acknowledged, and waits for its end
+ *
+ * Whoever starts it holds its stdin: when that closes, the starter is gone, and so is this process.
  */
 import assert from "node:assert/strict";
 import { Vault } from "../../vault/index.ts";
@@ -16,6 +18,7 @@ const KEYS_EACH = 1_000;
 /** Entries between two waits for the disk. */
 const GROUP = 1_000;
 
+process.stdin.once("close", () => process.exit()).resume();
 const [path] = process.argv.slice(2);
 assert.ok(path !== undefined, "say where the vault is");
 const vault = await Vault.open(labOptions(path, onlyWhenAsked));
@@ -25,7 +28,6 @@ const writers = Array.from({ length: WRITERS }, (_, writer): Branch => {
 });
 await vault.checkpoint();
 process.stdout.write(`${await fillWindow()}\n`);
-setInterval(() => undefined, 60_000); // lives until it is killed
 
 /** Writes until the log holds a window more than now. The last entries are acknowledged like all others. */
 async function fillWindow(): Promise<number> {
