@@ -9,13 +9,16 @@
  */
 import { VaultError } from "./errors.ts";
 import { FRAME_HEADER_BYTES, follows, peekSeq, readFrame } from "./frame.ts";
-import type { Frame } from "./frame.ts";
+import type { Frame, FrameFound, FrameShape } from "./frame.ts";
 import type { LogFile } from "./log-files.ts";
 import type { SegmentFolder } from "./segment-folder.ts";
 import { SEGMENT_HEADER_BYTES, readFully, segmentName } from "./segment.ts";
 import type { SegmentHeader } from "./segment.ts";
 
 const CHUNK_BYTES = 1024 * 1024;
+/** No log skips this many numbers; eight bytes that mean something else are almost always beyond it. */
+const SEQS_AHEAD_MAX: number = 2 ** 32;
+const NOTHING: FrameFound = { kind: "none" };
 
 /** A place between two frames. */
 export interface LogPlace {
@@ -116,7 +119,7 @@ function visitChunk(
 ): { readonly place: LogPlace; readonly bytesNeeded: number | undefined } {
   let place = start;
   while (place.seq < untilSeq) {
-    const found = readFrame(chunk, place.offset - start.offset, header.salt);
+    const found = readFrame(chunk, place.offset - start.offset, header);
     if (found.kind === "short") return { place, bytesNeeded: found.bytesNeeded };
     if (found.kind === "none" || !follows(found.frame, place)) break;
     const { bytes, crc, seq } = found.frame;
@@ -131,7 +134,7 @@ async function hasTornTail(folder: SegmentFolder, header: SegmentHeader, end: Lo
   const file = await folder.openSegment(header.no);
   try {
     const rest = await readChunk(file, end.offset, Math.max(header.bytes - end.offset, 0));
-    const durableSeq = laterDurableSeq(rest, header.salt, end.seq);
+    const durableSeq = laterDurableSeq(rest, header, end.seq);
     if (durableSeq !== undefined) throw logDamaged(end, durableSeq);
     const isCut = rest.length < header.bytes - end.offset;
     // Only a frame that was begun here names the crc before it; remains of an earlier life name another one.
@@ -142,13 +145,14 @@ async function hasTornTail(folder: SegmentFolder, header: SegmentHeader, end: Lo
 }
 
 /** The highest seq beyond `seq` that some valid frame in `rest`, wherever it begins, knew to be durable. */
-function laterDurableSeq(rest: Buffer, salt: number, seq: number): number | undefined {
+function laterDurableSeq(rest: Buffer, shape: FrameShape, seq: number): number | undefined {
   let highest: number | undefined;
-  for (let at = 0; at + FRAME_HEADER_BYTES <= rest.length; at += 8) {
-    // Looking at the seq first skips zeros and older frames without computing checksums.
-    if (peekSeq(rest, at) <= seq) continue;
-    const found = readFrame(rest, at, salt);
+  for (let at = 0; at + FRAME_HEADER_BYTES <= rest.length;) {
+    // Looking at the seq first skips zeros and older frames, the tag skips what agents wrote, without taking checksums.
+    const isLater = peekSeq(rest, at) > seq && peekSeq(rest, at) < seq + SEQS_AHEAD_MAX;
+    const found = isLater ? readFrame(rest, at, shape) : NOTHING;
     if (found.kind === "frame" && found.frame.durableSeq > (highest ?? seq)) highest = found.frame.durableSeq;
+    at += found.kind === "frame" ? found.frame.bytes : 8;
   }
   return highest;
 }

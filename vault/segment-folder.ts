@@ -12,7 +12,13 @@ import { join } from "node:path";
 import { VaultError } from "./errors.ts";
 import { saltOf } from "./identity.ts";
 import type { LogFile, LogFiles } from "./log-files.ts";
-import { SEGMENT_HEADER_BYTES, decodeSegmentHeader, encodeSegmentHeader, fillWithZeros } from "./segment.ts";
+import {
+  LOG_FORMAT,
+  SEGMENT_HEADER_BYTES,
+  decodeSegmentHeader,
+  encodeSegmentHeader,
+  fillWithZeros,
+} from "./segment.ts";
 import { readFully, segmentName, segmentNo, writeFully } from "./segment.ts";
 import type { SegmentHeader } from "./segment.ts";
 
@@ -92,7 +98,15 @@ export class SegmentFolder {
     const file = await files.open(this.#pathOf(source), isOrdinary ? "existing" : "create");
     const bytes = isOrdinary ? segmentBytes : wanted.bytesMin;
     const no = (this.#segments.at(-1)?.no ?? 0) + 1;
-    const header = { uuid, no, firstSeq: wanted.firstSeq, salt: saltOf(uuid, no), bytes, timeMs: wanted.timeMs };
+    const header = {
+      format: LOG_FORMAT,
+      uuid,
+      no,
+      firstSeq: wanted.firstSeq,
+      salt: saltOf(uuid, no),
+      bytes,
+      timeMs: wanted.timeMs,
+    };
     try {
       if (!isOrdinary) await fillWithZeros(file, bytes);
       await writeFully(file, encodeSegmentHeader(header), 0);
@@ -128,20 +142,19 @@ export class SegmentFolder {
   /** Takes away the oldest segments, of which `isNeeded` says false; one becomes the spare, the others are deleted. */
   async release(isNeeded: (segment: SegmentHeader, next: SegmentHeader | undefined) => boolean): Promise<void> {
     const { files, path, segmentBytes } = this.#options;
-    let released = 0;
     for (;;) {
       const [oldest, next] = this.#segments;
       if (oldest === undefined || this.#readers > 0 || isNeeded(oldest, next)) break;
       this.#segments.shift();
-      released++;
       const name = this.#pathOf(segmentName(oldest.no));
       if (this.#hasSpare || this.#preparing !== undefined || oldest.bytes !== segmentBytes) await files.remove(name);
       else {
         await files.rename(name, this.#pathOf(SPARE));
         this.#hasSpare = true;
       }
+      // One by one: what is not synced may reach the disk in any order, and a power cut would leave a hole in the log.
+      await files.syncFolder(path);
     }
-    if (released > 0) await files.syncFolder(path);
   }
 
   #add(header: SegmentHeader, name: string): void {

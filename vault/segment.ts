@@ -17,7 +17,7 @@ import type { LogFile } from "./log-files.ts";
 
 /** Bytes before the first frame. */
 export const SEGMENT_HEADER_BYTES = 64;
-/** Raised when the layout of segments, frames or records changes. Format 2 added the records `forget` and imported writes. */
+/** Raised when the layout of segments, frames or records changes. Format 2 added tags to frames, and `forget` and imported writes to records. */
 export const LOG_FORMAT = 2;
 const FORMATS_READ: readonly number[] = [1, LOG_FORMAT];
 
@@ -29,6 +29,7 @@ const ZEROS = Buffer.alloc(1024 * 1024);
 
 /** What a segment says about itself. */
 export interface SegmentHeader {
+  readonly format: number;
   readonly uuid: string;
   readonly no: number;
   readonly firstSeq: number;
@@ -52,7 +53,7 @@ export function segmentNo(name: string): number | undefined {
 export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
   MAGIC.copy(bytes);
-  bytes.writeUInt32LE(LOG_FORMAT, 8);
+  bytes.writeUInt32LE(header.format, 8);
   Buffer.from(header.uuid.replaceAll("-", ""), "hex").copy(bytes, 12);
   bytes.writeUInt32LE(header.no, 28);
   bytes.writeBigUInt64LE(BigInt(header.firstSeq), 32);
@@ -74,6 +75,7 @@ export function decodeSegmentHeader(bytes: Buffer, name: string): SegmentHeader 
     throw new VaultError("VAULT_FORMAT_UNKNOWN", message, { details: { segment: name, format } });
   }
   return {
+    format,
     uuid: uuidText(bytes.toString("hex", 12, 28)),
     no: bytes.readUInt32LE(28),
     firstSeq: Number(bytes.readBigUInt64LE(32)),

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
-import { encodeFrame, follows, frameBody, readFrame, sealFrame } from "../../vault/frame.ts";
+import { FRAME_HEADER_BYTES, encodeFrame, follows, frameBody, readFrame, sealFrame } from "../../vault/frame.ts";
 import type { BranchId, Op, Seq } from "../../vault/model.ts";
 import { readRecords } from "../../vault/record.ts";
 import type { LogRecord, Source } from "../../vault/record.ts";
@@ -61,7 +61,7 @@ const content = fc.record({
   note: fc.option(fc.uint8Array({ minLength: 1, maxLength: 20 }), { nil: undefined }),
   records: fc.array(record, { maxLength: 6 }),
 });
-const place = { salt: 0x1234_5678, previousCrc: 77, previousSeq: 0, durableSeq: 0 };
+const place = { format: LOG_FORMAT, salt: 0x1234_5678, previousCrc: 77, previousSeq: 0, durableSeq: 0 };
 
 /** Buffers and Uint8Arrays alike, so that what was decoded compares with what was encoded. */
 function plain(item: unknown): unknown {
@@ -76,7 +76,7 @@ describe("a frame", () => {
     const property = fc.property(content, fc.nat(64), (wanted, offset) => {
       const { frame, records } = encodeFrame(wanted, 0);
       const crc = sealFrame(frame, { ...place, previousSeq: wanted.seq - 1, durableSeq: wanted.seq - 1 });
-      const found = readFrame(Buffer.concat([Buffer.alloc(offset), frame, Buffer.alloc(9)]), offset, place.salt);
+      const found = readFrame(Buffer.concat([Buffer.alloc(offset), frame, Buffer.alloc(9)]), offset, place);
       assert.equal(found.kind, "frame");
       if (found.kind !== "frame") return;
       assert.equal(frame.length % 8, 0);
@@ -103,24 +103,24 @@ describe("a frame", () => {
     for (let bit = 0; bit < frame.length * 8; bit++) {
       const bad = Buffer.from(frame);
       bad[bit >> 3]! ^= 1 << (bit & 7);
-      const isPadding = bit >> 3 >= 40 + frame.readUInt32LE(0);
-      assert.equal(readFrame(bad, 0, place.salt).kind === "frame", isPadding, `bit ${bit}`);
+      const isPadding = bit >> 3 >= FRAME_HEADER_BYTES + frame.readUInt32LE(0);
+      assert.equal(readFrame(bad, 0, place).kind === "frame", isPadding, `bit ${bit}`);
     }
   });
 
   it("is not found in a segment of another life", () => {
-    assert.equal(readFrame(sealed(5, "value"), 0, place.salt + 1).kind, "none");
+    assert.equal(readFrame(sealed(5, "value"), 0, { ...place, salt: place.salt + 1 }).kind, "none");
   });
 
   it("asks for more bytes when it is cut, and zeros are no frame", () => {
     const frame = sealed(5, "value");
-    assert.deepEqual(readFrame(frame.subarray(0, 39), 0, place.salt), { kind: "short", bytesNeeded: 40 });
-    assert.deepEqual(readFrame(frame.subarray(0, 47), 0, place.salt), { kind: "short", bytesNeeded: frame.length });
-    assert.deepEqual(readFrame(Buffer.alloc(64), 0, place.salt), { kind: "none" });
+    assert.deepEqual(readFrame(frame.subarray(0, 47), 0, place), { kind: "short", bytesNeeded: 48 });
+    assert.deepEqual(readFrame(frame.subarray(0, 55), 0, place), { kind: "short", bytesNeeded: frame.length });
+    assert.deepEqual(readFrame(Buffer.alloc(64), 0, place), { kind: "none" });
   });
 
   it("follows only the frame it was sealed behind", () => {
-    const found = readFrame(sealed(9, "x", 6), 0, place.salt);
+    const found = readFrame(sealed(9, "x", 6), 0, place);
     assert.equal(found.kind, "frame");
     if (found.kind !== "frame") return;
     assert.equal(found.frame.skip, 2);
@@ -145,6 +145,7 @@ describe("a frame", () => {
 
 describe("a segment header", () => {
   const header = {
+    format: LOG_FORMAT,
     uuid: "01234567-89ab-cdef-0123-456789abcdef",
     no: 7,
     firstSeq: 2 ** 40,

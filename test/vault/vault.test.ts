@@ -158,7 +158,7 @@ describe("a fork", () => {
     };
     const small = await cost(1);
     assert.deepEqual(await cost(4000), small);
-    assert.deepEqual(small, { pages: 0, logBytes: 56 });
+    assert.deepEqual(small, { pages: 0, logBytes: 64 });
   });
 });
 
