@@ -29,13 +29,16 @@ export interface BranchOrigin {
   readonly createdAtMs: number;
 }
 
+/** Most forks have no name. */
+const NO_NAMES: ReadonlySet<string> = new Set();
+
 /** One branch. See the header. */
 export class BranchState {
   readonly id: BranchId;
   readonly parent: Parent | undefined;
   readonly createdSeq: Seq;
   readonly createdAtMs: number;
-  readonly names: Set<string> = new Set();
+  #names: Set<string> | undefined;
   head: Seq;
   epoch = 0;
   isDropped = false;
@@ -51,6 +54,18 @@ export class BranchState {
     this.createdAtMs = origin.createdAtMs;
     this.head = origin.createdSeq;
     this.top = StateLayer.over(below);
+  }
+
+  get names(): ReadonlySet<string> {
+    return this.#names ?? NO_NAMES;
+  }
+
+  addName(name: string): void {
+    (this.#names ??= new Set()).add(name);
+  }
+
+  removeName(name: string): void {
+    this.#names?.delete(name);
   }
 
   /** The table that takes writes. */

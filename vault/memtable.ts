@@ -19,10 +19,15 @@ const RUN_LENGTH_MAX = 512;
 /** What an entry costs in memory beside its bytes, roughly: a map slot, a string and a Uint8Array header. */
 const ENTRY_OVERHEAD_BYTES = 160;
 
+/** What all empty tables share. Never written to. */
+const EMPTY: Map<string, Uint8Array | null> = new Map();
+const NO_RUNS: string[][] = [];
+
 /** An ordered map from key to value or tombstone. */
 export class Memtable {
-  readonly #values = new Map<string, Uint8Array | null>();
-  readonly #runs: string[][] = [];
+  /** Made with the first put: most forks are never written to, and there may be ten thousand of them. */
+  #values: Map<string, Uint8Array | null> = EMPTY;
+  #runs: string[][] = NO_RUNS;
   #bytes = 0;
   #isFrozen = false;
   /** Grows whenever a key comes or goes, so that a range in progress knows to look for its place again. */
@@ -105,6 +110,10 @@ export class Memtable {
   }
 
   #set(key: string, value: Uint8Array | null): Found {
+    if (this.#values === EMPTY) {
+      this.#values = new Map();
+      this.#runs = [];
+    }
     const previous = this.#values.get(key);
     this.#values.set(key, value);
     this.#bytes += entryBytes(key, value);

@@ -170,8 +170,8 @@ export class VaultState {
   }
 
   #point(name: string, from: BranchState | undefined, to: BranchState | undefined): void {
-    from?.names.delete(name);
-    to?.names.add(name);
+    from?.removeName(name);
+    to?.addName(name);
     if (to === undefined) this.names.delete(name);
     else this.names.set(name, to.id);
     this.dirtyNames.add(name);
