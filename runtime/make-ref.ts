@@ -5,7 +5,7 @@
 import type { AnyAgentDefinition } from "../sandbox/index.ts";
 import type { Clock, HistoryEntry, Point, Vault } from "../vault/index.ts";
 import type { Agent } from "./agent.ts";
-import { requireCode, stateKeyOf } from "./agent-record.ts";
+import { requireCode, stateKeyOf, tableOf } from "./agent-record.ts";
 import type { CallOptions } from "./call-options.ts";
 import { RuntimeError } from "./errors.ts";
 import type { AgentInfo, AgentRef, HistoryLine } from "./ref.ts";
@@ -72,6 +72,7 @@ async function restore<Def extends AnyAgentDefinition>(host: RefHost<Def>, at: P
 function historyLine(entry: HistoryEntry): HistoryLine {
   const { seq, timeMs, kind, label } = entry;
   const keys = entry.keys.map(stateKeyOf).filter((key) => key !== undefined);
+  const tables = new Set(entry.keys.map(tableOf).filter((table) => table !== undefined));
   const note =
     entry.note === undefined ? undefined : (JSON.parse(Buffer.from(entry.note).toString()) as { method?: string }); // written by incarnation.ts
   return {
@@ -79,6 +80,7 @@ function historyLine(entry: HistoryEntry): HistoryLine {
     timeMs,
     kind,
     keys,
+    ...(tables.size === 0 ? {} : { tables: [...tables] }),
     ...(label === undefined ? {} : { label }),
     ...(note?.method === undefined ? {} : { method: note.method }),
   };

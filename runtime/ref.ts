@@ -32,6 +32,8 @@ export interface HistoryLine {
   readonly method?: string;
   /** State keys it wrote. */
   readonly keys: readonly string[];
+  /** Tables it wrote rows of. */
+  readonly tables?: readonly string[];
 }
 
 /** An agent's figures. */

@@ -11,10 +11,10 @@
  *
  * Invariants
  * 1. Rows come from the one branch that was handed in; a query has no words for another.
- * 2. Whatever a cell asks for at once, no more than `UNREAD_ANSWERS_MAX` answers and about `UNREAD_UNITS_MAX` of text are on
- *    their way to it, and this thread looks up no more than that in one go.
+ * 2. Whatever a cell asks for at once, no more than `UNREAD_ANSWERS_MAX` answers, pages among them `UNREAD_PAGES_MAX`, are
+ *    on their way to it, and this thread looks up no more than that in one go.
  */
-import { PAGE_BYTES_MAX, pageText, presenceText, rowText } from "../sandbox/index.ts";
+import { PAGE_BYTES_MAX, PAGE_LOOKS_MAX, pageText, presenceText, rowText } from "../sandbox/index.ts";
 import type { Resident, RowPage, RowQuery, TurnRead } from "../sandbox/index.ts";
 import { VaultError } from "../vault/index.ts";
 import type { View } from "../vault/index.ts";
@@ -23,8 +23,10 @@ import type { AskAnswer } from "./message.ts";
 
 /** Answers that a cell may have unread: enough that it does not wait for the pipe. */
 const UNREAD_ANSWERS_MAX = 16;
-/** Text that a cell may have unread, in UTF-16 units: two pages. The last answer may be one row longer than that. */
-const UNREAD_UNITS_MAX: number = 2 * PAGE_BYTES_MAX;
+/** Pages that a cell may have unread: the next one is looked up while one is decoded. */
+const UNREAD_PAGES_MAX = 2;
+/** Text that a cell may have unread, in UTF-16 units. The last answer may be one row longer than that. */
+const UNREAD_UNITS_MAX: number = UNREAD_PAGES_MAX * PAGE_BYTES_MAX;
 
 /** What reading rows needs of its resident's owner. */
 export interface RowReadHost {
@@ -62,7 +64,7 @@ export class RowReads {
   serve(): void {
     for (let read = this.#waiting[this.#start]; read !== undefined; read = this.#waiting[this.#start]) {
       const resident = this.#host.resident();
-      if (resident === undefined || !this.#isNext(read.turn) || !hasRoom(resident)) return;
+      if (resident === undefined || !this.#isNext(read.turn) || !hasRoom(resident, read.query)) return;
       this.#start += 1;
       resident.answer(read.turn, read.ask, answerOf(this.#host.view, read.query));
     }
@@ -76,8 +78,9 @@ export class RowReads {
   }
 }
 
-function hasRoom({ unread }: Pick<Resident, "unread">): boolean {
-  return unread.answers < UNREAD_ANSWERS_MAX && unread.units < UNREAD_UNITS_MAX;
+function hasRoom({ unread }: Pick<Resident, "unread">, { kind }: RowQuery): boolean {
+  const answersMax = kind === "get" || kind === "has" ? UNREAD_ANSWERS_MAX : UNREAD_PAGES_MAX;
+  return unread.answers < answersMax && unread.units < UNREAD_UNITS_MAX;
 }
 
 /** What a view answers to a query. A damaged page is an answer too: the handler is told, the agent lives. */
@@ -105,20 +108,23 @@ function lookUp(view: View, query: RowQuery): string {
   }
 }
 
-/** As many rows as are wanted and fit; one at least, whatever its size. */
+/** As many rows as are wanted and fit, the first whatever its size; fewer, or none, where many keys were deleted. */
 function pageOf(view: View, { kind, table, key, to, prefix, rowsMax }: RowQuery): RowPage {
   const space = rowPrefix(table);
   const bounds = { prefix: space + prefix, from: space + key, ...(to === "" ? {} : { to: space + to }) };
   const keys: string[] = [];
   const texts: string[] = [];
-  let bytes = 0;
-  for (const [found, value] of view.range(bounds)) {
+  let [bytes, looks, next] = [0, 0, ""];
+  for (const [found, value] of view.entries(bounds)) {
     if (kind === "after" && found === bounds.from) continue;
-    bytes += found.length + value.length;
-    if (keys.length > 0 && bytes > PAGE_BYTES_MAX) return { keys, texts, isLast: false };
-    keys.push(found.slice(space.length));
-    texts.push(textOf(value));
-    if (keys.length === rowsMax) return { keys, texts, isLast: false };
+    bytes += value === null ? 0 : found.length + value.length;
+    if (keys.length > 0 && bytes > PAGE_BYTES_MAX) return { keys, texts, next };
+    next = found.slice(space.length);
+    if (value !== null) {
+      keys.push(next);
+      texts.push(textOf(value));
+    }
+    if (keys.length === rowsMax || ++looks === PAGE_LOOKS_MAX) return { keys, texts, next };
   }
-  return { keys, texts, isLast: true };
+  return { keys, texts, next: "" };
 }

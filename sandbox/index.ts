@@ -24,7 +24,7 @@ export type { AnyAgentDefinition, ArgumentOf, MethodsOf, ReplyOf } from "./agent
 export { unpackAddress } from "./protocol.ts";
 
 /** Rows of an agent's tables: what is asked for and what is answered. */
-export { PAGE_BYTES_MAX, PAGE_ROWS_MAX, pageText, presenceText, rowText } from "./rows.ts";
+export { PAGE_BYTES_MAX, PAGE_LOOKS_MAX, PAGE_ROWS_MAX, pageText, presenceText, rowText } from "./rows.ts";
 export type { RowOp, RowPage, RowQuery } from "./rows.ts";
 
 /** Values as text: what crosses to and from an isolate. */

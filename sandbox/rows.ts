@@ -9,7 +9,7 @@
  * Invariants
  * 1. A table and a key name a row of the asking agent, whatever they say: there are no words for anything else.
  * 2. An answer is bounded: one row, or a page of at most `PAGE_ROWS_MAX` rows and `PAGE_BYTES_MAX` bytes (a first row that
- *    is larger goes alone).
+ *    is larger goes alone), for which at most `PAGE_LOOKS_MAX` keys were looked at.
  */
 import { pack, unpack } from "./envelope.ts";
 import { charCodeAt, isWellFormed } from "./guest/primordials.ts";
@@ -37,11 +37,12 @@ export interface RowRead extends RowQuery {
   readonly ask: number;
 }
 
-/** Some rows in the order of their keys. `isLast`: the range holds no more. */
+/** Some rows in the order of their keys; none where many were deleted. */
 export interface RowPage {
   readonly keys: readonly string[];
   readonly texts: readonly string[];
-  readonly isLast: boolean;
+  /** The key behind which the range goes on; "" where it holds no more. */
+  readonly next: string;
 }
 
 /** Rows that one turn may write. Bounds the lists that a turn can produce, as `STATE_KEYS_MAX` does for the state. */
@@ -54,6 +55,8 @@ export const ROW_KEY_BYTES_MAX: number = 512 - 3 - TABLE_UNITS_MAX;
 export const PAGE_ROWS_MAX = 512;
 /** Keys and texts of one page, in bytes: about a millisecond of reading, and small beside any heap. */
 export const PAGE_BYTES_MAX: number = 256 * 1024;
+/** Keys looked at for one page, deleted ones included: about two milliseconds where all of them are. */
+export const PAGE_LOOKS_MAX: number = 8 * PAGE_ROWS_MAX;
 /** What a query takes at most on its way, in bytes: three texts that may be keys, and the words around them. */
 export const QUERY_BYTES_MAX: number = 4 * 512;
 
@@ -114,7 +117,7 @@ export function presenceText(isPresent: boolean): string {
 
 /** The answer to `from` and `after`. */
 export function pageText(page: RowPage): string {
-  const segments: string[] = [page.isLast ? "1" : "0"];
+  const segments: string[] = [page.next];
   for (let index = 0; index < page.keys.length; index++) {
     segments[segments.length] = page.keys[index] ?? "";
     segments[segments.length] = page.texts[index] ?? "";
@@ -131,5 +134,5 @@ export function parsePage(text: string): RowPage {
     keys[keys.length] = segments[index] ?? "";
     texts[texts.length] = segments[index + 1] ?? "";
   }
-  return { keys, texts, isLast: segments[0] === "1" };
+  return { keys, texts, next: segments[0] ?? "" };
 }

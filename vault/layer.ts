@@ -79,12 +79,21 @@ export class StateLayer {
   }
 
   range(pages: PageSource, options: RangeOptions): Iterable<readonly [string, Uint8Array]> {
+    return rangeMerged(this.#stack(pages), options);
+  }
+
+  /** As `range`, tombstones included. */
+  entries(pages: PageSource, options: Omit<RangeOptions, "limit">): Iterable<Entry> {
+    return entriesMerged(this.#stack(pages), options);
+  }
+
+  #stack(pages: PageSource): readonly MergeLayer[] {
     const stack: MergeLayer[] = [];
     for (const { table, roots } of this.#downwards()) {
       if (table !== undefined) stack.push(table);
       if (roots !== undefined) for (const root of treesOf(roots)) stack.push(treeLayer(pages, root));
     }
-    return rangeMerged(stack, options);
+    return stack;
   }
 
   /** This layer and all below it, from the top. */

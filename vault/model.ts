@@ -82,6 +82,11 @@ export interface View {
   has(key: string): boolean;
   /** Bytewise key order. On a live branch, entries ahead are seen as they are when they are reached. */
   range(options?: RangeOptions): Iterable<readonly [string, Uint8Array]>;
+  /**
+   * As `range`, with the deleted keys that have not been tidied away yet (null): `range` walks over them too, so who has to
+   * bound its own work counts these.
+   */
+  entries(options?: Omit<RangeOptions, "limit">): Iterable<readonly [string, Uint8Array | null]>;
 }
 
 /** A labelled moment of a branch. */

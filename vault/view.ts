@@ -43,7 +43,19 @@ export class FrozenView implements View {
   }
 
   range(options: RangeOptions = {}): Iterable<readonly [string, Uint8Array]> {
-    return rangeOf(() => this.#past.layer, this.#context, options);
+    return held(
+      () => this.#past.layer,
+      this.#context,
+      (layer, pages) => layer.range(pages, options),
+    );
+  }
+
+  entries(options: Omit<RangeOptions, "limit"> = {}): Iterable<readonly [string, Uint8Array | null]> {
+    return held(
+      () => this.#past.layer,
+      this.#context,
+      (layer, pages) => layer.entries(pages, options),
+    );
   }
 }
 
@@ -97,7 +109,19 @@ export class LiveBranch implements Branch {
   }
 
   range(options: RangeOptions = {}): Iterable<readonly [string, Uint8Array]> {
-    return rangeOf(() => this.#state.top, this.#context, options);
+    return held(
+      () => this.#state.top,
+      this.#context,
+      (layer, pages) => layer.range(pages, options),
+    );
+  }
+
+  entries(options: Omit<RangeOptions, "limit"> = {}): Iterable<readonly [string, Uint8Array | null]> {
+    return held(
+      () => this.#state.top,
+      this.#context,
+      (layer, pages) => layer.entries(pages, options),
+    );
   }
 
   snapshots(): readonly Snapshot[] {
@@ -119,23 +143,23 @@ export function layerOf(view: View, context: ViewContext): StateLayer | undefine
   return LiveBranch.stateOf(view, context)?.top ?? FrozenView.pastOf(view, context)?.layer;
 }
 
-/** Can be iterated again and again; each time from the state of that moment. */
-function rangeOf(
+/** Lists part of a layer. Can be iterated again and again; each time from the state of that moment. */
+function held<T>(
   layer: () => StateLayer,
   context: ViewContext,
-  options: RangeOptions,
-): Iterable<readonly [string, Uint8Array]> {
-  return { [Symbol.iterator]: () => heldRange(layer(), context, options) };
+  list: (layer: StateLayer, pages: PageSource) => Iterable<T>,
+): Iterable<T> {
+  return { [Symbol.iterator]: () => heldList(layer(), context, list) };
 }
 
-function* heldRange(
+function* heldList<T>(
   layer: StateLayer,
   { pages, holds }: ViewContext,
-  options: RangeOptions,
-): Generator<readonly [string, Uint8Array], void> {
+  list: (layer: StateLayer, pages: PageSource) => Iterable<T>,
+): Generator<T, void> {
   const hold = holds.take([...layer.allRoots()]);
   try {
-    yield* layer.range(pages, options);
+    yield* list(layer, pages);
   } finally {
     holds.release(hold);
   }

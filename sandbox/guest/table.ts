@@ -32,7 +32,6 @@ interface RangeQuery extends KeyRange {
   readonly limit: number;
 }
 
-const NO_PAGE: RowPage = { keys: [], texts: [], isLast: false };
 const RANGE_WORDS = "from, to, prefix and limit";
 
 /** The table as a handler sees it: closures over its turn, so that it may be taken apart. */
@@ -80,12 +79,12 @@ async function hasRow(turn: TurnRun, table: string, given: unknown): Promise<boo
 /** Merges two ordered lists; where both have a key the draft's row counts. */
 async function* rowsOf(turn: TurnRun, table: string, query: RangeQuery): AsyncGenerator<readonly [string, unknown]> {
   const drafted = turn.rows.within(table, query);
-  let page = NO_PAGE;
+  let page: RowPage | undefined;
   let at = 0;
   let own = 0;
   for (let left = query.limit; left > 0;) {
-    if (at === page.keys.length && !page.isLast) {
-      page = await nextPage(turn, table, query, { last: page.keys[at - 1], rowsMax: left });
+    if (page === undefined || (at === page.keys.length && page.next !== "")) {
+      page = await nextPage(turn, table, query, { behind: page?.next, rowsMax: left });
       at = 0;
       continue;
     }
@@ -112,11 +111,11 @@ async function nextPage(
   turn: TurnRun,
   table: string,
   { from, to, prefix }: RangeQuery,
-  { last, rowsMax }: { readonly last: string | undefined; readonly rowsMax: number },
+  { behind, rowsMax }: { readonly behind: string | undefined; readonly rowsMax: number },
 ): Promise<RowPage> {
-  const kind = last === undefined ? "from" : "after";
+  const kind = behind === undefined ? "from" : "after";
   const rows = rowsMax < PAGE_ROWS_MAX ? rowsMax : PAGE_ROWS_MAX;
-  return parsePage(await turn.read({ kind, table, key: last ?? from, to, prefix, rowsMax: rows }));
+  return parsePage(await turn.read({ kind, table, key: behind ?? from, to, prefix, rowsMax: rows }));
 }
 
 function rangeQuery(given: unknown): RangeQuery {

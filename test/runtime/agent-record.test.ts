@@ -7,6 +7,7 @@ import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import {
   codeOps,
+  draftOps,
   readArtifact,
   readCurrent,
   readSpec,
@@ -14,6 +15,7 @@ import {
   stateEntries,
   stateKeyOf,
   stateOps,
+  tableOf,
 } from "../../runtime/agent-record.ts";
 import type { AgentSpec, CurrentCode, StateOp } from "../../runtime/agent-record.ts";
 import { AGENT_LIMITS, parseSpawnOptions } from "../../runtime/options.ts";
@@ -46,6 +48,10 @@ class MapView implements View {
 
   *range(options: RangeOptions = {}): Iterable<readonly [string, Uint8Array]> {
     for (const entry of this.#entries) if (entry[0].startsWith(options.prefix ?? "")) yield entry;
+  }
+
+  entries(options: RangeOptions = {}): Iterable<readonly [string, Uint8Array]> {
+    return this.range(options);
   }
 }
 
@@ -109,6 +115,27 @@ describe("an agent's state in its branch", () => {
   });
 });
 
+describe("an agent's rows in its branch", () => {
+  test("have keys of their own, that tell their table, beside its state and its records", (t) => {
+    const table = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_]{0,9}$/);
+    const property = fc.property(table, key, changes, (table, rowKey, changes) => {
+      const view = new MapView().apply([...codeOps(artifact, current), specOp(spec), ...stateOps(changes)]);
+      const before = new Map(stateEntries(view));
+      const ops = draftOps({ ops: [], rows: [[table, rowKey, "1"]] });
+      assert.deepEqual([...stateEntries(view.apply(ops))], [...before]);
+      assert.deepEqual([readSpec(view), readCurrent(view)], [spec, current]);
+      assert.deepEqual(
+        view
+          .keys()
+          .map(tableOf)
+          .filter((each) => each !== undefined),
+        [table],
+      );
+    });
+    check(t, property, 500);
+  });
+});
+
 describe("an agent's spec and code in its branch", () => {
   test("an empty branch has no spec, no current code and no version of it", () => {
     const view = new MapView();
@@ -122,6 +149,14 @@ describe("an agent's spec and code in its branch", () => {
       assert.deepEqual(readSpec(new MapView().apply([specOp(written)])), written);
     });
   }
+
+  test("a spec that was written before a limit existed has the limit's default", () => {
+    const { rowBytesMax: _row, tableReadsPerTurnMax: _reads, ...limits } = spec.limits;
+    const older = { put: "a:spec", value: Buffer.from(JSON.stringify({ ...spec, limits })) };
+    const { rowBytesMax, tableReadsPerTurnMax } = AGENT_LIMITS;
+    const read = readSpec(new MapView().apply([older]))?.limits;
+    assert.deepEqual(read, { ...spec.limits, rowBytesMax, tableReadsPerTurnMax });
+  });
 
   test("new code becomes current and the version before it can still be read", () => {
     const next = { ...artifact, hash: "def", code: "better" };

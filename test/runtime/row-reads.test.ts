@@ -7,7 +7,14 @@ import { describe, test, type TestContext } from "node:test";
 import { draftOps, rowPrefix } from "../../runtime/agent-record.ts";
 import type { AskAnswer } from "../../runtime/message.ts";
 import { answerOf, RowReads } from "../../runtime/row-reads.ts";
-import { PAGE_BYTES_MAX, PAGE_ROWS_MAX, pageText, type RowOp, type RowQuery } from "../../sandbox/index.ts";
+import {
+  PAGE_BYTES_MAX,
+  PAGE_LOOKS_MAX,
+  PAGE_ROWS_MAX,
+  pageText,
+  type RowOp,
+  type RowQuery,
+} from "../../sandbox/index.ts";
 import { parsePage } from "../../sandbox/rows.ts";
 import type { Branch, View } from "../../vault/index.ts";
 import { VaultError } from "../../vault/index.ts";
@@ -53,7 +60,7 @@ describe("an answer", () => {
     assert.deepEqual(keysOf(branch, { kind: "after", key: "aa", to: "c" }), ["b", "b/1"]);
     assert.deepEqual(keysOf(branch, { prefix: "b" }), ["b", "b/1"]);
     assert.deepEqual(keysOf(branch, { rowsMax: 2 }), ["a", "b"]);
-    assert.equal(textOf(answerOf(branch, page({ table: "none" }))), pageText({ keys: [], texts: [], isLast: true }));
+    assert.equal(textOf(answerOf(branch, page({ table: "none" }))), pageText({ keys: [], texts: [], next: "" }));
   });
 
   test("never has anything but rows of the table that was named", async (t) => {
@@ -73,9 +80,9 @@ describe("an answer", () => {
     const keys = Array.from({ length: PAGE_ROWS_MAX + 1 }, (_, index) => String(10_000 + index));
     const branch = await branchWith(t, puts("t", ...keys));
     const first = parsePage(textOf(answerOf(branch, page({}))));
-    assert.deepEqual([first.keys.length, first.isLast], [PAGE_ROWS_MAX, false]);
-    const rest = parsePage(textOf(answerOf(branch, page({ kind: "after", key: first.keys.at(-1) ?? "" }))));
-    assert.deepEqual([rest.keys, rest.isLast], [[keys.at(-1)], true]);
+    assert.deepEqual([first.keys.length, first.next], [PAGE_ROWS_MAX, first.keys.at(-1)]);
+    const rest = parsePage(textOf(answerOf(branch, page({ kind: "after", key: first.next }))));
+    assert.deepEqual([rest.keys, rest.next], [[keys.at(-1)], ""]);
   });
 
   test("ends after a page's bytes; a row that is larger goes alone", async (t) => {
@@ -93,6 +100,19 @@ describe("an answer", () => {
     assert.deepEqual(keysOf(branch, { kind: "after", key: "e" }), ["f"]);
   });
 
+  test("ends after so many deleted keys, and says where to go on", async (t) => {
+    const keys = Array.from({ length: PAGE_LOOKS_MAX + 10 }, (_, index) => String(10_000 + index));
+    const branch = await branchWith(t, [
+      ...keys.map((key): RowOp => ["t", key, undefined]),
+      ["t", "y", "1"],
+      ["u", "z", "2"],
+    ]);
+    const first = parsePage(textOf(answerOf(branch, page({}))));
+    assert.deepEqual(first, { keys: [], texts: [], next: keys[PAGE_LOOKS_MAX - 1] });
+    const rest = parsePage(textOf(answerOf(branch, page({ kind: "after", key: first.next }))));
+    assert.deepEqual(rest, { keys: ["y"], texts: ["1"], next: "" });
+  });
+
   test("is the vault's refusal where a page is damaged, and nothing is hidden that is our own fault", () => {
     const broken = (error: Error): View => ({
       get: () => {
@@ -100,6 +120,7 @@ describe("an answer", () => {
       },
       has: () => false,
       range: () => [],
+      entries: () => [],
     });
     const damaged = new VaultError("VAULT_PAGE_DAMAGED", "page 7");
     const answer = { ok: false, code: "VAULT_PAGE_DAMAGED", message: "page 7" };
@@ -137,6 +158,7 @@ describe("reads", () => {
     },
     has: () => true,
     range: () => [],
+    entries: () => [],
   });
   const put = (reads: RowReads, turn: number, count: number): void => {
     for (let ask = 1; ask <= count; ask++) reads.put({ turn, ask: turn * 1000 + ask, query: QUERY });
@@ -168,6 +190,17 @@ describe("reads", () => {
     cell.take();
     reads.serve();
     assert.equal(rows.looked, 3);
+  });
+
+  test("of pages are answered two at a time, also when the pages are empty", () => {
+    const cell = new Cell();
+    const reads = new RowReads({ view: view(value), inflight: [{ turn: 1 }], resident: () => cell });
+    for (let ask = 1; ask <= 10; ask++) reads.put({ turn: 1, ask, query: page({}) });
+    reads.serve();
+    assert.deepEqual(cell.answered, [1, 2]);
+    cell.take();
+    reads.serve();
+    assert.deepEqual(cell.answered, [1, 2, 3]);
   });
 
   test("of a turn wait until the turns before it are committed", () => {

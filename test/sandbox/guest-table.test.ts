@@ -91,7 +91,11 @@ function answerOf(rows: Rows, read: RowRead): string {
     (at) => isBehind(at) && (to === "" || compareRowKeys(at, to) < 0) && at.startsWith(prefix),
   );
   const page = keys.toSorted(compareRowKeys).slice(0, rowsMax);
-  return pageText({ keys: page, texts: page.map((at) => rows.get(at) ?? ""), isLast: page.length < rowsMax });
+  return pageText({
+    keys: page,
+    texts: page.map((at) => rows.get(at) ?? ""),
+    next: page.length < rowsMax ? "" : (page.at(-1) ?? ""),
+  });
 }
 
 /** Answers reads until the turn is over. */
@@ -246,6 +250,15 @@ describe("a range of a table", () => {
       (await ask("range", { limit: PAGE_ROWS_MAX + 1 }, many)).reads.map(({ rowsMax }) => rowsMax),
       [PAGE_ROWS_MAX, 1],
     );
+  });
+
+  it("goes on behind a page on which all was deleted", async () => {
+    const guest = await (await host.open(AGENT)).start();
+    assert.equal((await guest.call("range")).kind, "wait");
+    const more = await guest.answer(1, { ok: true, text: pageText({ keys: [], texts: [], next: "m" }) });
+    assert.deepEqual(more.kind === "wait" && more.reads.map(({ kind, key }) => [kind, key]), [["after", "m"]]);
+    const end = await guest.answer(2, { ok: true, text: pageText({ keys: ["n"], texts: ["1"], next: "" }) });
+    assert.equal(done(end).reply, '"n=1"');
   });
 
   it("needs nothing of the realm that an agent may have broken", async () => {

@@ -75,6 +75,27 @@ describe("the type of an agent", () => {
             ctx.state.deep.list.push(1);
           },
         },
+        async rows(ctx) {
+          const table = ctx.table<{ text: string }>("notes");
+          table.put("k", { text: "x" });
+          // @ts-expect-error -- no row of this table
+          table.put("k", "x");
+          // @ts-expect-error -- there may be none
+          (await table.get("k")).text.trim();
+          // @ts-expect-error -- no such option
+          table.range({ form: "k" });
+        },
+        rowsOnly: {
+          reads: true,
+          async handle(ctx) {
+            const table = ctx.table<number>("notes");
+            // @ts-expect-error -- a handler that reads writes no rows
+            table.put("k", 1);
+            let sum = 0;
+            for await (const [, value] of table.range({ prefix: "a" })) sum += value;
+            return sum;
+          },
+        },
         unknownPower(ctx) {
           // @ts-expect-error -- there is no such capability
           ctx.require("fs");
