@@ -13,6 +13,8 @@ import type { PageChecksum, PageId } from "./page.ts";
 export interface StoreDraft {
   /** Stores a page. The store stamps the checksum into `bytes` and owns them from here on. */
   putPage(id: PageId, bytes: Buffer): void;
+  /** Stores a page in place of the damaged one with its id. */
+  replacePage(id: PageId, bytes: Buffer): void;
   /** Removes a page; harmless when it is not there. */
   deletePage(id: PageId): void;
   /** Sets a meta row. Keys have 1 to 512 bytes. */
@@ -29,6 +31,8 @@ export interface Change {
   /** `undefined` deletes. */
   readonly value: Buffer | undefined;
   readonly page?: PageId;
+  /** The page is there already, damaged. */
+  readonly isReplaced?: boolean;
 }
 
 /** The draft of one transaction. Every key appears once: LMDB allocates pages for each put, also for overwritten ones. */
@@ -70,9 +74,23 @@ export class Changes implements StoreDraft {
     return [...this.#rows.values()].flatMap(({ page }) => page ?? []);
   }
 
+  /** Keys of stored pages that this takes away or replaces, in order. */
+  freedPages(): readonly Buffer[] {
+    const freed = [...this.#rows.values()].filter(
+      ({ value, isReplaced }) => value === undefined || isReplaced === true,
+    );
+    return freed.flatMap(({ table, key }) => (table === "pages" ? key : [])).toSorted((a, b) => Buffer.compare(a, b));
+  }
+
   putPage(id: PageId, bytes: Buffer): void {
     this.#checksum.stamp(id, new Page(id, bytes).bytes);
     this.#set({ table: "pages", key: pageKey(id.arena, id.no, Buffer.alloc(8)), value: bytes, page: id });
+  }
+
+  replacePage(id: PageId, bytes: Buffer): void {
+    this.#checksum.stamp(id, new Page(id, bytes).bytes);
+    const key = pageKey(id.arena, id.no, Buffer.alloc(8));
+    this.#set({ table: "pages", key, value: bytes, page: id, isReplaced: true });
   }
 
   deletePage(id: PageId): void {

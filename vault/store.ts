@@ -30,9 +30,12 @@ import { VaultError } from "./errors.ts";
 import { loadPageChecksum, Page, pageDamaged } from "./page.ts";
 import type { PageChecksum, PageId } from "./page.ts";
 import { PageCache } from "./store-cache.ts";
+import { Slices } from "./slices.ts";
 import { Changes, pageKey } from "./store-draft.ts";
 import type { StoreDraft } from "./store-draft.ts";
-import { assertWholeFile, growFile, LMDB_PAGE_BYTES } from "./store-file.ts";
+import { probeStore } from "./probe.ts";
+import { growFile, LMDB_PAGE_BYTES } from "./store-file.ts";
+import { RawStore } from "./store-raw.ts";
 import type { PageSource } from "./tree.ts";
 
 /** How a store is opened. */
@@ -79,12 +82,12 @@ export class PageStore implements PageSource, AsyncDisposable {
   #state: "open" | "closed" | VaultError = "open";
 
   /**
-   * Opens the page file or creates it. Throws VAULT_PAGES_DAMAGED when the file is shorter than it says or LMDB does
-   * not recognise it, VAULT_STORE_FAILED when LMDB cannot open it for another reason (`cause`).
+   * Opens the page file or creates it. Throws VAULT_PAGES_DAMAGED when its structure is damaged (probe.ts)
+   * or LMDB does not recognise it, VAULT_STORE_FAILED when LMDB cannot open it for another reason (`cause`).
    */
   static async open(options: PageStoreOptions): Promise<PageStore> {
     const checksum = await loadPageChecksum();
-    assertWholeFile(options.path);
+    probeStore(options.path);
     try {
       return new PageStore(options, checksum);
     } catch (error) {
@@ -214,6 +217,7 @@ export class PageStore implements PageSource, AsyncDisposable {
   async #commit(changes: Changes): Promise<void> {
     if (this.#state instanceof VaultError) throw this.#state;
     this.#makeRoom(changes);
+    await this.#mendHeaders(changes);
     this.#options.onStep?.("store.commit");
     const answer = this.#root.batch(() => {
       for (const { table, key, value } of changes.rows()) {
@@ -260,6 +264,20 @@ export class PageStore implements PageSource, AsyncDisposable {
       growFile(this.#options.path, this.#fileBytesNeeded(changes));
     } catch (error) {
       throw this.#fail("grow", error);
+    }
+  }
+
+  /** LMDB believes the headers of the values that it frees: see `longHeader`. */
+  async #mendHeaders(changes: Changes): Promise<void> {
+    const keys = changes.freedPages();
+    if (keys.length === 0) return;
+    const raw = RawStore.open(this.#options.path);
+    try {
+      if (raw !== undefined) await new Slices().drive(raw.mendHeaders(keys));
+    } catch (error) {
+      throw this.#fail("look at", error);
+    } finally {
+      raw?.close();
     }
   }
 
