@@ -44,8 +44,11 @@ export interface Replayed {
   readonly isTorn: boolean;
 }
 
+/** Where the rows of a checkpoint are: the page store, or a backup of it. */
+export type RowSource = Pick<PageStore, "readMeta" | "rangeMeta">;
+
 /** Reads the rows of the last checkpoint. Throws VAULT_PAGES_DAMAGED, VAULT_FORMAT_UNKNOWN. */
-export function loadCheckpoint(store: PageStore, uuid: string): Loaded {
+export function loadCheckpoint(store: RowSource, uuid: string): Loaded {
   const state = new VaultState();
   const nextPages = new Map<number, number>();
   const bytes = store.readMeta(GLOBAL_KEY);
@@ -125,7 +128,7 @@ function addBranch(state: VaultState, row: ReturnType<typeof decodeBranch>): voi
   state.branches.set(row.id, branch);
 }
 
-function addLandmarks(state: VaultState, store: PageStore): number {
+function addLandmarks(state: VaultState, store: RowSource): number {
   const rows = store.rangeMeta(LANDMARK_PREFIX).map(decodeLandmark);
   for (const { branch: id, roots, ...row } of rows) {
     const branch = state.branches.get(id);
@@ -140,7 +143,7 @@ function addName(state: VaultState, { name, branch: id }: ReturnType<typeof deco
   if (branch === undefined)
     throw pagesDamaged(`name ${JSON.stringify(name)} points to no branch`, { name, branch: id });
   state.names.set(name, id);
-  branch.names.add(name);
+  branch.addName(name);
 }
 
 function checkCounts(global: GlobalRow, found: Pick<GlobalRow, "branches" | "names" | "landmarks">): void {
