@@ -145,10 +145,10 @@ export class PageStore implements PageSource, AsyncDisposable {
     this.#assertReadable();
     const rows: Row[] = [];
     const start = after === undefined ? prefix : Buffer.concat([after, Buffer.alloc(1)]);
-    const range = limit === undefined ? { start } : { start, limit };
+    const end = behindPrefix(prefix);
+    const range = { start, ...(end === undefined ? {} : { end }), ...(limit === undefined ? {} : { limit }) };
     for (const shared of this.#guarded(() => [...this.#meta.getKeys(range)])) {
       const key = Buffer.from(shared);
-      if (Buffer.compare(key.subarray(0, prefix.length), prefix) !== 0) break;
       const value = this.#copyOf(this.#meta, key);
       if (value !== undefined) rows.push([key, value]);
     }
@@ -322,6 +322,15 @@ export class PageStore implements PageSource, AsyncDisposable {
   #wasClosed(): boolean {
     return this.#state === "closed";
   }
+}
+
+/** The first key behind all that begin with `prefix`; none when its bytes are all 255. */
+function behindPrefix(prefix: Uint8Array): Buffer | undefined {
+  const length = prefix.findLastIndex((byte) => byte < 255) + 1;
+  if (length === 0) return undefined;
+  const end = Buffer.from(prefix.subarray(0, length));
+  end[length - 1]! += 1;
+  return end;
 }
 
 /** lmdb-js types `getStats()` as `{}`; these two are in `MDB_stat` and `MDB_envinfo`. */

@@ -188,7 +188,7 @@ describe("page store", () => {
 
   test("rows are listed whole or a few at a time", async () => {
     await using store = await PageStore.open(options);
-    const keys = ["A", "B1", "B2", "B3", "C"].map((key) => Buffer.from(key));
+    const keys = ["A", "B1", "B2", "B3", "C", "D\xff\xff", "D\xff\xff1", "E"].map((key) => Buffer.from(key, "latin1"));
     await store.transaction((draft) => {
       for (const key of keys) draft.putMeta(key, key);
     });
@@ -198,6 +198,7 @@ describe("page store", () => {
     assert.deepEqual(listed(store.rangeMeta(prefix, { limit: 2 })), ["B1", "B2"]);
     assert.deepEqual(listed(store.rangeMeta(prefix, { after: keys[2]!, limit: 2 })), ["B3"]);
     assert.deepEqual(listed(store.rangeMeta(prefix, { after: keys[3]! })), []);
+    assert.equal(store.rangeMeta(keys[5]!).length, 2, "a prefix that ends with the highest byte");
   });
 
   test("closing waits for a running transaction, and afterwards everything is refused with VAULT_CLOSED", async () => {
