@@ -57,6 +57,8 @@ export interface PageStoreOptions {
 export interface PageStoreStats {
   readonly pages: number;
   readonly fileBytes: number;
+  /** Pages read from the file since it was opened; what the cache had is not counted. */
+  readonly pageReads: number;
   readonly cachedPages: number;
   readonly cachedBytes: number;
 }
@@ -78,6 +80,7 @@ export class PageStore implements PageSource, AsyncDisposable {
   readonly #pages: Database<Buffer, Uint8Array>;
   readonly #meta: Database<Buffer, Uint8Array>;
   readonly #key = Buffer.alloc(8);
+  #pageReads = 0;
   #queue: Promise<void> = Promise.resolve();
   #state: "open" | "closed" | VaultError = "open";
 
@@ -123,6 +126,7 @@ export class PageStore implements PageSource, AsyncDisposable {
     const cached = this.#cache.get(id);
     if (cached !== undefined) return cached;
     const bytes = this.#copyOf(this.#pages, this.#pageKey(id));
+    this.#pageReads++;
     if (bytes === undefined) throw pageDamaged(id, "it is missing");
     if (!this.#checksum.matches(id, bytes)) throw pageDamaged(id, "its checksum differs");
     const page = new Page(id, bytes);
@@ -197,6 +201,7 @@ export class PageStore implements PageSource, AsyncDisposable {
     return {
       pages: entryCount,
       fileBytes: (lastPageNumber + 1) * LMDB_PAGE_BYTES,
+      pageReads: this.#pageReads,
       cachedPages: this.#cache.count,
       cachedBytes: this.#cache.bytes,
     };
@@ -217,7 +222,8 @@ export class PageStore implements PageSource, AsyncDisposable {
   async #commit(changes: Changes): Promise<void> {
     if (this.#state instanceof VaultError) throw this.#state;
     this.#makeRoom(changes);
-    await this.#mendHeaders(changes);
+    const freed = changes.freedPages();
+    if (freed.length > 0) await this.#mendHeaders(freed);
     this.#options.onStep?.("store.commit");
     const answer = this.#root.batch(() => {
       for (const { table, key, value } of changes.rows()) {
@@ -268,9 +274,7 @@ export class PageStore implements PageSource, AsyncDisposable {
   }
 
   /** LMDB believes the headers of the values that it frees: see `longHeader`. */
-  async #mendHeaders(changes: Changes): Promise<void> {
-    const keys = changes.freedPages();
-    if (keys.length === 0) return;
+  async #mendHeaders(keys: readonly Buffer[]): Promise<void> {
     const raw = RawStore.open(this.#options.path);
     try {
       if (raw !== undefined) await new Slices().drive(raw.mendHeaders(keys));
