@@ -8,14 +8,15 @@
  * 1. One job from its start to its end; the sample is the longest gap between two turns of the event loop meanwhile.
  * 2. Two controls: the same loop with nothing to do (what the machine does by itself), and with commits alone.
  */
-import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock } from "../../runtime/clock.ts";
 import type { Clock, Vault } from "../../vault/index.ts";
 import type { Figure, Findings, Tools } from "../suite.ts";
 import { barWorstMs, duration } from "../suite.ts";
-import { rowAt, rowsUpTo, scattered, valueOf } from "./content.ts";
-import { onlyWhenAsked, writeRows } from "./lab.ts";
+import { backgroundJobs, requireMerged } from "./background-jobs.ts";
+import type { BackgroundJob } from "./background-jobs.ts";
+import { valueOf } from "./content.ts";
+import { onlyWhenAsked } from "./lab.ts";
 import type { States } from "./states.ts";
 
 const BLOCK_LIMIT = { bar: 10, aim: 5 };
@@ -23,23 +24,10 @@ const CONTROL_MS = 500;
 /** Commits on their way while a job runs. */
 const WRITERS = 10;
 const VALUE_BYTES = 300;
-/** Rows changed before a checkpoint: some 16 MB of log. */
-const ROWS_PER_CHECKPOINT = 28_000;
-const BRANCHES_PER_CHECKPOINT = 1_000;
-/** Of three rows one: more than the quarter at which a delta is merged into its base. */
-const MERGE_STEP = 3;
 /** The vault does not merge for branches of less than half a minute: its clock is this much ahead. */
 const AHEAD_MS = 3_600_000;
 
 const clockAhead: Clock = { ...systemClock, now: () => systemClock.now() + AHEAD_MS };
-
-/** A job that runs in the background of a vault. */
-interface Job {
-  readonly what: string;
-  /** Makes something to do. */
-  prepare(round: number): Promise<void>;
-  run(): Promise<unknown>;
-}
 
 /** The longest blocks, by job. Changes the large state. */
 export async function measureBlocks(tools: Tools, states: States): Promise<Findings> {
@@ -55,10 +43,11 @@ export async function measureBlocks(tools: Tools, states: States): Promise<Findi
     await vault.checkpoint();
   }
   const figures = [];
-  for (const job of jobsOf(vault, states)) {
+  for (const job of backgroundJobs(states)) {
     tools.progress(`longest block of the thread: ${job.what}`);
     figures.push(await measureJob(vault, job, rounds));
   }
+  await requireMerged(states);
   return {
     figures: [
       duration("longest block: nothing to do (control)", idle),
@@ -71,7 +60,7 @@ export async function measureBlocks(tools: Tools, states: States): Promise<Findi
   };
 }
 
-async function measureJob(vault: Vault, job: Job, rounds: number): Promise<Figure> {
+async function measureJob(vault: Vault, job: BackgroundJob, rounds: number): Promise<Figure> {
   const gaps: number[] = [];
   for (let round = 0; round < rounds; round++) {
     await job.prepare(round);
@@ -79,52 +68,6 @@ async function measureJob(vault: Vault, job: Job, rounds: number): Promise<Figur
   }
   return duration(`longest block: ${job.what}, beside commits`, gaps);
 }
-
-function jobsOf(vault: Vault, states: States): readonly Job[] {
-  const { lab, large, rows } = states;
-  return [
-    {
-      what: "checkpoint of 16 MB of log",
-      async prepare(round) {
-        const { branch } = vault.create({ name: `blocks-${round}` });
-        await writeRows(vault, branch, rowsUpTo(ROWS_PER_CHECKPOINT));
-      },
-      run: () => vault.checkpoint(),
-    },
-    {
-      what: `checkpoint of 16 MB of log in ${BRANCHES_PER_CHECKPOINT.toLocaleString("en")} branches`,
-      async prepare(round) {
-        const each = ROWS_PER_CHECKPOINT / BRANCHES_PER_CHECKPOINT;
-        for (let no = 0; no < BRANCHES_PER_CHECKPOINT; no++) {
-          const name = `crowded-${no}`;
-          const branch = vault.head(name) ?? vault.create({ name }).branch;
-          const rows = Array.from({ length: each }, (_, row) => rowAt(no * each + row, round));
-          await writeRows(vault, branch, rows);
-        }
-      },
-      run: () => vault.checkpoint(),
-    },
-    {
-      what: "merge of a third of the state into its base",
-      async prepare(round) {
-        const changed = scattered(rows, MERGE_STEP, round).map((index) => rowAt(index, 100 + round));
-        await writeRows(vault, lab.branch(large), changed);
-      },
-      async run() {
-        await vault.checkpoint();
-        const pages = lab.checkpoints.at(-1)?.pages ?? 0;
-        assert.ok(
-          pages * MERGED_PAGE_BYTES_MAX > rows * ROW_BYTES_MIN,
-          `${pages} pages are no whole state: nothing was merged`,
-        );
-      },
-    },
-  ];
-}
-
-/** A page of a large base, and the least a row has: what tells a checkpoint that rewrote the base from one that did not. */
-const MERGED_PAGE_BYTES_MAX = 65_512;
-const ROW_BYTES_MIN = 500;
 
 /** The longest gap while `run` is going on and writers wait for one durable write after the other. */
 async function besideCommits(vault: Vault, run: () => Promise<unknown>): Promise<number> {

@@ -1,0 +1,78 @@
+/**
+ * What a vault does in the background, each with something to do: checkpoints and a merge.
+ */
+import assert from "node:assert/strict";
+import type { Vault } from "../../vault/index.ts";
+import { rowAt, rowsUpTo, scattered } from "./content.ts";
+import { writeRows } from "./lab.ts";
+import type { States } from "./states.ts";
+import { treesOfBranch } from "./stored-state.ts";
+
+/** A job that can be run again and again. */
+export interface BackgroundJob {
+  readonly what: string;
+  /** Makes something to do. */
+  prepare(round: number): Promise<void>;
+  run(): Promise<unknown>;
+}
+
+/** Rows changed before a checkpoint: some 16 MB of log. */
+const ROWS_PER_CHECKPOINT = 28_000;
+const BRANCHES_PER_CHECKPOINT = 1_000;
+/** Of three rows one: more than the quarter at which a delta is merged into its base. */
+const MERGE_STEP = 3;
+/** All jobs, on the vault that is open now. They change the large state. */
+export function backgroundJobs(states: States): readonly BackgroundJob[] {
+  const { vault } = states.lab;
+  return [oneBranch(vault), manyBranches(vault), merge(vault, states)];
+}
+
+function oneBranch(vault: Vault): BackgroundJob {
+  return {
+    what: "checkpoint of 16 MB of log",
+    async prepare(round) {
+      const { branch } = vault.create({ name: `blocks-${round}` });
+      await writeRows(vault, branch, rowsUpTo(ROWS_PER_CHECKPOINT));
+    },
+    run: () => vault.checkpoint(),
+  };
+}
+
+function manyBranches(vault: Vault): BackgroundJob {
+  const each = ROWS_PER_CHECKPOINT / BRANCHES_PER_CHECKPOINT;
+  return {
+    what: `checkpoint of 16 MB of log in ${BRANCHES_PER_CHECKPOINT.toLocaleString("en")} branches`,
+    async prepare(round) {
+      for (let no = 0; no < BRANCHES_PER_CHECKPOINT; no++) {
+        const name = `crowded-${no}`;
+        const branch = vault.head(name) ?? vault.create({ name }).branch;
+        const rows = Array.from({ length: each }, (_, row) => rowAt(no * each + row, round));
+        await writeRows(vault, branch, rows);
+      }
+    },
+    run: () => vault.checkpoint(),
+  };
+}
+
+function merge(vault: Vault, { lab, large, rows }: States): BackgroundJob {
+  return {
+    what: "merge of a third of the state into its base",
+    async prepare(round) {
+      const changed = scattered(rows, MERGE_STEP, round).map((index) => rowAt(index, 100 + round));
+      await writeRows(vault, lab.branch(large), changed);
+    },
+    run: () => vault.checkpoint(),
+  };
+}
+
+/** Throws when the last merge was none. Closes the vault to look, and leaves it open as it usually is. */
+export async function requireMerged({ lab, large }: States): Promise<void> {
+  const { uuid } = lab.vault;
+  const { id } = lab.branch(large);
+  await lab.close();
+  {
+    await using store = await lab.openPages();
+    assert.equal(treesOfBranch(store, uuid, id).length, 1, "a state that was merged is one tree");
+  }
+  await lab.reopen();
+}
