@@ -147,14 +147,24 @@ export class SegmentFolder {
       if (oldest === undefined || this.#readers > 0 || isNeeded(oldest, next)) break;
       this.#segments.shift();
       const name = this.#pathOf(segmentName(oldest.no));
-      if (this.#hasSpare || this.#preparing !== undefined || oldest.bytes !== segmentBytes) await files.remove(name);
-      else {
-        await files.rename(name, this.#pathOf(SPARE));
-        this.#hasSpare = true;
+      const canBeSpare = !this.#hasSpare && this.#preparing === undefined && oldest.bytes === segmentBytes;
+      if (canBeSpare) {
+        this.#preparing = this.#recycle(name).finally(() => (this.#preparing = undefined));
+        await this.#preparing;
+      } else {
+        await files.remove(name);
+        // One by one: what is not synced may reach the disk in any order, and a power cut would leave a hole in the log.
+        await files.syncFolder(path);
       }
-      // One by one: what is not synced may reach the disk in any order, and a power cut would leave a hole in the log.
-      await files.syncFolder(path);
     }
+  }
+
+  /** Durable before it counts as a spare: else a power cut brings the old name back, with the next header in the file. */
+  async #recycle(name: string): Promise<void> {
+    const { files, path } = this.#options;
+    await files.rename(name, this.#pathOf(SPARE));
+    await files.syncFolder(path);
+    this.#hasSpare = true;
   }
 
   #add(header: SegmentHeader, name: string): void {
