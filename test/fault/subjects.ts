@@ -1,0 +1,8 @@
+/** All subjects by name, and how many faults of each the long form tries when it is given no time. */
+import { power } from "./power.ts";
+import type { Subject } from "./subject.ts";
+
+/** In the order in which they run. */
+export const subjects: Readonly<Record<string, { readonly run: Subject; readonly faults: number }>> = {
+  power: { run: power, faults: 100_000 },
+};
