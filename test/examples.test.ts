@@ -31,6 +31,12 @@ const told: Readonly<Record<string, readonly RegExp[]>> = {
     /^kill -9: process gone; answered \d+ ms later, notes: 3$/m,
     /^neighbour: answered ([1-9]\d*) of \1 calls meanwhile/m,
   ],
+  "table.ts": [
+    /^filed +-> 6000 letters of 4 KB$/m,
+    /^killed +-> a new isolate finds bob\/000001 without loading the others$/m,
+    /^heap +-> [1-5] MB$/m,
+    /^fork +-> bob's letters are burnt there: 0 left, and 5 of 5 found here$/m,
+  ],
   "evolve.ts": [
     /^decision d1: rejected$[\s\S]*compile: primes\.agent\.ts:4:\d+: /m,
     /^decision d2: rejected$[\s\S]*a different answer[\s\S]*expected 15\n +got +19/m,

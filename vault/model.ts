@@ -151,6 +151,8 @@ export interface VaultStats {
   readonly memtableBytes: number;
   /** Pages in the store, including those no branch reaches any more. */
   readonly pages: number;
+  /** Pages read from the page file since the vault was opened; what the cache had is not counted. */
+  readonly pageReads: number;
   /** fdatasync calls on the log since the vault was opened. */
   readonly fsyncs: number;
 }

@@ -252,6 +252,7 @@ export class Vault implements AsyncDisposable {
       logBytes: log.bytes,
       memtableBytes: state.memtableBytes,
       pages: store.stats().pages,
+      pageReads: store.stats().pageReads,
       fsyncs: log.fsyncs,
     };
   }
