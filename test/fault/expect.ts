@@ -24,7 +24,14 @@ export async function expectCaught(
   t: TestContext,
   { lie, subject, faults }: { readonly lie: Lie; readonly subject: Subject; readonly faults: number },
 ): Promise<void> {
-  const outcome = await subject({ seed, faults, lie });
+  let isCaught = false;
+  const outcome = await subject({
+    seed,
+    faults,
+    lie,
+    isOver: () => isCaught,
+    onProgress: ({ violations }) => (isCaught = violations.length > 0),
+  });
   t.diagnostic(`${lie}: noticed after ${outcome.faults} faults, SEED=${seed}`);
   assert.ok(outcome.violations.length > 0, `a vault with "${lie}" passed ${outcome.faults} faults`);
 }

@@ -12,7 +12,7 @@ describe("power loss", () => {
 
   for (const lie of ["sync skipped", "sync early", "folder sync skipped", "write dropped", "writes swapped"] as const) {
     it(`a log with a planted bug is caught: ${lie}`, async (t) => {
-      await expectCaught(t, { lie, subject: power, faults: 400 });
+      await expectCaught(t, { lie, subject: power, faults: 1500 });
     });
   }
 });
