@@ -65,6 +65,7 @@ function levelOfKnown(event: KnownEvent): LogLevel {
     case "cell.stderr":
     case "sandbox.layer_missing":
     case "checkpoint.failed":
+    case "collect.failed":
     case "page.repaired":
       return "warn";
     case "agent.checkpointed":

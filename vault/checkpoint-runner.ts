@@ -38,6 +38,7 @@ export class CheckpointRunner {
   readonly #options: CheckpointRunnerOptions;
   #seq: number;
   #bytesSince: number;
+  #onPages: (pages: number) => void = () => undefined;
   #running: Promise<void> | undefined;
 
   constructor(options: CheckpointRunnerOptions) {
@@ -59,6 +60,16 @@ export class CheckpointRunner {
     if ((!isLarge && depth <= DEPTH_MAX) || this.#running !== undefined) return;
     // Its failure is an event; `finish` waits for it.
     this.#start().catch(() => undefined);
+  }
+
+  /** `listener` is told after each checkpoint how many pages it wrote or left without a branch. */
+  onPages(listener: (pages: number) => void): void {
+    this.#onPages = listener;
+  }
+
+  /** The page store failed somebody else's transaction: returns the error that the vault fails with. */
+  storeFailed(error: VaultError): VaultError {
+    return this.#options.onStoreFailure(error);
   }
 
   /** Rejects with what `runCheckpoint` rejects with. */
@@ -106,9 +117,10 @@ export class CheckpointRunner {
     if (log.lastSeq === this.#seq && state.dirtyBranches.size === 0 && state.dirtyNames.size === 0) return;
     this.#bytesSince = 0;
     try {
-      const { seq, pages, branches, durationMs } = await runCheckpoint(parts);
+      const { seq, pages, branches, orphans, durationMs } = await runCheckpoint(parts);
       this.#seq = seq;
       onEvent({ type: "log.checkpointed", seq, pages, branches, durationMs });
+      this.#onPages(pages + orphans);
     } catch (error) {
       onEvent({ type: "checkpoint.failed", ...wordsOf(error) });
       if (error instanceof VaultError && error.code === "VAULT_STORE_FAILED") throw onStoreFailure(error);

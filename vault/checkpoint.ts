@@ -15,7 +15,7 @@ import type { BranchState } from "./branch-state.ts";
 import type { Clock } from "./clock.ts";
 import { VaultError } from "./errors.ts";
 import type { Folder, FoldFor } from "./fold.ts";
-import { isReachable } from "./landmark.ts";
+import { isPrunable } from "./landmark.ts";
 import type { Landmark } from "./landmark.ts";
 import type { StateLayer } from "./layer.ts";
 import type { Log } from "./log.ts";
@@ -51,6 +51,8 @@ export interface CheckpointReport {
   readonly seq: number;
   readonly pages: number;
   readonly branches: number;
+  /** Pages that the arenas of dropped branches had taken: they may be garbage now. */
+  readonly orphans: number;
   readonly durationMs: number;
 }
 
@@ -100,6 +102,7 @@ export async function runCheckpoint(
       seq: capture.seq,
       pages: folder.pagesWritten - pagesBefore,
       branches: capture.branches.length,
+      orphans: capture.droppedBranches.reduce((sum, id) => sum + (folder.nextPages.get(id) ?? 1) - 1, 0),
       durationMs: clock.monotonicMs() - startMs,
     };
   } catch (error) {
@@ -164,8 +167,7 @@ function foldFor(clock: Clock, { id, createdAtMs }: BranchState): FoldFor {
 
 /** Drops the landmarks that serve no point any more. Returns the keys of the rows to delete. */
 function prune(branch: BranchState, firstSeq: number): Uint8Array[] {
-  const isKept = (landmark: Landmark) =>
-    landmark.kind === "snapshot" || (!landmark.isPartial && isReachable(landmark, firstSeq));
+  const isKept = (landmark: Landmark) => !isPrunable(landmark, firstSeq);
   const gone = branch.landmarks.filter((landmark) => !isKept(landmark));
   branch.landmarks = branch.landmarks.filter(isKept);
   return gone.map((landmark) => landmarkKey(branch.id, landmark));

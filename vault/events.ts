@@ -31,6 +31,8 @@ export type VaultEvent =
       readonly branches: number;
       readonly durationMs: number;
     }
+  /** A collection that took nothing away, or not all of it: it will be tried again. */
+  | { readonly type: "collect.failed"; readonly code: string; readonly message: string }
   /** Damage was found: `agents` are the names of the branches that need the page, `key` where it lies in them. */
   | {
       readonly type: "page.damaged";

@@ -79,6 +79,19 @@ export class Folder {
     return this.#pagesWritten;
   }
 
+  /** Next page number per arena: higher ones were never given out. */
+  get nextPages(): ReadonlyMap<number, number> {
+    return this.#nextPages;
+  }
+
+  /** Lets go of arenas that will never take pages again. */
+  forgetArenas(arenas: readonly number[]): void {
+    for (const arena of arenas) {
+      this.#nextPages.delete(arena);
+      this.#usedArenas.delete(arena);
+    }
+  }
+
   /** Arenas that took pages since the last call, with their next page number. */
   takeArenas(): readonly (readonly [arena: number, nextPage: number])[] {
     const arenas = [...this.#usedArenas].map((arena) => [arena, this.#nextPages.get(arena) ?? 1] as const);

@@ -37,6 +37,18 @@ export type { VaultEvent } from "./events.ts";
 export { Vault } from "./vault.ts";
 export type { VaultOptions } from "./open.ts";
 
+/** What is kept, and when the rest is taken away. */
+export type { RetentionPolicy, RetentionRule } from "./retention.ts";
+export type { CollectReport } from "./collect.ts";
+export type { CollectTrigger } from "./collector.ts";
+
+/** Copies of a whole vault or of one agent, and back. */
+export type { ExportOptions, ExportReport } from "./export.ts";
+export type { ImportOptions, ImportReport } from "./import.ts";
+export type { BackupOptions, BackupProgress, BackupReport } from "./backup.ts";
+export { restoreVault } from "./restore.ts";
+export type { RestoreOptions, RestoreProgress, RestoreReport } from "./restore.ts";
+
 /** The log's file operations, which tests replace to put faults there. */
 export { systemFiles } from "./log-files.ts";
 export type { LogFile, LogFiles } from "./log-files.ts";

@@ -41,8 +41,13 @@ export function landmarkBefore(landmarks: readonly Landmark[], seq: number): Lan
 }
 
 /** Whether `landmark` can still serve a point in time when the log begins at `firstSeq`. */
-export function isReachable({ through }: Landmark, firstSeq: number): boolean {
+function isReachable({ through }: Pick<Landmark, "through">, firstSeq: number): boolean {
   return through === undefined || through + 1 >= firstSeq;
+}
+
+/** Whether `landmark` serves nothing any more when the log begins at `firstSeq`: no label, and no point in time. */
+export function isPrunable(landmark: Pick<Landmark, "kind" | "isPartial" | "through">, firstSeq: number): boolean {
+  return landmark.kind !== "snapshot" && (landmark.isPartial || !isReachable(landmark, firstSeq));
 }
 
 /** Notes that the branch changes at `seq`. Returns what takes the note back; most often there is nothing to note. */

@@ -14,6 +14,7 @@ import type { LogFile } from "./log-files.ts";
 import type { SegmentFolder } from "./segment-folder.ts";
 import { SEGMENT_HEADER_BYTES, readFully, segmentName } from "./segment.ts";
 import type { SegmentHeader } from "./segment.ts";
+import { Slices } from "./slices.ts";
 
 const CHUNK_BYTES = 1024 * 1024;
 /** No log skips this many numbers; eight bytes that mean something else are almost always beyond it. */
@@ -61,11 +62,14 @@ interface SegmentPart {
   readonly untilSeq: number;
 }
 
+/** What a scan does with a frame. It goes on when that has settled. */
+type Visit = (frame: Frame) => Promise<void> | void | undefined;
+
 /** Visits the frames of a part of one segment and returns the place behind the last of them. */
 async function scanSegment(
   folder: SegmentFolder,
   { header, start, untilSeq }: SegmentPart,
-  visit: (frame: Frame) => void,
+  visit: Visit,
 ): Promise<LogPlace> {
   const file = await folder.openSegment(header.no);
   try {
@@ -73,7 +77,7 @@ async function scanSegment(
     let chunkBytes = CHUNK_BYTES;
     while (place.seq < untilSeq) {
       const chunk = await readChunk(file, place.offset, chunkBytes);
-      const result = visitChunk(chunk, { header, start: place, untilSeq }, visit);
+      const result = await visitChunk(chunk, { header, start: place, untilSeq }, visit);
       place = result.place;
       // A short read is the end of the file: what does not fit into it was cut off.
       if (result.bytesNeeded === undefined || chunk.length < chunkBytes) break;
@@ -93,37 +97,43 @@ export interface SeqRange {
   readonly writtenSeq: number;
 }
 
-/** Visits the frames of a range, oldest first. Throws VAULT_LOG_DAMAGED when one of them cannot be read. */
+/**
+ * Visits the frames of a range, oldest first, in slices: others have their turn in between. Throws VAULT_LOG_DAMAGED when
+ * one of them cannot be read.
+ */
 export async function readFrames(
   folder: SegmentFolder,
   { fromSeq, untilSeq, writtenSeq }: SeqRange,
   visit: (frame: Frame) => void,
 ): Promise<void> {
   const segments = [...folder.segments];
+  const slices = new Slices();
   for (const [index, header] of segments.entries()) {
     const lastSeq = (segments[index + 1]?.firstSeq ?? writtenSeq + 1) - 1;
     if (lastSeq < fromSeq || header.firstSeq > untilSeq) continue;
     const part = { header, start: firstPlace(header), untilSeq: Math.min(untilSeq, lastSeq) };
     const end = await scanSegment(folder, part, (frame) => {
       if (frame.seq >= fromSeq && frame.seq <= untilSeq) visit(frame);
+      return slices.pause();
     });
     if (end.seq < part.untilSeq) throw logDamaged(end, part.untilSeq);
   }
 }
 
 /** Visits the frames that lie whole in `chunk`. `bytesNeeded` is there when the next one is cut off by its end. */
-function visitChunk(
+async function visitChunk(
   chunk: Buffer,
   { header, start, untilSeq }: SegmentPart,
-  visit: (frame: Frame) => void,
-): { readonly place: LogPlace; readonly bytesNeeded: number | undefined } {
+  visit: Visit,
+): Promise<{ readonly place: LogPlace; readonly bytesNeeded: number | undefined }> {
   let place = start;
   while (place.seq < untilSeq) {
     const found = readFrame(chunk, place.offset - start.offset, header);
     if (found.kind === "short") return { place, bytesNeeded: found.bytesNeeded };
     if (found.kind === "none" || !follows(found.frame, place)) break;
     const { bytes, crc, seq } = found.frame;
-    visit(found.frame);
+    const pause = visit(found.frame);
+    if (pause !== undefined) await pause;
     place = { segmentNo: place.segmentNo, offset: place.offset + bytes, crc, seq };
   }
   return { place, bytesNeeded: undefined };

@@ -8,7 +8,17 @@
  */
 import { backUp } from "./backup.ts";
 import type { BackupOptions, BackupReport } from "./backup.ts";
+import { VaultError } from "./errors.ts";
+import { exportState } from "./export.ts";
+import type { ExportOptions, ExportReport } from "./export.ts";
+import { importState } from "./import.ts";
+import type { ImportOptions, ImportReport } from "./import.ts";
+import { systemFiles } from "./log-files.ts";
+import type { Branch } from "./model.ts";
+import { LiveBranch } from "./view.ts";
 import type { CheckpointRunner } from "./checkpoint-runner.ts";
+import type { CollectReport } from "./collect.ts";
+import { Collector } from "./collector.ts";
 import type { VaultOptions, VaultParts } from "./open.ts";
 import type { Vault } from "./vault.ts";
 import type { ViewContext } from "./view.ts";
@@ -30,14 +40,37 @@ export interface MaintenanceContext {
 /** See the header. One per vault: `vault.maintenance`. */
 export class Maintenance {
   readonly #on: MaintenanceContext;
+  readonly #collector: Collector;
 
   constructor(on: MaintenanceContext) {
     this.#on = on;
+    this.#collector = new Collector(on);
   }
 
   /** Aborted when the vault begins to close: for callers whose own work should end with it. */
   get closing(): AbortSignal {
     return this.#on.closing;
+  }
+
+  /** Pages that were needed when the last collection ended. */
+  get livePages(): number | undefined {
+    return this.#collector.livePages;
+  }
+
+  /** Resolves when no collection runs. */
+  async idle(): Promise<void> {
+    await this.#collector.idle();
+  }
+
+  /**
+   * Applies retention, then takes away the pages that nothing needs any more. The file keeps its size; the space in it is
+   * used again. Begins after the call. Rejects with VAULT_COMMIT_FAILED (disk full: try again), VAULT_FAILED, VAULT_CLOSED,
+   * VAULT_PAGES_DAMAGED. A damaged page is not an error: the report names it, and nothing was taken away.
+   *
+   *     const { pages, snapshots } = await vault.maintenance.collect();
+   */
+  async collect(): Promise<CollectReport> {
+    return this.#collector.collect();
   }
 
   /**

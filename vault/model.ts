@@ -116,7 +116,10 @@ export interface Change {
   readonly after?: Uint8Array;
 }
 
-/** A named line of states. Live: it always shows the newest one. */
+/**
+ * A named line of states. Live: it always shows the newest one. Once it is dropped, reading it throws
+ * VAULT_BRANCH_UNKNOWN; views and iterations that were begun before go on.
+ */
 export interface Branch extends View {
   readonly id: BranchId;
   readonly name: string | undefined;
@@ -151,6 +154,8 @@ export interface VaultStats {
   readonly memtableBytes: number;
   /** Pages in the store, including those no branch reaches any more. */
   readonly pages: number;
+  /** Pages that were needed when they were last collected; undefined before the first collection since opening. */
+  readonly livePages: number | undefined;
   /** Pages read from the page file since the vault was opened; what the cache had is not counted. */
   readonly pageReads: number;
   /** fdatasync calls on the log since the vault was opened. */

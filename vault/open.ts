@@ -11,6 +11,8 @@ import { access, constants, mkdir, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { CheckpointOptions } from "./checkpoint.ts";
 import type { Clock } from "./clock.ts";
+import type { CollectTrigger } from "./collector.ts";
+import { Damages } from "./damage.ts";
 import { VaultError } from "./errors.ts";
 import type { VaultEvent } from "./events.ts";
 import { Folder } from "./fold.ts";
@@ -23,6 +25,8 @@ import type { LogFiles } from "./log-files.ts";
 import { steppedFiles } from "./log-steps.ts";
 import type { Durability, RecoveryReport, Seq } from "./model.ts";
 import { loadCheckpoint, replayLog } from "./recovery.ts";
+import { validRetention } from "./retention.ts";
+import type { RetentionPolicy } from "./retention.ts";
 import { SegmentFolder } from "./segment-folder.ts";
 import type { VaultState } from "./state.ts";
 import { PageStore } from "./store.ts";
@@ -42,6 +46,10 @@ export interface VaultOptions {
   readonly memtableBytes: number;
   /** Log kept behind the checkpoint, for exact points in time and history. */
   readonly retainBytes: number;
+  /** Which snapshots and unnamed branches a collection no longer keeps; absent: all are kept. */
+  readonly retention?: RetentionPolicy;
+  /** When a collection starts by itself; absent: only when it is asked for. */
+  readonly collectAt?: CollectTrigger;
   /** `os` and `memory` modes: what was written is synced after this time, 1 s at most, ... */
   readonly syncEveryMs: number;
   /** ... or after this many entries. */
@@ -78,6 +86,7 @@ const COMMIT_LIMIT_MS = 5000;
 
 /** Opens all parts. For the codes see `Vault.open`. */
 export async function openParts(options: VaultOptions, listeners: LogListeners): Promise<VaultParts> {
+  if (options.retention !== undefined) validRetention(options.retention);
   await preparePath(options.path);
   const lock = lockFolder(options.path);
   try {

@@ -13,20 +13,23 @@ import { EMPTY_LAYER } from "./branch-state.ts";
 import type { BranchState } from "./branch-state.ts";
 import { VaultError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
+import type { Holds } from "./holds.ts";
 import { StateLayer } from "./layer.ts";
 import type { Log } from "./log.ts";
 import { readFrames } from "./log-scan.ts";
 import type { BranchId, Op, Point, Seq } from "./model.ts";
 import { readRecords } from "./record.ts";
 import type { SegmentFolder } from "./segment-folder.ts";
-import { keyOf } from "./state.ts";
+import { branchUnknown, keyOf } from "./state.ts";
 import type { VaultState } from "./state.ts";
 
 /** What the past is read from. */
 export interface Past {
   readonly state: VaultState;
-  readonly log: Log;
+  readonly log: Pick<Log, "lastSeq" | "writtenSeq" | "written">;
   readonly folder: SegmentFolder;
+  /** Where states that are being replayed are claimed; not needed where nothing is collected. */
+  readonly holds?: Holds;
 }
 
 /** A state as it was, and where: `label` when it is a listed snapshot. */
@@ -37,11 +40,23 @@ export interface PastState {
   readonly label: string | undefined;
 }
 
-/** Throws VAULT_POINT_UNKNOWN, VAULT_POINT_EXPIRED, or VAULT_LOG_DAMAGED when the frames cannot be read. */
+/**
+ * Throws VAULT_POINT_UNKNOWN, VAULT_POINT_EXPIRED, VAULT_BRANCH_UNKNOWN when the branch is dropped meanwhile, or
+ * VAULT_LOG_DAMAGED when the frames cannot be read.
+ */
 export async function stateAt(past: Past, branch: BranchState, point: Point): Promise<PastState> {
+  const found = await find(past, branch, point);
+  // The caller claims it too, but only in a later turn.
+  past.holds?.watch(found.layer);
+  return found;
+}
+
+async function find(past: Past, branch: BranchState, point: Point): Promise<PastState> {
   if ("label" in point) return snapshotState(past, branch, point.label);
   if ("seq" in point) return stateAtSeq(past, branch, point.seq);
-  return stateAtSeq(past, branch, await seqAtTime(past, branch, point.timeMs));
+  const seq = await seqAtTime(past, branch, point.timeMs);
+  if (branch.isDropped) throw branchUnknown(branch.id);
+  return stateAtSeq(past, branch, seq);
 }
 
 function snapshotState({ state }: Past, branch: BranchState, label: string): PastState {
@@ -85,10 +100,12 @@ interface Replay {
 }
 
 async function replay(
-  { log, folder }: Past,
+  { log, folder, holds }: Past,
   branch: BranchState,
   { below, fromSeq, untilSeq }: Replay,
 ): Promise<StateLayer> {
+  // The branch may be dropped while the log is read; `below` lies under the new layer and so stays in reach.
+  holds?.watch(below);
   await log.written(untilSeq);
   const layer = StateLayer.over(below);
   await folder.reading(async () => {

@@ -98,7 +98,7 @@ export function landmarkKey(branch: number, { seq, part }: { readonly seq: numbe
 }
 
 /** Key of an arena's row. */
-function arenaKey(arena: number): Buffer {
+export function arenaKey(arena: number): Buffer {
   return numberKey(ARENA_PREFIX, arena);
 }
 

@@ -252,6 +252,7 @@ export class Vault implements AsyncDisposable {
       logBytes: log.bytes,
       memtableBytes: state.memtableBytes,
       pages: store.stats().pages,
+      livePages: this.maintenance.livePages,
       pageReads: store.stats().pageReads,
       fsyncs: log.fsyncs,
     };
@@ -347,6 +348,7 @@ export class Vault implements AsyncDisposable {
     this.#pressure.release();
     this.#ending.abort(new VaultError("VAULT_CLOSED", "the vault is closed"));
     const { log, store, lock } = this.#parts;
+    await this.maintenance.idle();
     try {
       if (this.#failure === undefined) {
         await log.barrier(Infinity);
