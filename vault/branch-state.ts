@@ -12,7 +12,7 @@ import type { Landmark } from "./landmark.ts";
 import { StateLayer } from "./layer.ts";
 import type { LogEntry } from "./log-entry.ts";
 import type { Memtable } from "./memtable.ts";
-import type { BranchId, Seq } from "./model.ts";
+import type { Branch, BranchId, Seq } from "./model.ts";
 import { NO_ROOTS } from "./roots.ts";
 
 /** The branch that another was forked from, and the last seq that both share. */
@@ -44,6 +44,8 @@ export class BranchState {
   isDropped = false;
   top: StateLayer;
   landmarks: Landmark[] = [];
+  /** What callers hold of this branch: the same object for as long as the vault is open. */
+  handle: Branch | undefined;
   /** The last commit on this branch that may still be undone, or any older one. */
   lastEntry: LogEntry | undefined;
 

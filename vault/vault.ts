@@ -55,7 +55,6 @@ export class Vault implements AsyncDisposable {
   readonly #parts: VaultParts;
   readonly #context: ViewContext;
   readonly #checkpoints: CheckpointRunner;
-  readonly #handles = new WeakMap<BranchState, LiveBranch>();
   readonly #ending = new AbortController();
   readonly #frames = new FrameBuffer();
   readonly #pressure: Pressure;
@@ -363,10 +362,9 @@ export class Vault implements AsyncDisposable {
     this.#options.onEvent({ type: "vault.closed", seq: log.lastSeq });
   }
 
-  #handleOf(state: BranchState): LiveBranch {
-    const handle = this.#handles.get(state) ?? new LiveBranch(this.#context, state);
-    this.#handles.set(state, handle);
-    return handle;
+  #handleOf(state: BranchState): Branch {
+    state.handle ??= new LiveBranch(this.#context, state);
+    return state.handle;
   }
 
   #newId(): BranchId {
