@@ -48,9 +48,9 @@ export interface RowPage {
 /** Rows that one turn may write. Bounds the lists that a turn can produce, as `STATE_KEYS_MAX` does for the state. */
 export const ROWS_PER_TURN_MAX = 65_536;
 /** Length of a table's name. */
-export const TABLE_UNITS_MAX = 63;
+const TABLE_UNITS_MAX = 63;
 /** Length of a row's key in bytes of UTF-8: the vault takes 512; two, the table's name and a separator stand in front. */
-export const ROW_KEY_BYTES_MAX: number = 512 - 3 - TABLE_UNITS_MAX;
+const ROW_KEY_BYTES_MAX = 512 - 3 - TABLE_UNITS_MAX;
 /** Rows of one page: enough that crossing costs little beside decoding them. */
 export const PAGE_ROWS_MAX = 512;
 /** Keys and texts of one page, in bytes: about a millisecond of reading, and small beside any heap. */
