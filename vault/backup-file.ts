@@ -90,8 +90,12 @@ export class HashedFile {
   }
 }
 
-/** Visits a file from front to back in pieces that are used again for the next one. Ends when `signal` is aborted. */
-export async function readPieces(path: string, visit: (piece: Buffer) => void, signal?: AbortSignal): Promise<void> {
+/** Visits a file from front to back in pieces that are used again when `visit` has ended. Stops when `signal` is aborted. */
+export async function readPieces(
+  path: string,
+  visit: (piece: Buffer) => Promise<void> | void | undefined,
+  signal?: AbortSignal,
+): Promise<void> {
   const file = await open(path, "r");
   try {
     const buffer = Buffer.allocUnsafeSlow(PIECE_BYTES);
@@ -99,7 +103,7 @@ export async function readPieces(path: string, visit: (piece: Buffer) => void, s
       signal?.throwIfAborted();
       const { bytesRead } = await file.read(buffer, 0, PIECE_BYTES);
       if (bytesRead === 0) return;
-      visit(buffer.subarray(0, bytesRead));
+      await visit(buffer.subarray(0, bytesRead));
     }
   } finally {
     await file.close();

@@ -17,7 +17,7 @@ import { BackupFolder } from "./backup-folder.ts";
 import type { HashedFile } from "./backup-file.ts";
 import { NO_PLACE, backupDamaged } from "./backup-manifest.ts";
 import { PackWriter } from "./backup-pack.ts";
-import { PageSet } from "./backup-page-set.ts";
+import { PageSet } from "./page-set.ts";
 import { continuesAt, fileOfPart, isRebaseDue, logParts } from "./backup-plan.ts";
 import type { LogPart } from "./backup-plan.ts";
 import { BackupReader } from "./backup-reader.ts";
@@ -31,6 +31,7 @@ import { treesOf } from "./roots.ts";
 import { ARENA_PREFIX, BRANCH_PREFIX, GLOBAL_KEY, LANDMARK_PREFIX, NAME_PREFIX } from "./rows.ts";
 import { decodeBranch, decodeGlobal, decodeLandmark } from "./rows.ts";
 import type { Row } from "./rows.ts";
+import { WriteStopped } from "./segment.ts";
 import { Slices } from "./slices.ts";
 import { pagesOfTree } from "./tree.ts";
 import type { PageSource } from "./tree.ts";
@@ -320,7 +321,9 @@ function sum(files: readonly BackupFile[]): number {
 }
 
 function backupFailure(path: string, cause: unknown): unknown {
-  const code = cause instanceof VaultError ? cause.code : systemCode(cause);
+  // A write that ended early carries the system's reason.
+  const reasoned = cause instanceof WriteStopped ? cause.cause : cause;
+  const code = reasoned instanceof VaultError ? reasoned.code : systemCode(reasoned);
   // An error of ours that says it all, or a bug.
   if (code === "" || code.startsWith("VAULT_BACKUP") || code === "VAULT_FORMAT_UNKNOWN") return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);

@@ -53,7 +53,8 @@ function parseIdentity(folder: string, text: string): string {
   return value.uuid;
 }
 
-async function writeIdentity(folder: string, uuid: string): Promise<void> {
+/** Makes the folder a vault with this uuid: what comes before is no vault yet. Durable when it resolves. */
+export async function writeIdentity(folder: string, uuid: string): Promise<void> {
   const path = join(folder, `${FILE}.new`);
   await writeFile(path, `${JSON.stringify({ format: FORMAT, uuid })}\n`, { mode: 0o600, flush: true });
   await rename(path, join(folder, FILE));

@@ -43,6 +43,8 @@ export type { CollectReport } from "./collect.ts";
 export type { CollectTrigger } from "./collector.ts";
 
 /** Copies of a whole vault or of one agent, and back. */
+export { BackupView } from "./backup-view.ts";
+export { exportFromBackup } from "./export.ts";
 export type { ExportOptions, ExportReport } from "./export.ts";
 export type { ImportOptions, ImportReport } from "./import.ts";
 export type { BackupOptions, BackupProgress, BackupReport } from "./backup.ts";

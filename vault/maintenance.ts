@@ -84,4 +84,32 @@ export class Maintenance {
   async backup(to: string, options: BackupOptions = {}): Promise<BackupReport> {
     return backUp(this.#on, to, options);
   }
+
+  /**
+   * Writes one branch with its past to a file that any vault can import: all writes that the log still has, with their times
+   * and notes, and all snapshots. Rejects with VAULT_POINT_UNKNOWN, VAULT_POINT_EXPIRED, VAULT_PAGE_DAMAGED,
+   * VAULT_EXPORT_FAILED (disk full); then there is no file, or the one that was there before.
+   *
+   *     await vault.maintenance.exportBranch(vault.head("counter")!, "counter.planaria");
+   */
+  async exportBranch(branch: Branch, path: string, options: ExportOptions = {}): Promise<ExportReport> {
+    const { vault, context, parts, options: settings } = this.#on;
+    const state = LiveBranch.stateOf(branch, context);
+    if (state === undefined) throw new VaultError("VAULT_BRANCH_UNKNOWN", "this branch is not of this vault");
+    // What is exported is on the disk: a commit that is undone later must not live on in a copy.
+    await vault.barrier();
+    const { files = systemFiles, clock } = settings;
+    const name = branch.name ?? `branch-${branch.id}`;
+    const job = { uuid: parts.uuid, context, branch: state, name, path, files, timeMs: clock.now() };
+    return exportState({ ...options, ...job });
+  }
+
+  /**
+   * Makes a new agent of an exported file: the same state, the same snapshots, and a history that tells when each write was
+   * made where it comes from. Durable when it resolves. Rejects with VAULT_EXPORT_DAMAGED, VAULT_FORMAT_UNKNOWN,
+   * VAULT_NAME_TAKEN, and what a commit rejects with; then there is no such agent.
+   */
+  async importBranch(path: string, options: ImportOptions = {}): Promise<ImportReport> {
+    return importState(this.#on, path, options);
+  }
 }

@@ -28,8 +28,17 @@ export type Op = { readonly put: string; readonly value: Uint8Array } | { readon
 
 /** One atomic action. Several in one commit are one frame of the log: all or nothing. */
 export type Action =
-  /** `epoch`: the writer's, refused with VAULT_EPOCH_STALE when lower than the branch's. */
-  | { readonly type: "write"; readonly branch: BranchId; readonly ops: readonly Op[]; readonly epoch?: number }
+  /**
+   * `epoch`: the writer's, refused with VAULT_EPOCH_STALE when lower than the branch's. `origin`: of a write that was made in
+   * another vault.
+   */
+  | {
+      readonly type: "write";
+      readonly branch: BranchId;
+      readonly ops: readonly Op[];
+      readonly epoch?: number;
+      readonly origin?: Origin;
+    }
   /** Points `name` to `branch`, or frees it. With `expect` (also when it is undefined) a compare-and-set. */
   | {
       readonly type: "name";

@@ -78,7 +78,7 @@ export function bytesExpected(steps: readonly Step[]): number {
 }
 
 function writeStep(state: VaultState, action: Action & { readonly type: "write" }): Step {
-  const { branch, ops, epoch } = action;
+  const { branch, ops, epoch, origin } = action;
   const check = (at: VaultState) => {
     const current = at.branch(branch).epoch;
     if (epoch === undefined || (Number.isSafeInteger(epoch) && epoch >= current)) return;
@@ -87,7 +87,8 @@ function writeStep(state: VaultState, action: Action & { readonly type: "write" 
   };
   check(state);
   const recorded = Math.max(state.branch(branch).epoch, epoch ?? 0);
-  return { record: { type: "write", branch, epoch: recorded, ops: validOps(ops) }, check };
+  const imported = origin === undefined ? {} : { origin };
+  return { record: { type: "write", branch, epoch: recorded, ops: validOps(ops), ...imported }, check };
 }
 
 function expectName(name: string, expected: BranchId | undefined): (state: VaultState) => void {

@@ -1,0 +1,112 @@
+/**
+ * What an agent's export consists of: its past as far back as the log reaches, found among the landmarks of its branch and
+ * of the branches it was forked from. Decisions only; reading and writing is in export.ts.
+ *
+ *     snapshots older than the log        the state from which the log goes on     records of the log
+ *     o --difference--> o --difference--> o -- write, snapshot, write, restore --> target
+ *
+ * A member of the lineage is passed on to the next when its fork lies in the log. The oldest state is the landmark from
+ * which no record of its branch is missing.
+ */
+import { EMPTY_LAYER } from "./branch-state.ts";
+import type { BranchState } from "./branch-state.ts";
+import type { Landmark } from "./landmark.ts";
+import type { StateLayer } from "./layer.ts";
+import type { BranchId } from "./model.ts";
+import { lineage } from "./past.ts";
+import type { PastState } from "./past.ts";
+import type { VaultState } from "./state.ts";
+
+/** A position in the log, down to the record. */
+export interface Position {
+  readonly seq: number;
+  readonly part: number;
+}
+
+/** A state that the export names: a snapshot from before the log, or the one from which the log goes on. */
+export interface OldState extends Position {
+  readonly layer: StateLayer;
+  readonly timeMs: number;
+  /** Of a snapshot. */
+  readonly label: string | undefined;
+}
+
+/** One branch of the lineage, as far as its records in the log belong to the target's past. */
+export interface Member {
+  readonly branch: BranchState;
+  readonly untilSeq: number;
+}
+
+/** See the header. */
+export interface Timeline {
+  /** Oldest first. The last one is where the log goes on. */
+  readonly states: readonly OldState[];
+  /** Records of the log behind this position belong to the export, ... */
+  readonly after: Position;
+  /** ... if they are of these branches. Oldest first; empty when the target needs no log. */
+  readonly members: readonly Member[];
+}
+
+const EMPTY_STATE = { layer: EMPTY_LAYER, part: -1, label: undefined };
+
+/** The past of `target`, with a log that begins at `firstSeq` (undefined: there is none). */
+export function timelineOf(state: VaultState, target: PastState, firstSeq: number = Infinity): Timeline {
+  const members = membersOf(state, target);
+  const chain = linked(members, firstSeq);
+  const oldest = chain[0];
+  const start = oldest === undefined ? undefined : startOf(oldest, firstSeq);
+  const labels = members.flatMap(snapshotsOf);
+  if (start === undefined || (target.label !== undefined && target.seq < firstSeq)) {
+    const at: OldState = { layer: target.layer, seq: target.seq, part: Infinity, timeMs: 0, label: undefined };
+    return { states: [...labels.filter(({ seq }) => seq <= target.seq && seq < firstSeq), at], after: at, members: [] };
+  }
+  const older = labels.filter((each) => each.seq < firstSeq || !isBehind(each, start));
+  return { states: [...older, start], after: start, members: chain };
+}
+
+/** Whether a record at `position` comes behind `other`. */
+export function isBehind(position: Position, other: Position): boolean {
+  return position.seq > other.seq || (position.seq === other.seq && position.part > other.part);
+}
+
+function membersOf(state: VaultState, { branch, seq }: PastState): readonly Member[] {
+  const top = state.branches.get(branch);
+  if (top === undefined) return [];
+  const members = [...lineage(state, top)].map((each) => ({ ...each, untilSeq: Math.min(each.untilSeq, seq) }));
+  return members.toReversed();
+}
+
+/** The youngest members that hang together in the log: each but the first was forked within it. */
+function linked(members: readonly Member[], firstSeq: number): readonly Member[] {
+  for (const [index, member] of members.toReversed().entries()) {
+    const from = members.length - 1 - index;
+    const isBornHere = member.branch.createdSeq >= firstSeq;
+    const older = members[from - 1];
+    if (!isBornHere || older === undefined || startOf(older, firstSeq) === undefined) return members.slice(from);
+  }
+  return members;
+}
+
+/** The first kept state of a member from which none of its later records is missing. */
+function startOf({ branch, untilSeq }: Member, firstSeq: number): OldState | undefined {
+  const { createdSeq: seq, createdAtMs: timeMs, parent } = branch;
+  if (seq >= firstSeq && parent === undefined) return { ...EMPTY_STATE, seq, timeMs };
+  const isWhole = ({ seq: at, through, isPartial }: Landmark): boolean =>
+    at >= firstSeq || (!isPartial && (through === undefined || through + 1 >= firstSeq));
+  const landmark = branch.landmarks.find((each) => each.seq <= untilSeq && isWhole(each));
+  return landmark === undefined ? undefined : { ...positionOf(landmark), label: undefined };
+}
+
+function snapshotsOf({ branch, untilSeq }: Member): readonly OldState[] {
+  const snapshots = branch.landmarks.filter(({ kind, seq }) => kind === "snapshot" && seq <= untilSeq);
+  return snapshots.map((landmark) => ({ ...positionOf(landmark), label: landmark.label }));
+}
+
+function positionOf({ layer, seq, part, timeMs }: Landmark): Omit<OldState, "label"> {
+  return { layer, seq, part, timeMs };
+}
+
+/** The members by their id. */
+export function byId(members: readonly Member[]): ReadonlyMap<BranchId, Member> {
+  return new Map(members.map((member) => [member.branch.id, member]));
+}
