@@ -198,7 +198,7 @@ function padded(bytes: number): number {
 }
 
 /** The seq that a frame at `offset` would have; unchecked, a head's bytes must be there. */
-export function peekSeq(bytes: Buffer, offset: number): number {
+function peekSeq(bytes: Buffer, offset: number): number {
   return bytes.readUInt32LE(offset + 16) + bytes.readUInt32LE(offset + 20) * 2 ** 32;
 }
 
