@@ -47,7 +47,10 @@ function candidates(pages: PageSource, before: StateLayer, after: StateLayer): r
 }
 
 function changedTrees(pages: PageSource, a: Roots, b: Roots): readonly Layer[] {
-  const trees = [[a.over, b.over] as const, [a.delta, b.delta] as const, [a.base, b.base] as const];
+  const over = Array.from({ length: Math.max(a.over?.length ?? 0, b.over?.length ?? 0) }, (_, i) => {
+    return [a.over?.at(-1 - i), b.over?.at(-1 - i)] as const;
+  });
+  const trees = [...over, [a.delta, b.delta] as const, [a.base, b.base] as const];
   return trees.map(([left, right]) => ({
     get: () => undefined,
     *range() {

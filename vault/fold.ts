@@ -11,15 +11,14 @@
  */
 import type { Clock } from "./clock.ts";
 import { VaultError } from "./errors.ts";
+import { buildRoots, nameOf, overlay } from "./fold-build.ts";
 import type { StateLayer } from "./layer.ts";
 import { entriesMerged } from "./merge.ts";
 import type { Memtable } from "./memtable.ts";
-import { Page } from "./page.ts";
-import type { PageId } from "./page.ts";
 import { NO_ROOTS } from "./roots.ts";
 import type { Roots } from "./roots.ts";
 import type { PageStore } from "./store.ts";
-import { LARGE_PAGE_BYTES, PAGE_BYTES, applyOps, mergeTrees } from "./tree-apply.ts";
+import { LARGE_PAGE_BYTES, PAGE_BYTES } from "./tree-apply.ts";
 import type { BuiltTree } from "./tree-apply.ts";
 import type { BuiltPage } from "./tree-blob.ts";
 import type { Entry, PageSource, TreeRoot } from "./tree.ts";
@@ -49,6 +48,8 @@ export interface FolderOptions {
   readonly nextPages: Map<number, number>;
   /** What the disk under the page store can still take. */
   readonly freeBytes: () => Promise<number>;
+  /** Told VAULT_PAGE_DAMAGED that was met and worked around. */
+  readonly onDamage: (error: VaultError) => void;
 }
 
 /** Builds pages for layers and writes them. One fold at a time; `flush` ends a series of them, `abandon` gives one up. */
@@ -59,6 +60,8 @@ export class Folder {
   readonly #nextPages: Map<number, number>;
   readonly #usedArenas = new Set<number>();
   readonly #source: PageSource;
+  readonly #onDamage: (error: VaultError) => void;
+  readonly #damagedTrees = new Set<string>();
   /** Built, and not yet written. */
   readonly #batch = new Map<string, BuiltPage>();
   #batchBytes = 0;
@@ -67,7 +70,8 @@ export class Folder {
   #pagesWritten = 0;
   #sliceStartMs = 0;
 
-  constructor({ store, clock, nextPages, freeBytes }: FolderOptions) {
+  constructor({ store, clock, nextPages, freeBytes, onDamage }: FolderOptions) {
+    this.#onDamage = onDamage;
     this.#store = store;
     this.#clock = clock;
     this.#nextPages = nextPages;
@@ -112,12 +116,18 @@ export class Folder {
     for (const each of path.toReversed()) {
       if (each.table !== undefined) tables = [each.table, ...tables];
       if (each !== layer && !wanted.has(each)) continue;
-      roots = await this.#build(roots, entriesMerged(tables), foldFor);
+      const changes = tables;
+      roots = await this.#build(roots, () => entriesMerged(changes), foldFor);
       this.#folded.set(each, roots);
       tables = [];
     }
     if (this.#batchBytes >= TRANSACTION_BYTES_MAX) await this.flush();
     return roots;
+  }
+
+  /** Pages were mended: trees in which damage was met may be read as a whole again. */
+  mended(): void {
+    this.#damagedTrees.clear();
   }
 
   /** Writes what was built, then marks the layers. */
@@ -146,23 +156,17 @@ export class Folder {
     throw new VaultError("VAULT_COMMIT_FAILED", message, { details: { code: "ENOSPC", free, needed } });
   }
 
-  async #build({ base, delta }: Roots, entries: Iterable<Entry>, foldFor: FoldFor): Promise<Roots> {
-    if (base === undefined) {
-      const built = await this.#drive(applyOps(this.#source, undefined, entries, this.#options(foldFor, undefined)));
-      this.#take(built.pages);
-      return { base: built.root, delta: undefined };
-    }
-    const options = { ...this.#options(foldFor, undefined), keepTombstones: true };
-    const changed = await this.#drive(applyOps(this.#source, delta, entries, options));
-    if (!isMergeDue(base, changed.root, foldFor.isYoung)) {
-      this.#take(changed.pages);
-      return { base, delta: changed.root };
-    }
-    // The delta's own pages are read from memory and never written, but for the long values, which the base shares.
-    const source = overlay(this.#source, new Map(changed.pages.map((page) => [nameOf(page[0]), page])));
-    const merged = await this.#drive(mergeTrees(source, base, changed.root, this.#options(foldFor, base)));
-    this.#take([...changed.pages.filter(isBlob), ...merged.pages]);
-    return { base: merged.root, delta: undefined };
+  async #build(roots: Roots, entries: () => Iterable<Entry>, foldFor: FoldFor): Promise<Roots> {
+    const built = await buildRoots(roots, entries, {
+      source: this.#source,
+      drive: (build) => this.#drive(build),
+      applyOptions: (base) => this.#options(foldFor, base),
+      isMergeDue: (base, delta) => isMergeDue(base, delta, foldFor.isYoung),
+      damagedTrees: this.#damagedTrees,
+      onDamage: this.#onDamage,
+    });
+    this.#take(built.pages);
+    return built.roots;
   }
 
   #rootsOf(layer: StateLayer): Roots | undefined {
@@ -223,26 +227,7 @@ export class Folder {
   }
 }
 
-function isMergeDue(base: TreeRoot, delta: TreeRoot | undefined, isYoung: boolean): boolean {
-  if (delta === undefined) return false;
+function isMergeDue(base: TreeRoot, delta: TreeRoot, isYoung: boolean): boolean {
   if (delta.bytes > DELTA_BYTES_MAX) return true;
   return !isYoung && delta.entries > base.entries * DELTA_SHARE_MAX;
-}
-
-function isBlob([id, bytes]: BuiltPage): boolean {
-  return new Page(id, bytes).kind === "blob";
-}
-
-/** A source that also knows pages which are not written yet. */
-function overlay(store: PageSource, pages: ReadonlyMap<string, BuiltPage>): PageSource {
-  return {
-    page(id) {
-      const built = pages.get(nameOf(id));
-      return built === undefined ? store.page(id) : new Page(...built);
-    },
-  };
-}
-
-function nameOf({ arena, no }: PageId): string {
-  return `${arena}/${no}`;
 }

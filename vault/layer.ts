@@ -120,8 +120,12 @@ export class StateLayer {
 }
 
 function getFromRoots(pages: PageSource, { over, delta, base }: Roots, key: string): Uint8Array | null | undefined {
-  const newest = over === undefined ? undefined : getFromTree(pages, over, key);
-  if (newest !== undefined) return newest;
+  if (over !== undefined) {
+    for (const root of over) {
+      const newest = getFromTree(pages, root, key);
+      if (newest !== undefined) return newest;
+    }
+  }
   const found = getFromTree(pages, delta, key);
   return found === undefined ? getFromTree(pages, base, key) : found;
 }

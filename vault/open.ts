@@ -72,6 +72,7 @@ export interface VaultParts {
   readonly segments: SegmentFolder;
   readonly state: VaultState;
   readonly log: Log;
+  readonly damages: Damages;
   readonly checkpoint: CheckpointOptions;
   readonly recovery: RecoveryReport;
   readonly replayedBytes: number;
@@ -113,8 +114,10 @@ async function openLocked(options: VaultOptions, lock: VaultLock, listeners: Log
     const { syncEveryMs, syncEveryEntries } = options;
     const log = new Log({ folder: segments, clock, syncEveryMs, syncEveryEntries, ...listeners }, replayed.end);
     const freeBytes = () => files.freeBytes(path);
-    const folder = new Folder({ store, clock, nextPages: loaded.nextPages, freeBytes });
     const { state } = loaded;
+    const damages = new Damages({ state, pages: store, onEvent: options.onEvent });
+    const onDamage = (error: VaultError) => void damages.note(error); // Its search never rejects.
+    const folder = new Folder({ store, clock, nextPages: loaded.nextPages, freeBytes, onDamage });
     const recovery = {
       entries: replayed.entries,
       tornTail: replayed.isTorn,
@@ -122,7 +125,7 @@ async function openLocked(options: VaultOptions, lock: VaultLock, listeners: Log
       checkpointSeq: (loaded.place?.seq ?? 0) as Seq, // Written from one; 0 is before the first.
     };
     const checkpoint = { uuid, state, store, log, segments, folder, clock, retainBytes };
-    return { uuid, lock, store, segments, state, log, checkpoint, recovery, replayedBytes: replayed.bytes };
+    return { uuid, lock, store, segments, state, log, damages, checkpoint, recovery, replayedBytes: replayed.bytes };
   } catch (error) {
     await store.close();
     throw error;

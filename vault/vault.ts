@@ -85,7 +85,7 @@ export class Vault implements AsyncDisposable {
     const { state, log, segments, store, checkpoint, recovery, replayedBytes } = parts;
     this.#options = options;
     this.#parts = parts;
-    this.#context = { state, log, folder: segments, pages: store, holds: new Holds() };
+    this.#context = { state, log, folder: segments, pages: store, holds: new Holds(), damages: parts.damages };
     this.#nextSeq = log.lastSeq + 1;
     this.#pressure = new Pressure({
       queuedBytes: () => log.queuedBytes,

@@ -4,18 +4,22 @@
  * Invariant: a view that was handed out goes on showing the same, whatever happens to the branch it came from.
  */
 import type { BranchState } from "./branch-state.ts";
+import type { Damages, Reading } from "./damage.ts";
 import { historyOf } from "./history.ts";
 import type { Holds } from "./holds.ts";
 import type { StateLayer } from "./layer.ts";
 import type { Branch, BranchId, HistoryEntry, Point, RangeOptions, Seq, Snapshot, View } from "./model.ts";
 import { stateAt } from "./past.ts";
 import type { Past, PastState } from "./past.ts";
+import { branchUnknown } from "./state.ts";
 import type { PageSource } from "./tree.ts";
 
 /** What the views of one vault share. */
 export interface ViewContext extends Past {
   readonly pages: PageSource;
   readonly holds: Holds;
+  /** Knows whom damage hurts; there is none for a backup. */
+  readonly damages?: Damages;
 }
 
 /** A state as it was. */
@@ -35,7 +39,8 @@ export class FrozenView implements View {
   }
 
   get(key: string): Uint8Array | undefined {
-    return this.#past.layer.get(this.#context.pages, key);
+    const { layer, branch } = this.#past;
+    return getNamed(this.#context, { layer, branch, key });
   }
 
   has(key: string): boolean {
@@ -44,7 +49,7 @@ export class FrozenView implements View {
 
   range(options: RangeOptions = {}): Iterable<readonly [string, Uint8Array]> {
     return held(
-      () => this.#past.layer,
+      () => this.#past,
       this.#context,
       (layer, pages) => layer.range(pages, options),
     );
@@ -52,7 +57,7 @@ export class FrozenView implements View {
 
   entries(options: Omit<RangeOptions, "limit"> = {}): Iterable<readonly [string, Uint8Array | null]> {
     return held(
-      () => this.#past.layer,
+      () => this.#past,
       this.#context,
       (layer, pages) => layer.entries(pages, options),
     );
@@ -101,7 +106,8 @@ export class LiveBranch implements Branch {
   }
 
   get(key: string): Uint8Array | undefined {
-    return this.#state.top.get(this.#context.pages, key);
+    const { top, id } = this.#standing;
+    return getNamed(this.#context, { layer: top, branch: id, key });
   }
 
   has(key: string): boolean {
@@ -110,7 +116,7 @@ export class LiveBranch implements Branch {
 
   range(options: RangeOptions = {}): Iterable<readonly [string, Uint8Array]> {
     return held(
-      () => this.#state.top,
+      () => ({ layer: this.#standing.top, branch: this.id }),
       this.#context,
       (layer, pages) => layer.range(pages, options),
     );
@@ -118,7 +124,7 @@ export class LiveBranch implements Branch {
 
   entries(options: Omit<RangeOptions, "limit"> = {}): Iterable<readonly [string, Uint8Array | null]> {
     return held(
-      () => this.#state.top,
+      () => ({ layer: this.#standing.top, branch: this.id }),
       this.#context,
       (layer, pages) => layer.entries(pages, options),
     );
@@ -130,36 +136,61 @@ export class LiveBranch implements Branch {
   }
 
   async at(point: Point): Promise<View> {
-    return new FrozenView(this.#context, await stateAt(this.#context, this.#state, point));
+    return new FrozenView(this.#context, await stateAt(this.#context, this.#standing, point));
   }
 
-  history(options: { readonly limit?: number } = {}): Promise<readonly HistoryEntry[]> {
-    return historyOf(this.#context, this.#state, options.limit ?? Infinity);
+  async history(options: { readonly limit?: number } = {}): Promise<readonly HistoryEntry[]> {
+    return historyOf(this.#context, this.#standing, options.limit ?? Infinity);
+  }
+
+  /** Of a dropped branch nothing can be read: its pages may be gone. Throws VAULT_BRANCH_UNKNOWN. */
+  get #standing(): BranchState {
+    if (this.#state.isDropped) throw branchUnknown(this.#state.id);
+    return this.#state;
   }
 }
 
 /** The layer that a view shows at this moment. Undefined for a view of another vault. */
 export function layerOf(view: View, context: ViewContext): StateLayer | undefined {
-  return LiveBranch.stateOf(view, context)?.top ?? FrozenView.pastOf(view, context)?.layer;
+  const live = LiveBranch.stateOf(view, context);
+  if (live?.isDropped === true) throw branchUnknown(live.id);
+  return live?.top ?? FrozenView.pastOf(view, context)?.layer;
 }
 
+/** The value of a key; damage on the way is told with its place. */
+function getNamed({ pages, damages }: ViewContext, reading: Reading): Uint8Array | undefined {
+  try {
+    return reading.layer.get(pages, reading.key);
+  } catch (error) {
+    throw damages === undefined ? error : damages.named(error, reading);
+  }
+}
+
+type Owned = Pick<Reading, "layer" | "branch">;
+
 /** Lists part of a layer. Can be iterated again and again; each time from the state of that moment. */
-function held<T>(
-  layer: () => StateLayer,
+function held<T extends readonly [string, unknown]>(
+  owned: () => Owned,
   context: ViewContext,
   list: (layer: StateLayer, pages: PageSource) => Iterable<T>,
 ): Iterable<T> {
-  return { [Symbol.iterator]: () => heldList(layer(), context, list) };
+  return { [Symbol.iterator]: () => heldList(owned(), context, list) };
 }
 
-function* heldList<T>(
-  layer: StateLayer,
-  { pages, holds }: ViewContext,
+function* heldList<T extends readonly [string, unknown]>(
+  owned: Owned,
+  { pages, holds, damages }: ViewContext,
   list: (layer: StateLayer, pages: PageSource) => Iterable<T>,
 ): Generator<T, void> {
-  const hold = holds.take([...layer.allRoots()]);
+  const hold = holds.take([...owned.layer.allRoots()]);
+  let key = "";
   try {
-    yield* list(layer, pages);
+    for (const entry of list(owned.layer, pages)) {
+      [key] = entry;
+      yield entry;
+    }
+  } catch (error) {
+    throw damages === undefined ? error : damages.named(error, { ...owned, key });
   } finally {
     holds.release(hold);
   }

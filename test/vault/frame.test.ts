@@ -34,7 +34,7 @@ const source: fc.Arbitrary<Source> = fc.oneof(
     seq,
     roots: fc.oneof(
       fc.record({ base: maybeRoot, delta: maybeRoot }),
-      fc.record({ base: maybeRoot, delta: maybeRoot, over: root }),
+      fc.record({ base: maybeRoot, delta: maybeRoot, over: fc.array(root, { minLength: 1, maxLength: 32 }) }),
     ),
     ops: fc.array(op, { maxLength: 5 }),
   }),
