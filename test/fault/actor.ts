@@ -127,8 +127,10 @@ export class Actor {
     }
     const id = this.chance.of(ids);
     const branch = this.vault.branch(id as BranchId); // The model has its numbers from the vault.
-    if (branch === undefined) throw new Error(`the vault has no branch ${id}, the model has`);
-    return branch;
+    if (branch !== undefined) return branch;
+    // A vault that has failed has taken back what may still be on the disk; this throws its error.
+    this.vault.commit([]);
+    throw new Error(`the vault has no branch ${id}, the model has`);
   }
 
   #makeRoom(): void {

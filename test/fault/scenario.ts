@@ -3,6 +3,7 @@
  * added to `works`, and all suites meet it.
  */
 import { VaultError } from "../../vault/index.ts";
+import type { VaultErrorCode } from "../../vault/index.ts";
 import type { Actor } from "./actor.ts";
 
 /** One kind of work, and how often it is picked. */
@@ -31,28 +32,33 @@ const lot: readonly Work[] = works.flatMap((work) => Array.from({ length: work.w
 const BACKGROUND: readonly string[] = ["checkpoint", "collect", "scrub", "backup", "export"];
 
 /**
- * Does `count` pieces of work chosen by chance, each kind at least once when there is room for all. Errors of the vault end
- * it early and are returned, unless the vault is told to be unable to go on.
+ * Does `count` pieces of work chosen by chance, each kind once when there is room for all. An error of the vault ends it
+ * early and is returned, unless the scenario goes on after it.
  */
-export async function runScenario(actor: Actor, count: number): Promise<VaultError | undefined> {
-  const background: Promise<unknown>[] = [];
-  try {
-    for (let no = 0; no < count; no++) {
-      const work = no < works.length ? works[no] : actor.chance.of(lot);
-      const done = work?.run(actor);
-      if (done === undefined) continue;
-      // Every second time somebody waits for it; else it runs beside the work that follows.
-      if (BACKGROUND.includes(work?.name ?? "") && actor.chance.oneIn(2)) background.push(done);
-      else await done;
-      for (const each of background) each.catch(() => undefined); // looked at below
+export async function runScenario(
+  actor: Actor,
+  count: number,
+  { goesOnAfter = [] }: { readonly goesOnAfter?: readonly VaultErrorCode[] } = {},
+): Promise<VaultError | undefined> {
+  const background: Promise<void>[] = [];
+  const failures: VaultError[] = [];
+  const attempt = async (work: Work | undefined): Promise<void> => {
+    try {
+      await work?.run(actor);
+    } catch (error) {
+      if (!(error instanceof VaultError)) throw error;
+      if (!goesOnAfter.includes(error.code)) failures.push(error);
     }
-    await actor.ledger.settled();
-    await Promise.all(background);
-    return undefined;
-  } catch (error) {
-    if (error instanceof VaultError) return error;
-    throw error;
-  } finally {
-    await Promise.allSettled(background);
+  };
+  for (let no = 0; no < count && failures.length === 0; no++) {
+    // What a failure took back is in the ledger a turn later.
+    if (goesOnAfter.length > 0) await new Promise((resolve) => setImmediate(resolve));
+    const work = no < works.length ? works[no] : actor.chance.of(lot);
+    // Every second time nobody waits for it: it runs beside the work that follows.
+    if (BACKGROUND.includes(work?.name ?? "") && actor.chance.oneIn(2)) background.push(attempt(work));
+    else await attempt(work);
   }
+  await actor.ledger.settled();
+  await Promise.all(background);
+  return failures[0];
 }

@@ -62,7 +62,9 @@ export async function runRounds(
   const isEnough = () =>
     outcome.faults >= options.faults || outcome.violations.length >= VIOLATIONS_MAX || options.isOver?.() === true;
   for (let no = options.round ?? 0; !isEnough(); no++) {
+    const before = outcome.faults + outcome.violations.length;
     await round(no, outcome);
+    if (outcome.faults + outcome.violations.length === before) throw new Error(`round ${no} tried nothing`);
     options.onProgress?.(outcome);
     if (options.round !== undefined) break;
   }

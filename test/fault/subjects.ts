@@ -1,10 +1,12 @@
 /** All subjects by name, and how many faults of each the long form tries when it is given no time. */
+import { errors } from "./errors.ts";
 import { power } from "./power.ts";
 import { steps } from "./steps.ts";
 import type { Subject } from "./subject.ts";
 
 /** In the order in which they run. */
 export const subjects: Readonly<Record<string, { readonly run: Subject; readonly faults: number }>> = {
+  errors: { run: errors, faults: 5000 },
   steps: { run: steps, faults: 20_000 },
   power: { run: power, faults: 100_000 },
 };
