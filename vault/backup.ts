@@ -28,7 +28,7 @@ import type { LogPlace } from "./log-scan.ts";
 import type { MaintenanceContext } from "./maintenance.ts";
 import type { Roots } from "./roots.ts";
 import { treesOf } from "./roots.ts";
-import { ARENA_PREFIX, BRANCH_PREFIX, GLOBAL_KEY, LANDMARK_PREFIX, NAME_PREFIX } from "./rows.ts";
+import { BRANCH_PREFIX, GLOBAL_KEY, LANDMARK_PREFIX, ROW_PREFIXES } from "./rows.ts";
 import { decodeBranch, decodeGlobal, decodeLandmark } from "./rows.ts";
 import type { Row } from "./rows.ts";
 import { WriteStopped } from "./segment.ts";
@@ -149,7 +149,7 @@ class BackupJob {
     const { store } = this.#on.parts;
     const rows: Row[] = [];
     const roots: Roots[] = [];
-    for (const prefix of [BRANCH_PREFIX, GLOBAL_KEY, NAME_PREFIX, ARENA_PREFIX, LANDMARK_PREFIX]) {
+    for (const prefix of ROW_PREFIXES) {
       let some: readonly Row[] = store.rangeMeta(prefix, { limit: ROWS_AT_ONCE });
       for (let last = some.at(-1); last !== undefined; last = some.at(-1)) {
         for (const row of some) roots.push(...rootsOfRow(row));

@@ -43,6 +43,8 @@ export type { CollectReport } from "./collect.ts";
 export type { CollectTrigger } from "./collector.ts";
 
 /** Copies of a whole vault or of one agent, and back. */
+export { compactVault } from "./compact.ts";
+export type { CompactOptions, CompactReport } from "./compact.ts";
 export { BackupView } from "./backup-view.ts";
 export { exportFromBackup } from "./export.ts";
 export type { ExportOptions, ExportReport } from "./export.ts";

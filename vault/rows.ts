@@ -68,6 +68,8 @@ export const NAME_PREFIX: Buffer = Buffer.from("N");
 export const LANDMARK_PREFIX: Buffer = Buffer.from("S");
 /** Prefix of all arena rows. */
 export const ARENA_PREFIX: Buffer = Buffer.from("P");
+/** Prefixes of all rows there are, in the order of their bytes. */
+export const ROW_PREFIXES: readonly Buffer[] = [BRANCH_PREFIX, GLOBAL_KEY, NAME_PREFIX, ARENA_PREFIX, LANDMARK_PREFIX];
 
 /** Format 2 added `over` to roots and the flag for trees without long values. */
 const FORMAT = 2;
