@@ -1,17 +1,2 @@
-/**
- * The system's clock: the one place where the runtime's process reads the time or arms a timer. Everything else is
- * handed a `Clock`.
- */
-import { performance } from "node:perf_hooks";
-import type { Clock, Timer } from "../vault/index.ts";
-
-/** Wall time, monotonic time and unreferenced timers of this process. */
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  monotonicMs: () => performance.now(),
-  after(delayMs: number, fire: () => void): Timer {
-    const timer = setTimeout(fire, delayMs);
-    timer.unref();
-    return { cancel: () => clearTimeout(timer) };
-  },
-};
+/** The system's clock, as this floor and those above know it. It is made one floor below, where tools need it as well. */
+export { systemClock } from "../vault/index.ts";

@@ -15,6 +15,9 @@ export type { TreeNode } from "./tree.ts";
 export type { ExitNotice } from "./child.ts";
 export type { RestartType } from "./supervisor.ts";
 
+/** What `Runtime.backup` says. */
+export type { BackupReport } from "../vault/index.ts";
+
 /** Why an agent ended. */
 export { isAbnormal, isCharged } from "./exit-reason.ts";
 export type { ExitName, ExitReason } from "./exit-reason.ts";

@@ -12,8 +12,8 @@
 import { fileURLToPath } from "node:url";
 import type { AnyAgentDefinition, Artifact } from "../sandbox/index.ts";
 import { compile } from "../sandbox/index.ts";
-import type { Clock } from "../vault/index.ts";
-import { Vault } from "../vault/index.ts";
+import type { BackupReport, Clock } from "../vault/index.ts";
+import { VAULT_SETTINGS, Vault } from "../vault/index.ts";
 import { Agent } from "./agent.ts";
 import type { AgentHost } from "./agent-host.ts";
 import type { AgentSpec } from "./agent-record.ts";
@@ -219,6 +219,16 @@ export class Runtime implements AsyncDisposable {
     return this.#vault.stats();
   }
 
+  /**
+   * Copies the vault as it is now to a folder, while everything goes on: all of it the first time, afterwards what is new.
+   * `planaria vault restore` brings it back. Rejects with VAULT_BACKUP_FAILED, VAULT_BACKUP_DAMAGED; an earlier backup
+   * in the folder is then still good.
+   */
+  async backup(to: string): Promise<BackupReport> {
+    this.#requireOpen();
+    return this.#vault.maintenance.backup(to);
+  }
+
   /** Live cells. */
   cells(): readonly {
     readonly id: string;
@@ -356,16 +366,6 @@ export class Runtime implements AsyncDisposable {
 const FRAME_BYTES_MAX = 1 << 20;
 /** No sign of life for this long, beyond what the running turn is allowed, and the cell counts as hung. */
 const HEARTBEAT_MS = 250;
-
-/** The vault's settings, with their reasons. */
-const VAULT_SETTINGS = {
-  segmentBytes: 16 << 20,
-  checkpointBytes: 16 << 20, // keeps recovery under 100 ms
-  memtableBytes: 256 << 20,
-  retainBytes: 256 << 20, // exact points in time behind the checkpoint
-  syncEveryMs: 50,
-  syncEveryEntries: 100,
-} as const;
 
 /** Throws RUNTIME_NODE_UNSUPPORTED for a Node that isolated-vm 7 does not support. */
 export function requireNode(version: string): void {

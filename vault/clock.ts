@@ -1,6 +1,6 @@
 /**
  * Time, handed in. Nothing below the runtime reads a clock or arms a timer but through this interface, so a test can
- * move time by hand. The system clock and the seeded random source are created in `runtime/clock.ts`.
+ * move time by hand. The system's clock is made in `system-clock.ts`.
  */
 
 /** A timer that was armed and can be taken back. */

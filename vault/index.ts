@@ -4,6 +4,7 @@
 
 /** Time, handed in. */
 export type { Clock, Timer } from "./clock.ts";
+export { systemClock } from "./system-clock.ts";
 
 /** What can go wrong. */
 export { VaultError } from "./errors.ts";
@@ -36,6 +37,7 @@ export type { VaultEvent } from "./events.ts";
 /** The vault itself. */
 export { Vault } from "./vault.ts";
 export type { VaultOptions } from "./open.ts";
+export { VAULT_SETTINGS } from "./settings.ts";
 
 /** What is kept, and when the rest is taken away. */
 export type { RetentionPolicy, RetentionRule } from "./retention.ts";

@@ -7,7 +7,7 @@ import type { Rule } from "./rule.ts";
 
 /** Floor files that may, each with its reason. */
 const exempt: Readonly<Record<string, string>> = {
-  "runtime/clock.ts": "makes the Clock that everybody else is handed",
+  "vault/system-clock.ts": "makes the Clock that everybody else is handed",
   "runtime/random.ts": "makes the seeded Random that everybody else is handed",
   "sandbox/cell-clock.ts": "makes the Clock of a cell, a process of its own that nobody can hand one to",
   "vault/slices.ts": "setImmediate gives the event loop one turn: no time is read, no instant is waited for",
@@ -59,7 +59,7 @@ const handedIn: Rule = {
   accepts: [
     { shows: "a given instant", files: { "vault/wal.ts": "new Date(5);" } },
     { shows: "measuring one's own duration", files: { "vault/wal.ts": "performance.now();" } },
-    { shows: "the clock's own file", files: { "runtime/clock.ts": "Date.now();" } },
+    { shows: "the clock's own file", files: { "vault/system-clock.ts": "Date.now();" } },
     { shows: "the garden", files: { "bench/harness.ts": "Date.now();" } },
     { shows: "a method of the same name", files: { "vault/wal.ts": "clock.setTimeout(5);" } },
   ],
