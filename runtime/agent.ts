@@ -19,6 +19,7 @@ import { BetweenTurns } from "./between-turns.ts";
 import type { AgentHost, AgentLoader } from "./agent-host.ts";
 import { Child } from "./child.ts";
 import type { Down, ExitNotice } from "./child.ts";
+import { DiskDelay } from "./disk-delay.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import { errorReason } from "./faults.ts";
 import { chooseCode, commitFirst, migrationOps } from "./first-start.ts";
@@ -55,6 +56,7 @@ export class Agent {
   readonly #outage: Outage;
   #lastCommit: Commit | undefined;
   #hasLived = false;
+  readonly #disk: DiskDelay;
   readonly #host: AgentHost;
   readonly #mailbox: Mailbox<Message>;
   readonly #mirrors = new Set<(turn: RecordedTurn) => void>();
@@ -71,6 +73,7 @@ export class Agent {
     this.#mailbox = new Mailbox(options.spec.limits.mailboxMax);
     this.#child = new Child({ ...options.spec, id: options.id });
     this.#outage = new Outage(options.id, host);
+    this.#disk = new DiskDelay(host.vault, () => this.#pump());
     this.#lazyStart = () => this.#startAgain();
     this.#between = new BetweenTurns({
       isBusy: () => this.#phase.name === "starting" || this.life?.isIdle === false,
@@ -296,7 +299,7 @@ export class Agent {
     const phase = this.#phase;
     if (phase.name === "asleep" && this.#mailbox.length > 0) return this.wake();
     if (phase.name !== "up" || this.#between.isHeld) return;
-    while (phase.life.inflight < INFLIGHT_MAX) {
+    while (phase.life.inflight < INFLIGHT_MAX && !this.#disk.isDelayed()) {
       const message = this.#mailbox.shift();
       if (message === undefined) return;
       phase.life.run(message);
