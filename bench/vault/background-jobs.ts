@@ -1,5 +1,5 @@
 /**
- * What a vault does in the background, each with something to do: checkpoints and a merge.
+ * What a vault does in the background, each with something to do: checkpoints, a merge, a collection.
  */
 import assert from "node:assert/strict";
 import type { Vault } from "../../vault/index.ts";
@@ -21,10 +21,14 @@ const ROWS_PER_CHECKPOINT = 28_000;
 const BRANCHES_PER_CHECKPOINT = 1_000;
 /** Of three rows one: more than the quarter at which a delta is merged into its base. */
 const MERGE_STEP = 3;
+/** Forks that come and go before a collection, and of how many rows one changes in each. */
+const FORKS_PER_COLLECTION = 10;
+const FORK_STEP = 100;
+
 /** All jobs, on the vault that is open now. They change the large state. */
 export function backgroundJobs(states: States): readonly BackgroundJob[] {
   const { vault } = states.lab;
-  return [oneBranch(vault), manyBranches(vault), merge(vault, states)];
+  return [oneBranch(vault), manyBranches(vault), merge(vault, states), collection(vault, states)];
 }
 
 function oneBranch(vault: Vault): BackgroundJob {
@@ -75,4 +79,24 @@ export async function requireMerged({ lab, large }: States): Promise<void> {
     assert.equal(treesOfBranch(store, uuid, id).length, 1, "a state that was merged is one tree");
   }
   await lab.reopen();
+}
+
+function collection(vault: Vault, { lab, large, rows }: States): BackgroundJob {
+  return {
+    what: `collection of the pages of ${FORKS_PER_COLLECTION} dropped forks`,
+    async prepare(round) {
+      for (let no = 0; no < FORKS_PER_COLLECTION; no++) {
+        const { branch } = vault.fork(lab.branch(large));
+        const changed = scattered(rows, FORK_STEP, no).map((index) => rowAt(index, 200 + round));
+        await writeRows(vault, branch, changed);
+        await vault.checkpoint();
+        await vault.commit([{ type: "drop", branch: branch.id }]).durable;
+      }
+      await vault.checkpoint();
+    },
+    async run() {
+      const { pages } = await vault.maintenance.collect();
+      assert.ok(pages > 0, "there was something to collect");
+    },
+  };
 }
