@@ -25,6 +25,8 @@ import type { Entry, PageSource, TreeRoot } from "./tree.ts";
 
 const SLICE_MS = 5;
 const TRANSACTION_BYTES_MAX: number = 4 * 1024 * 1024;
+/** LMDB is handed a transaction in one turn, at about 10 us a page however small it is. */
+const TRANSACTION_PAGES_MAX = 256;
 /** LMDB writes inner pages and its free list beside what it is given. */
 const ROOM_FACTOR = 2;
 const ROOM_MARGIN_BYTES: number = 2 * 1024 * 1024;
@@ -209,7 +211,7 @@ export class Folder {
     for (const page of pages) {
       batch.push(page);
       bytes += page[1].length;
-      if (bytes < TRANSACTION_BYTES_MAX) continue;
+      if (bytes < TRANSACTION_BYTES_MAX && batch.length < TRANSACTION_PAGES_MAX) continue;
       await this.#writeBatch(batch);
       batch = [];
       bytes = 0;

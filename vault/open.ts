@@ -27,6 +27,7 @@ import type { Durability, RecoveryReport, Seq } from "./model.ts";
 import { loadCheckpoint, replayLog } from "./recovery.ts";
 import { validRetention } from "./retention.ts";
 import type { RetentionPolicy } from "./retention.ts";
+import { finishRows } from "./row-writer.ts";
 import { SegmentFolder } from "./segment-folder.ts";
 import type { VaultState } from "./state.ts";
 import { PageStore } from "./store.ts";
@@ -109,6 +110,7 @@ async function openLocked(options: VaultOptions, lock: VaultLock, listeners: Log
   const place = { cacheBytes: CACHE_BYTES, mapBytes: MAP_BYTES, commitLimitMs: COMMIT_LIMIT_MS, ...steps };
   const store = await PageStore.open({ path: join(path, "pages.mdb"), clock, ...place });
   try {
+    await finishRows(store);
     const loaded = loadCheckpoint(store, uuid);
     const replayed = await replayLog(segments, loaded);
     const { syncEveryMs, syncEveryEntries } = options;

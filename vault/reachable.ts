@@ -34,11 +34,12 @@ export async function reachablePages(source: PageSource, states: Iterable<Roots>
   for (const roots of states) {
     const ahead: PageRef[] = [...treesOf(roots)];
     for (let ref = ahead.pop(); ref !== undefined; ref = ahead.pop()) {
-      if (!pages.add(ref.id) || (ref.level === 0 && ref.hasNoBlobs)) continue;
-      const page = pageOf(source, ref);
-      if (page === undefined) damaged.push(ref.id);
-      else if (ref.level === 0) addBlobs(pages, page);
-      else for (let i = page.count - 1; i >= 0; i--) ahead.push(page.child(i));
+      if (pages.add(ref.id) && !(ref.level === 0 && ref.hasNoBlobs)) {
+        const page = pageOf(source, ref);
+        if (page === undefined) damaged.push(ref.id);
+        else if (ref.level === 0) addBlobs(pages, page);
+        else for (let i = page.count - 1; i >= 0; i--) ahead.push(page.child(i));
+      }
       const pause = slices.pause();
       if (pause !== undefined) await pause;
     }

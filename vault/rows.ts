@@ -6,6 +6,8 @@
  *     N name                     the branch a name points to
  *     S branch seq part          one landmark: kind, label, time, roots
  *     P arena                    the next page number
+ *     J part                     changes of rows that are on their way: see row-writer.ts
+ *     J                          how many parts count; there while they do
  *
  * A row is a CRC-32 of its key and body, then the body. Invariants:
  * 1. LMDB checks nothing, so every row is checked here: a flipped bit, a row under another key and a lost row (the
@@ -212,6 +214,32 @@ export function encodeArena(arena: number, nextPage: number): Row {
 /** Throws VAULT_PAGES_DAMAGED. */
 export function decodeArena(row: Row): { readonly arena: number; readonly nextPage: number } {
   return opened(row, (from) => ({ arena: from.u32(), nextPage: from.u32() }));
+}
+
+/** The key of the journal, and the prefix of its parts. */
+export const JOURNAL_KEY: Buffer = Buffer.from("J");
+
+/** The row that makes the journal's parts count. */
+export function encodeJournal(parts: number): Row {
+  return sealed(JOURNAL_KEY, (out) => out.u32(parts));
+}
+
+/** How many parts count. Throws VAULT_PAGES_DAMAGED. */
+export function decodeJournal(row: Row): number {
+  return opened(row, (from) => from.u32());
+}
+
+/** The row of a part. */
+export function encodeJournalPart(no: number, changes: Uint8Array): Row {
+  return sealed(numberKey(JOURNAL_KEY, no), (out) => {
+    out.u32(changes.length);
+    out.raw(changes);
+  });
+}
+
+/** Throws VAULT_PAGES_DAMAGED. */
+export function decodeJournalPart(row: Row): Uint8Array {
+  return opened(row, (from) => from.raw(from.u32()));
 }
 
 function readBranchId(from: ByteReader): BranchId {

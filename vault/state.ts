@@ -62,6 +62,8 @@ export class VaultState {
   nextBranch = 1;
   /** Bytes in tables since the last checkpoint began, roughly. */
   memtableBytes = 0;
+  /** Told each record just before it is applied, while a checkpoint takes down the state before it. */
+  beforeRecord: ((record: LogRecord) => void) | undefined;
 
   /** Throws VAULT_BRANCH_UNKNOWN. */
   branch(id: BranchId): BranchState {
@@ -72,6 +74,7 @@ export class VaultState {
 
   /** Throws VAULT_BRANCH_UNKNOWN, or VAULT_POINT_UNKNOWN for a source that is not there; then nothing has changed. */
   apply(record: LogRecord, applying: Applying): void {
+    this.beforeRecord?.(record);
     switch (record.type) {
       case "write":
         return this.#write(this.branch(record.branch), record.epoch, record.ops, applying);
