@@ -17,7 +17,7 @@
 import { PAGE_BYTES_MAX, PAGE_LOOKS_MAX, pageText, presenceText, rowText } from "../sandbox/index.ts";
 import type { Resident, RowPage, RowQuery, TurnRead } from "../sandbox/index.ts";
 import { VaultError } from "../vault/index.ts";
-import type { View } from "../vault/index.ts";
+import type { RangeOptions, View } from "../vault/index.ts";
 import { rowPrefix, textOf } from "./agent-record.ts";
 import type { AskAnswer } from "./message.ts";
 
@@ -102,21 +102,21 @@ function lookUp(view: View, query: RowQuery): string {
     }
     case "has":
       return presenceText(view.has(at));
-    case "from":
-    case "after":
+    case "up":
+    case "down":
       return pageText(pageOf(view, query));
   }
 }
 
 /** As many rows as are wanted and fit, the first whatever its size; fewer, or none, where many keys were deleted. */
-function pageOf(view: View, { kind, table, key, to, prefix, rowsMax }: RowQuery): RowPage {
-  const space = rowPrefix(table);
-  const bounds = { prefix: space + prefix, from: space + key, ...(to === "" ? {} : { to: space + to }) };
+function pageOf(view: View, query: RowQuery): RowPage {
+  const { after, rowsMax } = query;
+  const space = rowPrefix(query.table);
   const keys: string[] = [];
   const texts: string[] = [];
   let [bytes, looks, next] = [0, 0, ""];
-  for (const [found, value] of view.entries(bounds)) {
-    if (kind === "after" && found === bounds.from) continue;
+  for (const [found, value] of view.entries(boundsOf(query))) {
+    if (after !== "" && found === space + after) continue;
     bytes += value === null ? 0 : found.length + value.length;
     if (keys.length > 0 && bytes > PAGE_BYTES_MAX) return { keys, texts, next };
     next = found.slice(space.length);
@@ -127,4 +127,14 @@ function pageOf(view: View, { kind, table, key, to, prefix, rowsMax }: RowQuery)
     if (keys.length === rowsMax || ++looks === PAGE_LOOKS_MAX) return { keys, texts, next };
   }
   return { keys, texts, next: "" };
+}
+
+/** What is left of the range. Going up, the key that the page before ended with is its first; going down it is excluded. */
+function boundsOf({ kind, table, key, to, after, prefix }: RowQuery): Omit<RangeOptions, "limit"> {
+  const space = rowPrefix(table);
+  const isDown = kind === "down";
+  const from = !isDown && after !== "" ? after : key;
+  const end = isDown && after !== "" ? after : to;
+  const bounds = { prefix: space + prefix, from: space + from, reverse: isDown };
+  return end === "" ? bounds : { ...bounds, to: space + end };
 }

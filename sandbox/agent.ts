@@ -45,6 +45,8 @@ export interface TableRange {
   readonly prefix?: string | undefined;
   /** Rows at most. */
   readonly limit?: number | undefined;
+  /** From the last key down: with a limit, the newest of keys that grow. */
+  readonly reverse?: boolean | undefined;
 }
 
 /** A table as a handler declared `reads: true` sees it. */
@@ -56,7 +58,7 @@ export interface ReadTable<Row> {
   get(this: void, key: string): Promise<Row | undefined>;
   has(this: void, key: string): Promise<boolean>;
   /**
-   * The rows in the order of their keys, fetched a page at a time as the loop gets there: leave the loop and the rest is
+   * The rows in the order of their keys (or in reverse), fetched a page at a time as the loop gets there: leave the loop and the rest is
    * never read. Writes of this turn count as they were when the loop began. Throws a TypeError for options it does not know.
    */
   range(this: void, options?: TableRange): AsyncIterable<readonly [key: string, value: Row]>;

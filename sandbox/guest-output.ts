@@ -63,9 +63,9 @@ export type GuestOutput =
   /** The guest as a whole is unusable: the module is no agent, or the protocol was broken. */
   | { readonly kind: "fault"; readonly fault: GuestFault };
 
-/** The most that the largest limits allow is a wait for 65,536 reads of seven parts each. */
-const SEGMENTS_MAX = 8 * STATE_KEYS_MAX;
-const READ_KINDS: ReadonlySet<string> = new Set<RowQuery["kind"]>(["get", "has", "from", "after"]);
+/** The most that the largest limits allow is a wait for 65,536 reads of eight parts each. */
+const SEGMENTS_MAX = 9 * STATE_KEYS_MAX;
+const READ_KINDS: ReadonlySet<string> = new Set<RowQuery["kind"]>(["get", "has", "up", "down"]);
 const LEVELS: ReadonlySet<string> = new Set<GuestLog["level"]>(["debug", "info", "warn", "error"]);
 
 /**
@@ -225,11 +225,13 @@ class Reader {
     if (count > this.limits.tableReadsPerTurnMax) throw invalid("it reads from its tables more often than it may");
     return this.#times(count, () => {
       const [ask, kind, table] = [this.integer(), this.#readKind(), this.#tableName()];
-      const [key, to, prefix, rowsMax] = [this.text(), this.text(), this.text(), this.integer()];
-      const isBounded = isRowBound(to) && isRowBound(prefix) && rowsMax >= 1 && rowsMax <= PAGE_ROWS_MAX;
-      const isKeyed = kind === "from" ? isRowBound(key) : isRowKey(key);
-      if (!isBounded || !isKeyed) throw invalid("a read of a table breaks its limits");
-      return { ask, kind, table, key, to, prefix, rowsMax };
+      const [key, to, after, prefix] = [this.text(), this.text(), this.text(), this.text()];
+      const rowsMax = this.integer();
+      const isBounded = isRowBound(to) && isRowBound(after) && isRowBound(prefix);
+      const isKeyed = kind === "up" || kind === "down" ? isRowBound(key) : isRowKey(key);
+      const isCounted = rowsMax >= 1 && rowsMax <= PAGE_ROWS_MAX;
+      if (!isBounded || !isKeyed || !isCounted) throw invalid("a read of a table breaks its limits");
+      return { ask, kind, table, key, to, after, prefix, rowsMax };
     });
   }
 

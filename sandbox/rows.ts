@@ -18,14 +18,19 @@ import { isLongerThan } from "./guest/utf8.ts";
 /** A row and its new text; undefined deletes it. */
 export type RowOp = readonly [table: string, key: string, text: string | undefined];
 
-/** Which rows are wanted: one (`get`, `has`), or a page of those at and after `key` (`from`), or behind it (`after`). */
+/**
+ * Which rows are wanted: one (`get`, `has`), or a page of those at and after `key` and before `to`: `up` from the first, or
+ * `down` from the last.
+ */
 export interface RowQuery {
-  readonly kind: "get" | "has" | "from" | "after";
+  readonly kind: "get" | "has" | "up" | "down";
   readonly table: string;
-  /** "" with `from`: from the table's first row on. */
+  /** Where the range begins: "" is the table's first row. */
   readonly key: string;
   /** Excluded end; "" is the table's end. */
   readonly to: string;
+  /** Where the page before this one ended: rows up to there are left out. "" for the first page. */
+  readonly after: string;
   /** Only keys that begin with it. */
   readonly prefix: string;
   /** Rows wanted, 1 to `PAGE_ROWS_MAX`. */
@@ -57,8 +62,8 @@ export const PAGE_ROWS_MAX = 512;
 export const PAGE_BYTES_MAX: number = 256 * 1024;
 /** Keys looked at for one page, deleted ones included: about two milliseconds where all of them are. */
 export const PAGE_LOOKS_MAX: number = 8 * PAGE_ROWS_MAX;
-/** What a query takes at most on its way, in bytes: three texts that may be keys, and the words around them. */
-export const QUERY_BYTES_MAX: number = 4 * 512;
+/** What a query takes at most on its way, in bytes: four texts that may be keys, and the words around them. */
+export const QUERY_BYTES_MAX: number = 5 * 512;
 
 /** What a table may be called, in words. */
 export const TABLE_RULE = `1 to ${TABLE_UNITS_MAX} letters, digits and "_", no digit first`;
@@ -115,7 +120,7 @@ export function presenceText(isPresent: boolean): string {
   return isPresent ? "1" : "0";
 }
 
-/** The answer to `from` and `after`. */
+/** The answer to `up` and `down`. */
 export function pageText(page: RowPage): string {
   const segments: string[] = [page.next];
   for (let index = 0; index < page.keys.length; index++) {

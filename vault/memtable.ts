@@ -10,7 +10,7 @@
  * 3. Values are kept as they were given, and handed out the same way: whoever puts one must not change it afterwards.
  */
 import assert from "node:assert/strict";
-import { compareKeys, isPast, lowestKey } from "./tree-key.ts";
+import { compareKeys, isPast, keyBehind, lowestKey } from "./tree-key.ts";
 import type { KeyBounds } from "./tree-key.ts";
 import type { Entry, Found } from "./tree.ts";
 
@@ -87,7 +87,11 @@ export class Memtable {
    * The entries within `bounds` in order, tombstones included. Writes during the iteration are allowed: keys ahead are
    * seen as they are when they are reached, none is skipped or repeated.
    */
-  *range(bounds: KeyBounds = {}): Generator<Entry, void> {
+  range(bounds: KeyBounds = {}): Generator<Entry, void> {
+    return bounds.reverse === true ? this.#descend(bounds) : this.#ascend(bounds);
+  }
+
+  *#ascend(bounds: KeyBounds): Generator<Entry, void> {
     let place = this.#seek(lowestKey(bounds));
     let shape = this.#shape;
     for (;;) {
@@ -106,6 +110,28 @@ export class Memtable {
         place = this.#seekBehind(key);
         shape = this.#shape;
       }
+    }
+  }
+
+  *#descend(bounds: KeyBounds): Generator<Entry, void> {
+    const lowest = lowestKey(bounds);
+    const behind = keyBehind(bounds);
+    // The place is that of the key after the next one to list.
+    let { run, index } = behind === undefined ? { run: this.#runs.length, index: 0 } : this.#seek(behind);
+    let shape = this.#shape;
+    for (;;) {
+      if (index === 0) {
+        run -= 1;
+        index = this.#runs[run]?.length ?? 0;
+      }
+      const key = this.#runs[run]?.[index - 1];
+      if (key === undefined || compareKeys(key, lowest) < 0) return;
+      index -= 1;
+      // Invariant 1: a key that is in a run is in the map.
+      yield [key, this.#values.get(key)!];
+      if (shape === this.#shape) continue;
+      ({ run, index } = this.#seek(key));
+      shape = this.#shape;
     }
   }
 

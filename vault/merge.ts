@@ -5,7 +5,7 @@
  *     [memtable, frozen..., delta tree, base tree]  --get / range-->  what a reader sees
  *     [frozen newest, ..., frozen oldest]           --entries----->  changes for a delta tree, tombstones included
  *
- * Invariant: every layer lists its keys in the order of `compareKeys`, each once.
+ * Invariant: every layer lists its keys in the order of `compareKeys` (or all in reverse), each once.
  */
 import { compareKeys } from "./tree-key.ts";
 import type { KeyBounds } from "./tree-key.ts";
@@ -59,6 +59,7 @@ export function* rangeMerged(
 /** The newest entry of every key in the stack, in order, tombstones included: what `applyOps` takes. */
 export function* entriesMerged(layers: readonly Layer[], bounds: KeyBounds = {}): Generator<Entry, void> {
   const heads: Head[] = [];
+  const direction = bounds.reverse === true ? -1 : 1;
   try {
     for (const layer of layers) {
       const rest = layer.range(bounds)[Symbol.iterator]();
@@ -66,9 +67,9 @@ export function* entriesMerged(layers: readonly Layer[], bounds: KeyBounds = {})
       heads.push(head);
       advance(head);
     }
-    for (let lowest = lowestOf(heads); lowest !== undefined; lowest = lowestOf(heads)) {
-      const key = lowest[0];
-      yield lowest;
+    for (let next = nextOf(heads, direction); next !== undefined; next = nextOf(heads, direction)) {
+      const key = next[0];
+      yield next;
       for (const head of heads) if (head.entry?.[0] === key) advance(head);
     }
   } finally {
@@ -86,11 +87,11 @@ function advance(head: Head): void {
   head.entry = step.done === true ? undefined : step.value;
 }
 
-/** The lowest entry among the heads; of several with one key the first, whose layer is the newest. */
-function lowestOf(heads: readonly Head[]): Entry | undefined {
-  let lowest: Entry | undefined;
+/** The entry that comes first among the heads; of several with one key the first, whose layer is the newest. */
+function nextOf(heads: readonly Head[], direction: 1 | -1): Entry | undefined {
+  let next: Entry | undefined;
   for (const { entry } of heads) {
-    if (entry !== undefined && (lowest === undefined || compareKeys(entry[0], lowest[0]) < 0)) lowest = entry;
+    if (entry !== undefined && (next === undefined || compareKeys(entry[0], next[0]) * direction < 0)) next = entry;
   }
-  return lowest;
+  return next;
 }

@@ -82,6 +82,8 @@ export interface RangeOptions {
   /** Excluded. */
   readonly to?: string;
   readonly limit?: number;
+  /** From the last key down; the bounds mean what they always mean. */
+  readonly reverse?: boolean;
 }
 
 /** One state, live or frozen. */

@@ -13,6 +13,8 @@ export interface KeyBounds {
   readonly prefix?: string | undefined;
   readonly from?: string | undefined;
   readonly to?: string | undefined;
+  /** Listed from the last key down; the bounds mean what they always mean. */
+  readonly reverse?: boolean | undefined;
 }
 
 /** The UTF-8 bytes of a key. */
@@ -38,11 +40,31 @@ export function lowestKey(bounds: KeyBounds): string {
   return compareKeys(from, prefix) > 0 ? from : prefix;
 }
 
+/** The lowest key that lies behind `bounds`: all within are lower. `undefined` where nothing can lie behind. */
+export function keyBehind(bounds: KeyBounds): string | undefined {
+  const behind = behindPrefix(bounds.prefix ?? "");
+  if (bounds.to === undefined || behind === undefined) return bounds.to ?? behind;
+  return compareKeys(bounds.to, behind) < 0 ? bounds.to : behind;
+}
+
 /** For keys at or after `lowestKey(bounds)` and in order: is `key`, and with it every later one, behind the bounds? */
 export function isPast(bounds: KeyBounds, key: string): boolean {
   if (bounds.to !== undefined && compareKeys(key, bounds.to) >= 0) return true;
   return bounds.prefix !== undefined && !key.startsWith(bounds.prefix);
 }
+
+/** The lowest text after all that begin with `prefix`: its last code point that has a next one is raised. */
+function behindPrefix(prefix: string): string | undefined {
+  const points = Array.from(prefix, (point) => point.codePointAt(0) ?? 0);
+  while (points.at(-1) === LAST_CODE_POINT) points.pop();
+  const last = points.pop();
+  if (last === undefined) return undefined;
+  return String.fromCodePoint(...points, last === BEFORE_SURROGATES ? AFTER_SURROGATES : last + 1);
+}
+
+const LAST_CODE_POINT = 0x10ffff;
+const BEFORE_SURROGATES = 0xd7ff;
+const AFTER_SURROGATES = 0xe000;
 
 /** Moves the surrogates (D800-DFFF) behind the rest of the plane (E000-FFFF), where UTF-8 has them. */
 function rank(unit: number): number {

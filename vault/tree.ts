@@ -14,7 +14,7 @@
  * `undefined` means that this layer knows nothing about the key.
  */
 import { readBlob, skipBlob } from "./tree-blob.ts";
-import { isPast, keyBytes, lowestKey } from "./tree-key.ts";
+import { compareKeys, isPast, keyBehind, keyBytes, lowestKey } from "./tree-key.ts";
 import type { KeyBounds } from "./tree-key.ts";
 import { contentHash } from "./page-build.ts";
 import { pageDamaged } from "./page.ts";
@@ -60,6 +60,7 @@ export function* rangeOfTree(
   bounds: KeyBounds = {},
 ): Generator<Entry, void> {
   if (root === undefined) return;
+  if (bounds.reverse === true) return yield* descendTree(source, root, bounds);
   for (const { page, start } of leavesFrom(source, root, keyBytes(lowestKey(bounds)))) {
     for (let i = start; i < page.count; i++) {
       const key = page.keyText(i);
@@ -67,6 +68,33 @@ export function* rangeOfTree(
       yield [key, readValue(source, page, i)];
     }
   }
+}
+
+function* descendTree(source: PageSource, root: PageRef, bounds: KeyBounds): Generator<Entry, void> {
+  const lowest = lowestKey(bounds);
+  const behind = keyBehind(bounds);
+  for (const { page, end } of leavesBefore(source, root, behind === undefined ? undefined : keyBytes(behind))) {
+    for (let i = end - 1; i >= 0; i--) {
+      const key = page.keyText(i);
+      if (compareKeys(key, lowest) < 0) return;
+      yield [key, readValue(source, page, i)];
+    }
+  }
+}
+
+/** The leaves right to left from the one that holds or would hold `to` (without it, the last), and where to begin in each. */
+function* leavesBefore(
+  source: PageSource,
+  ref: PageRef,
+  to: Uint8Array | undefined,
+): Generator<{ readonly page: Page; readonly end: number }, void> {
+  const page = loadPage(source, ref);
+  if (page.level === 0) {
+    yield { page, end: to === undefined ? page.count : page.lowerBound(to) };
+    return;
+  }
+  const last = to === undefined ? page.count - 1 : page.childIndex(to);
+  for (let i = last; i >= 0; i--) yield* leavesBefore(source, page.child(i), i === last ? to : undefined);
 }
 
 /** The leaves from the one that holds or would hold `from`, left to right, each loaded when it is asked for. */

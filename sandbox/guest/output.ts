@@ -68,8 +68,8 @@ export function waitText(id: number, asks: readonly Ask[], reads: readonly RowRe
     if (read === undefined) continue;
     add(segments, `${read.ask}`, read.kind);
     add(segments, read.table, read.key);
-    add(segments, read.to, read.prefix);
-    segments[segments.length] = `${read.rowsMax}`;
+    add(segments, read.to, read.after);
+    add(segments, read.prefix, `${read.rowsMax}`);
   }
   return WAIT + pack(segments);
 }

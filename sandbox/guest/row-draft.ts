@@ -21,6 +21,8 @@ export interface KeyRange {
   /** Excluded. */
   readonly to: string;
   readonly prefix: string;
+  /** 1: from the first key up; -1: from the last key down. */
+  readonly direction: 1 | -1;
 }
 
 /** Rows written by one turn. */
@@ -54,7 +56,7 @@ export class RowDraft {
     this.#rows = rows;
   }
 
-  /** What was written within the range, in the order of keys, as it is now. */
+  /** What was written within the range, in the order of keys (or in reverse), as it is now. */
   within(table: string, range: KeyRange): readonly DraftRow[] {
     const rows: DraftRow[] = [];
     const drafted = this.#tables === undefined ? undefined : mapGet(this.#tables, table);
@@ -62,7 +64,8 @@ export class RowDraft {
     mapForEach(drafted, (row) => {
       if (isWithin(row.key, range)) rows[rows.length] = row;
     });
-    return sortBy(rows, (a, b) => compareRowKeys(a.key, b.key));
+    const { direction } = range;
+    return sortBy(rows, (a, b) => direction * compareRowKeys(a.key, b.key));
   }
 
   /** Everything, for the turn's last word. */

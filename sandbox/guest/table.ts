@@ -23,16 +23,21 @@ import {
   TABLE_RULE,
   type RowPage,
 } from "../rows.ts";
-import { asyncIterator, freeze, jsonStringify, keysOf, NativeTypeError, slice, toText } from "./primordials.ts";
+import { asyncIterator, freeze, jsonStringify, keysOf, mapHas, NativeTypeError, slice, toText } from "./primordials.ts";
 import type { DraftRow, KeyRange } from "./row-draft.ts";
 import { readOnly } from "./state-proxy.ts";
 import { quiet, type TurnRun } from "./turn.ts";
+
+const RANGE_NAMES: ReadonlyMap<string, true> = new Map(
+  ["from", "to", "prefix", "limit", "reverse"].map((name) => [name, true]),
+);
 
 interface RangeQuery extends KeyRange {
   readonly limit: number;
 }
 
-const RANGE_WORDS = "from, to, prefix and limit";
+const RANGE_WORDS = "from, to, prefix, limit and reverse";
+const ONE = { to: "", after: "", prefix: "", rowsMax: 1 } as const;
 
 /** The table as a handler sees it: closures over its turn, so that it may be taken apart. */
 export function tableOf(turn: TurnRun, name: unknown, limits: IsolateLimits): object {
@@ -64,7 +69,7 @@ async function getRow(turn: TurnRun, table: string, given: unknown): Promise<unk
   turn.assertOpen();
   const drafted = turn.rows.find(table, key);
   if (drafted !== undefined) return drafted.text === undefined ? undefined : decodeTrusted(drafted.text);
-  const answer = await turn.read({ kind: "get", table, key, to: "", prefix: "", rowsMax: 1 });
+  const answer = await turn.read({ ...ONE, kind: "get", table, key });
   return answer[0] === "=" ? decodeTrusted(slice(answer, 1)) : undefined;
 }
 
@@ -73,7 +78,7 @@ async function hasRow(turn: TurnRun, table: string, given: unknown): Promise<boo
   turn.assertOpen();
   const drafted = turn.rows.find(table, key);
   if (drafted !== undefined) return drafted.text !== undefined;
-  return (await turn.read({ kind: "has", table, key, to: "", prefix: "", rowsMax: 1 })) === "1";
+  return (await turn.read({ ...ONE, kind: "has", table, key })) === "1";
 }
 
 /** Merges two ordered lists; where both have a key the draft's row counts. */
@@ -84,13 +89,13 @@ async function* rowsOf(turn: TurnRun, table: string, query: RangeQuery): AsyncGe
   let own = 0;
   for (let left = query.limit; left > 0;) {
     if (page === undefined || (at === page.keys.length && page.next !== "")) {
-      page = await nextPage(turn, table, query, { behind: page?.next, rowsMax: left });
+      page = await nextPage(turn, table, query, { after: page === undefined ? "" : page.next, rowsMax: left });
       at = 0;
       continue;
     }
     const row = drafted[own];
     const key = page.keys[at];
-    const order = orderOf(row, key);
+    const order = orderOf(row, key, query.direction);
     if (order === undefined) return;
     if (order <= 0) own++;
     if (order >= 0) at++;
@@ -102,35 +107,37 @@ async function* rowsOf(turn: TurnRun, table: string, query: RangeQuery): AsyncGe
 }
 
 /** Which comes next: the draft's row (negative), the page's (positive), both (0), none (undefined). */
-function orderOf(row: DraftRow | undefined, key: string | undefined): number | undefined {
+function orderOf(row: DraftRow | undefined, key: string | undefined, direction: number): number | undefined {
   if (row === undefined) return key === undefined ? undefined : 1;
-  return key === undefined ? -1 : compareRowKeys(row.key, key);
+  return key === undefined ? -1 : direction * compareRowKeys(row.key, key);
 }
 
 async function nextPage(
   turn: TurnRun,
   table: string,
-  { from, to, prefix }: RangeQuery,
-  { behind, rowsMax }: { readonly behind: string | undefined; readonly rowsMax: number },
+  { from, to, prefix, direction }: RangeQuery,
+  { after, rowsMax }: { readonly after: string; readonly rowsMax: number },
 ): Promise<RowPage> {
-  const kind = behind === undefined ? "from" : "after";
+  const kind = direction === 1 ? "up" : "down";
   const rows = rowsMax < PAGE_ROWS_MAX ? rowsMax : PAGE_ROWS_MAX;
-  return parsePage(await turn.read({ kind, table, key: behind ?? from, to, prefix, rowsMax: rows }));
+  return parsePage(await turn.read({ kind, table, key: from, to, after, prefix, rowsMax: rows }));
 }
 
 function rangeQuery(given: unknown): RangeQuery {
-  if (given === undefined) return { from: "", to: "", prefix: "", limit: Infinity };
+  if (given === undefined) return { from: "", to: "", prefix: "", limit: Infinity, direction: 1 };
   if (typeof given !== "object" || given === null) throw new NativeTypeError(`range takes { ${RANGE_WORDS} }`);
   const options = given as Readonly<Record<string, unknown>>; // any object can be read by key
   const names = keysOf(options);
   for (let index = 0; index < names.length; index++) {
     const name = names[index] ?? "";
-    if (name !== "from" && name !== "to" && name !== "prefix" && name !== "limit")
-      throw new NativeTypeError(`range knows ${RANGE_WORDS}, not ${jsonStringify(name)}`);
+    if (mapHas(RANGE_NAMES, name)) continue;
+    throw new NativeTypeError(`range knows ${RANGE_WORDS}, not ${jsonStringify(name)}`);
   }
-  const { to, limit } = options;
+  const { from, to, prefix, limit, reverse } = options;
   if (to === "") throw keyInvalid(to);
-  return { from: bound(options["from"]), to: bound(to), prefix: bound(options["prefix"]), limit: limitOf(limit) };
+  if (reverse !== undefined && typeof reverse !== "boolean") throw new NativeTypeError("reverse must be true or false");
+  const direction = reverse === true ? -1 : 1;
+  return { from: bound(from), to: bound(to), prefix: bound(prefix), limit: limitOf(limit), direction };
 }
 
 function limitOf(limit: unknown): number {

@@ -69,6 +69,10 @@ async function openAndRead(t: TestContext, runtime: Runtime, label: string): Pro
   const restored = await pagesOf(runtime, async () => {
     await agent.restore({ label: "full" });
     assert.equal(await agent.call("at", ROWS / 4), ROWS / 4);
+    assert.deepEqual(
+      await agent.call("newest", 2),
+      [ROWS - 1, ROWS - 2].map((row) => String(row).padStart(9, "0")),
+    );
     await assertSmall(agent);
   });
   t.diagnostic(

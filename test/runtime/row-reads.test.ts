@@ -20,10 +20,10 @@ import type { Branch, View } from "../../vault/index.ts";
 import { VaultError } from "../../vault/index.ts";
 import { tempVault } from "../support/temp-vault.ts";
 
-const QUERY: RowQuery = { kind: "get", table: "t", key: "k", to: "", prefix: "", rowsMax: 1 };
+const QUERY: RowQuery = { kind: "get", table: "t", key: "k", to: "", after: "", prefix: "", rowsMax: 1 };
 const page = (changes: Partial<RowQuery>): RowQuery => ({
   ...QUERY,
-  kind: "from",
+  kind: "up",
   key: "",
   rowsMax: PAGE_ROWS_MAX,
   ...changes,
@@ -56,9 +56,13 @@ describe("an answer", () => {
     assert.equal(textOf(answerOf(branch, { ...QUERY, kind: "has", key: "x" })), "0");
     assert.deepEqual(keysOf(branch, {}), ["a", "b", "b/1", "c"]);
     assert.deepEqual(keysOf(branch, { key: "b" }), ["b", "b/1", "c"]);
-    assert.deepEqual(keysOf(branch, { kind: "after", key: "b" }), ["b/1", "c"]);
-    assert.deepEqual(keysOf(branch, { kind: "after", key: "aa", to: "c" }), ["b", "b/1"]);
+    assert.deepEqual(keysOf(branch, { after: "b" }), ["b/1", "c"]);
+    assert.deepEqual(keysOf(branch, { after: "aa", to: "c" }), ["b", "b/1"]);
     assert.deepEqual(keysOf(branch, { prefix: "b" }), ["b", "b/1"]);
+    assert.deepEqual(keysOf(branch, { kind: "down" }), ["c", "b/1", "b", "a"]);
+    assert.deepEqual(keysOf(branch, { kind: "down", to: "c", rowsMax: 1 }), ["b/1"]);
+    assert.deepEqual(keysOf(branch, { kind: "down", key: "b", after: "b/1" }), ["b"]);
+    assert.deepEqual(keysOf(branch, { kind: "down", prefix: "b" }), ["b/1", "b"]);
     assert.deepEqual(keysOf(branch, { rowsMax: 2 }), ["a", "b"]);
     assert.equal(textOf(answerOf(branch, page({ table: "none" }))), pageText({ keys: [], texts: [], next: "" }));
   });
@@ -67,6 +71,7 @@ describe("an answer", () => {
     const rows = [...puts("t", "mine"), ...puts("ta", "1"), ...puts("T", "2"), ...puts("u", "3"), ...puts("s", "4")];
     const branch = await branchWith(t, rows);
     assert.deepEqual(keysOf(branch, {}), ["mine"]);
+    assert.deepEqual(keysOf(branch, { kind: "down" }), ["mine"]);
     // No cell can say these names (the parser refuses them); even then they lead nowhere.
     for (const table of ["", "../s:", "t\0mine", "s:k", "a:spec", "\0"]) {
       assert.deepEqual(keysOf(branch, { table }), [], table);
@@ -81,7 +86,7 @@ describe("an answer", () => {
     const branch = await branchWith(t, puts("t", ...keys));
     const first = parsePage(textOf(answerOf(branch, page({}))));
     assert.deepEqual([first.keys.length, first.next], [PAGE_ROWS_MAX, first.keys.at(-1)]);
-    const rest = parsePage(textOf(answerOf(branch, page({ kind: "after", key: first.next }))));
+    const rest = parsePage(textOf(answerOf(branch, page({ after: first.next }))));
     assert.deepEqual([rest.keys, rest.next], [[keys.at(-1)], ""]);
   });
 
@@ -95,9 +100,9 @@ describe("an answer", () => {
     ];
     const branch = await branchWith(t, rows);
     assert.deepEqual(keysOf(branch, {}), ["a", "b", "c"]);
-    assert.deepEqual(keysOf(branch, { kind: "after", key: "c" }), ["d"]);
-    assert.deepEqual(keysOf(branch, { kind: "after", key: "d" }), ["e"]);
-    assert.deepEqual(keysOf(branch, { kind: "after", key: "e" }), ["f"]);
+    assert.deepEqual(keysOf(branch, { after: "c" }), ["d"]);
+    assert.deepEqual(keysOf(branch, { after: "d" }), ["e"]);
+    assert.deepEqual(keysOf(branch, { after: "e" }), ["f"]);
   });
 
   test("ends after so many deleted keys, and says where to go on", async (t) => {
@@ -109,7 +114,7 @@ describe("an answer", () => {
     ]);
     const first = parsePage(textOf(answerOf(branch, page({}))));
     assert.deepEqual(first, { keys: [], texts: [], next: keys[PAGE_LOOKS_MAX - 1] });
-    const rest = parsePage(textOf(answerOf(branch, page({ kind: "after", key: first.next }))));
+    const rest = parsePage(textOf(answerOf(branch, page({ after: first.next }))));
     assert.deepEqual(rest, { keys: ["y"], texts: ["1"], next: "" });
   });
 

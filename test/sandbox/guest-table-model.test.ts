@@ -34,6 +34,7 @@ interface Range {
   readonly to?: string;
   readonly prefix?: string;
   readonly limit?: number;
+  readonly reverse?: boolean;
 }
 
 /** Few keys, so that steps meet; two whose order in UTF-16 is not that of their bytes, and prefixes of each other. */
@@ -41,7 +42,13 @@ const key = fc.constantFrom("a", "ab", "abc", "b", "ba", "\u{1f600}", "\ufb00", 
 const number = fc.nat(9);
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
 const range: fc.Arbitrary<Range> = fc
-  .record({ from: maybe(key), to: maybe(key), prefix: maybe(key), limit: maybe(fc.nat(4)) })
+  .record({
+    from: maybe(key),
+    to: maybe(key),
+    prefix: maybe(key),
+    limit: maybe(fc.nat(4)),
+    reverse: maybe(fc.boolean()),
+  })
   .map((given) => JSON.parse(JSON.stringify(given)) as Range); // without what is undefined
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.tuple(fc.constant("put"), key, number),
@@ -49,14 +56,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.tuple(fc.constant("range"), fc.constant(""), range),
 );
 
-function listed(rows: ReadonlyMap<string, number>, { from = "", to, prefix = "", limit = Infinity }: Range) {
+function listed(rows: ReadonlyMap<string, number>, { from = "", to, prefix = "", limit = Infinity, reverse }: Range) {
   const keys = [...rows.keys()].filter(
     (at) => compareRowKeys(at, from) >= 0 && (to === undefined || compareRowKeys(at, to) < 0) && at.startsWith(prefix),
   );
-  return keys
-    .toSorted(compareRowKeys)
-    .slice(0, limit)
-    .map((at) => [at, rows.get(at)]);
+  const ascending = keys.toSorted(compareRowKeys);
+  const ordered = reverse === true ? ascending.toReversed() : ascending;
+  return ordered.slice(0, limit).map((at) => [at, rows.get(at)]);
 }
 
 /** What the steps see, on a plain Map. */
@@ -74,11 +80,12 @@ function play(rows: Map<string, number>, script: readonly Step[]): unknown[] {
 
 /** The Guardian's answer, with pages of at most `pageRows` rows, each of which says that there may be more. */
 function answerOf(rows: ReadonlyMap<string, number>, read: RowRead, pageRows: number): string {
-  const { kind, key: at, to, prefix, rowsMax } = read;
+  const { kind, key: at, to, after, prefix, rowsMax } = read;
   if (kind === "get") return rowText(rows.get(at)?.toString());
   if (kind === "has") return presenceText(rows.has(at));
-  const all = listed(rows, { from: at, prefix, ...(to === "" ? {} : { to }) }).map(([found]) => String(found));
-  const keys = all.filter((found) => kind === "from" || found !== at).slice(0, Math.min(pageRows, rowsMax));
+  const range = { from: at, prefix, reverse: kind === "down", ...(to === "" ? {} : { to }) };
+  const all = listed(rows, range).map(([found]) => String(found));
+  const keys = all.slice(after === "" ? 0 : all.indexOf(after) + 1).slice(0, Math.min(pageRows, rowsMax));
   return pageText({ keys, texts: keys.map((found) => String(rows.get(found))), next: keys.at(-1) ?? "" });
 }
 

@@ -83,14 +83,15 @@ const AGENT = `
 type Rows = ReadonlyMap<string, string>;
 
 function answerOf(rows: Rows, read: RowRead): string {
-  const { kind, key, to, prefix, rowsMax } = read;
+  const { kind, key, to, after, prefix, rowsMax } = read;
   if (kind === "get") return rowText(rows.get(key));
   if (kind === "has") return presenceText(rows.has(key));
-  const isBehind = (at: string): boolean => compareRowKeys(at, key) > (kind === "after" ? 0 : -1);
+  const direction = kind === "up" ? 1 : -1;
   const keys = [...rows.keys()].filter(
-    (at) => isBehind(at) && (to === "" || compareRowKeys(at, to) < 0) && at.startsWith(prefix),
+    (at) => compareRowKeys(at, key) >= 0 && (to === "" || compareRowKeys(at, to) < 0) && at.startsWith(prefix),
   );
-  const page = keys.toSorted(compareRowKeys).slice(0, rowsMax);
+  const ahead = keys.filter((at) => after === "" || direction * compareRowKeys(at, after) > 0);
+  const page = ahead.toSorted((a, b) => direction * compareRowKeys(a, b)).slice(0, rowsMax);
   return pageText({
     keys: page,
     texts: page.map((at) => rows.get(at) ?? ""),
@@ -135,7 +136,7 @@ const refusal = async (method: string, argument?: unknown): Promise<string | und
 describe("a table in a handler", () => {
   it("fetches a row by one question and knows when there is none", async () => {
     const { end, reads } = await ask("get", "k", { k: { a: 1 } });
-    assert.deepEqual(reads, [{ ask: 1, kind: "get", table: "t", key: "k", to: "", prefix: "", rowsMax: 1 }]);
+    assert.deepEqual(reads, [{ ask: 1, kind: "get", table: "t", key: "k", to: "", after: "", prefix: "", rowsMax: 1 }]);
     assert.equal(done(end).reply, '{"a":1}');
     assert.equal(await replyOf("get", "other", { k: 1 }), undefined);
     assert.deepEqual([await replyOf("has", "k", { k: 1 }), await replyOf("has", "l", { k: 1 })], [true, false]);
@@ -214,6 +215,11 @@ describe("a range of a table", () => {
     [{ limit: 0 }, ""],
     [{ from: "", prefix: "", to: undefined, limit: Infinity }, "a=1 b=2 c=3 c/1=4 c/2=5 d=6"],
     [{ from: "x" }, ""],
+    [{ reverse: true }, "d=6 c/2=5 c/1=4 c=3 b=2 a=1"],
+    [{ reverse: true, limit: 2 }, "d=6 c/2=5"],
+    [{ reverse: true, from: "b", to: "c/2" }, "c/1=4 c=3 b=2"],
+    [{ reverse: true, prefix: "c/" }, "c/2=5 c/1=4"],
+    [{ reverse: false, limit: 1 }, "a=1"],
   ];
   for (const [options, seen] of cases) {
     it(`lists ${JSON.stringify(options) ?? "everything"}`, async () =>
@@ -224,6 +230,7 @@ describe("a range of a table", () => {
     assert.equal(await replyOf("merged", undefined, rows), "a=1 b=own c/1=4 c/2=5 d=6 z=last");
     assert.equal(await replyOf("merged", { from: "b", to: "c/2", limit: 2 }, rows), "b=own c/1=4");
     assert.equal(await replyOf("merged", { prefix: "z" }, rows), "z=last");
+    assert.equal(await replyOf("merged", { reverse: true, limit: 5 }, rows), "z=last d=6 c/2=5 c/1=4 b=own");
   });
 
   it("lists a table as it was when the loop began", async () => {
@@ -238,10 +245,10 @@ describe("a range of a table", () => {
     const many = Object.fromEntries(Array.from({ length: PAGE_ROWS_MAX + 3 }, (_, i) => [String(1000 + i), i]));
     const all = await ask("range", undefined, many);
     assert.deepEqual(
-      all.reads.map(({ kind, key, rowsMax }) => [kind, key, rowsMax]),
+      all.reads.map(({ kind, key, after, rowsMax }) => [kind, key, after, rowsMax]),
       [
-        ["from", "", PAGE_ROWS_MAX],
-        ["after", String(1000 + PAGE_ROWS_MAX - 1), PAGE_ROWS_MAX],
+        ["up", "", "", PAGE_ROWS_MAX],
+        ["up", "", String(1000 + PAGE_ROWS_MAX - 1), PAGE_ROWS_MAX],
       ],
     );
     assert.equal(done(all.end).reply.split(" ").length, PAGE_ROWS_MAX + 3);
@@ -256,7 +263,7 @@ describe("a range of a table", () => {
     const guest = await (await host.open(AGENT)).start();
     assert.equal((await guest.call("range")).kind, "wait");
     const more = await guest.answer(1, { ok: true, text: pageText({ keys: [], texts: [], next: "m" }) });
-    assert.deepEqual(more.kind === "wait" && more.reads.map(({ kind, key }) => [kind, key]), [["after", "m"]]);
+    assert.deepEqual(more.kind === "wait" && more.reads.map(({ kind, after }) => [kind, after]), [["up", "m"]]);
     const end = await guest.answer(2, { ok: true, text: pageText({ keys: ["n"], texts: ["1"], next: "" }) });
     assert.equal(done(end).reply, '"n=1"');
   });
@@ -266,8 +273,8 @@ describe("a range of a table", () => {
   });
 
   const wrong: readonly (readonly [options: unknown, message: RegExp])[] = [
-    [{ form: "a" }, /range knows from, to, prefix and limit, not "form"/],
-    [{ reverse: true }, /not "reverse"/],
+    [{ form: "a" }, /range knows from, to, prefix, limit and reverse, not "form"/],
+    [{ reverse: 1 }, /reverse must be true or false/],
     ["a", /range takes \{ from/],
     [{ limit: -1 }, /whole number, not -1/],
     [{ limit: 1.5 }, /whole number/],

@@ -28,7 +28,7 @@ const pack = (...segments) => segments.map((each) => each.length).join() + "\\n"
 const loaded = record(18, 1, 0, "L" + pack(JSON.stringify({ version: 1, methods: [], hasMigrate: false, hasStop: false })));
 const done = (turn, id = turn) => record(19, 1, turn, "D" + pack(String(id), "1", "0", "0", "0", "0"));
 const reads = (ask, count, step = 1, table = "t", rows = "1") => "W" + pack("1", "0", String(count),
-  ...Array.from({ length: count }, (_, i) => [String(step === 1 ? ask + i : ask), "from", table, "", "", "", rows]).flat());
+  ...Array.from({ length: count }, (_, i) => [String(step === 1 ? ask + i : ask), "up", table, "", "", "", "", rows]).flat());
 const beat = record(17, 0, 0);
 send(record(16, 0, 0, "{}"));
 // The first bytes of the Guardian are the placement, already with its first turn.

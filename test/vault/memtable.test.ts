@@ -91,6 +91,10 @@ describe("memtable", () => {
           [...table.range({ from, to, prefix })].map(([name]) => name),
           expected,
         );
+        assert.deepEqual(
+          [...table.range({ from, to, prefix, reverse: true })].map(([name]) => name),
+          expected.toReversed(),
+        );
       },
     );
     check(t, property, 100);
@@ -100,12 +104,13 @@ describe("memtable", () => {
     const property = fc.property(
       fc.array(key, { minLength: 1, maxLength: 1_200, size: "max" }),
       fc.array(fc.tuple(key, fc.boolean()), { maxLength: 200, size: "max" }),
-      (keys, changes) => {
+      fc.boolean(),
+      (keys, changes, reverse) => {
         const table = new Memtable();
         for (const name of keys) table.put(name, null);
         const seen: string[] = [];
         const touched = new Set(changes.map(([name]) => name));
-        for (const [name] of table.range()) {
+        for (const [name] of table.range({ reverse })) {
           seen.push(name);
           const [next, isPut] = changes.shift() ?? [undefined, false];
           if (next === undefined) continue;
@@ -113,7 +118,8 @@ describe("memtable", () => {
           else table.restore(next, undefined);
         }
         const untouched = [...new Set(keys)].filter((name) => !touched.has(name));
-        assert.deepEqual(seen, [...new Set(seen)].toSorted(compareKeys));
+        const ascending = [...new Set(seen)].toSorted(compareKeys);
+        assert.deepEqual(seen, reverse ? ascending.toReversed() : ascending);
         assert.ok(untouched.every((name) => seen.includes(name)));
       },
     );

@@ -57,9 +57,11 @@ describe("a stack of layers", () => {
       const expected = sorted(visible)
         .filter(([name]) => from === undefined || compareKeys(name, from) >= 0)
         .filter(([name]) => to === undefined || compareKeys(name, to) < 0)
-        .filter(([name]) => name.startsWith(prefix ?? ""))
-        .slice(0, most);
-      assert.deepEqual([...rangeMerged(layered, { from, to, prefix, limit: most })], expected);
+        .filter(([name]) => name.startsWith(prefix ?? ""));
+      const bounds = { from, to, prefix, limit: most };
+      assert.deepEqual([...rangeMerged(layered, bounds)], expected.slice(0, most));
+      const descending = expected.toReversed().slice(0, most);
+      assert.deepEqual([...rangeMerged(layered, { ...bounds, reverse: true })], descending);
     });
     check(t, property, 200);
   });

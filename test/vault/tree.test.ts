@@ -135,7 +135,9 @@ describe("a tree and its model", () => {
           (to === undefined || compareKeys(name, to) < 0) &&
           name.startsWith(start ?? ""),
       );
-      assert.deepEqual([...rangeOfTree(pages, root, { from, to, prefix: start })], expected);
+      const bounds = { from, to, prefix: start };
+      assert.deepEqual([...rangeOfTree(pages, root, bounds)], expected);
+      assert.deepEqual([...rangeOfTree(pages, root, { ...bounds, reverse: true })], expected.toReversed());
     });
     check(t, property, 100);
   });
