@@ -16,6 +16,7 @@ import type { VaultEvent } from "./events.ts";
 import type { StateLayer } from "./layer.ts";
 import type { BranchId } from "./model.ts";
 import type { PageId } from "./page.ts";
+import type { RepairSource } from "./repair-page.ts";
 import { treesOf } from "./roots.ts";
 import { Slices } from "./slices.ts";
 import type { VaultState } from "./state.ts";
@@ -95,7 +96,7 @@ export class Damages {
   }
 
   /** The page is as it should be again. */
-  mended(id: PageId, from: "backup" | "log" | "snapshot"): void {
+  mended(id: PageId, from: RepairSource): void {
     this.#known.delete(nameOf(id));
     this.#options.onEvent({ type: "page.repaired", arena: id.arena, no: id.no, from });
   }

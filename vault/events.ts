@@ -47,7 +47,7 @@ export type VaultEvent =
       readonly type: "page.repaired";
       readonly arena: number;
       readonly no: number;
-      readonly from: "backup" | "log" | "snapshot";
+      readonly from: "memory" | "backup" | "log" | "snapshot";
     }
   /** A pass over all pages has ended. */
   | {

@@ -127,6 +127,11 @@ export class Folder {
     return roots;
   }
 
+  /** Makes the next checkpoint write the rows of all arenas. */
+  rewriteArenas(): void {
+    for (const arena of this.#nextPages.keys()) this.#usedArenas.add(arena);
+  }
+
   /** Pages were mended: trees in which damage was met may be read as a whole again. */
   mended(): void {
     this.#damagedTrees.clear();

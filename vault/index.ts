@@ -44,6 +44,11 @@ export type { RetentionPolicy, RetentionRule } from "./retention.ts";
 export type { CollectReport } from "./collect.ts";
 export type { CollectTrigger } from "./collector.ts";
 
+/** What a check asks and tells. */
+export type { CheckOptions, CheckReport } from "./check.ts";
+export type { CheckProblem } from "./check-log.ts";
+export type { Damage } from "./damage.ts";
+
 /** Copies of a whole vault or of one agent, and back. */
 export { compactVault } from "./compact.ts";
 export type { CompactOptions, CompactReport } from "./compact.ts";

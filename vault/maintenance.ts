@@ -8,6 +8,8 @@
  */
 import { backUp } from "./backup.ts";
 import type { BackupOptions, BackupReport } from "./backup.ts";
+import { checkVault } from "./check.ts";
+import type { CheckOptions, CheckReport } from "./check.ts";
 import { VaultError } from "./errors.ts";
 import { exportState } from "./export.ts";
 import type { ExportOptions, ExportReport } from "./export.ts";
@@ -71,6 +73,17 @@ export class Maintenance {
    */
   async collect(): Promise<CollectReport> {
     return this.#collector.collect();
+  }
+
+  /**
+   * Walks all that is on the disk: identity, log, the structure of the page file, rows, every page that something needs. Tells
+   * what is damaged and whom it hurts; with `repair` it mends what a copy in memory, a backup, or older states and the log
+   * allow, and writes nothing that was not verified. Rejects with VAULT_CLOSED, or the reason of the signal.
+   *
+   *     const { isSound, damaged } = await vault.maintenance.check({ repair: true });
+   */
+  async check(options: CheckOptions = {}): Promise<CheckReport> {
+    return checkVault(this.#on, options);
   }
 
   /**

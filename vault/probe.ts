@@ -9,6 +9,7 @@
  * 2. Nothing is written but what the file says elsewhere as well: see store-raw.ts.
  */
 import { VaultError } from "./errors.ts";
+import type { Slices } from "./slices.ts";
 import { StoreFault } from "./store-layout.ts";
 import { RawStore } from "./store-raw.ts";
 import { walkStore } from "./store-walk.ts";
@@ -34,10 +35,24 @@ export function probeStore(path: string): StoreWalk | undefined {
   }
 }
 
+/** The same walk over a file that LMDB has open and at rest, in slices. Mends nothing. Rejects with VAULT_PAGES_DAMAGED. */
+export async function walkInSlices(path: string, slices: Slices): Promise<StoreWalk | undefined> {
+  const raw = RawStore.open(path);
+  if (raw === undefined) return undefined;
+  try {
+    return await slices.drive(raw.steps(walkStore(raw.meta())));
+  } catch (error) {
+    if (error instanceof StoreFault) throw structureDamaged(path, error);
+    throw error;
+  } finally {
+    raw.close();
+  }
+}
+
 /** The refusal of a page file whose structure is damaged: VAULT_PAGES_DAMAGED. */
-export function structureDamaged(path: string, fault: StoreFault): VaultError {
+function structureDamaged(path: string, fault: StoreFault): VaultError {
   const message =
-    `the structure of the page file ${path} is damaged (${fault.message}), so it was not opened; restore the vault from a ` +
+    `the structure of the page file ${path} is damaged (${fault.message}); restore the vault from a ` +
     `backup, or, if its log still begins with entry 1, move the page file away and let the log rebuild it`;
   const details = { path, page: fault.page, reason: fault.message };
   return new VaultError("VAULT_PAGES_DAMAGED", message, { details, cause: fault });

@@ -45,6 +45,16 @@ export class RawStore {
     throw new StoreFault(choice.no, `it promises ${needed} bytes, the file has ${size}`);
   }
 
+  /** Runs a walk, yielding after each of its reads. */
+  *steps<T>(walk: Walk<T>): Generator<void, T> {
+    let step = walk.next();
+    while (step.done !== true) {
+      step = walk.next(this.#read(step.value));
+      yield;
+    }
+    return step.value;
+  }
+
   /** Writes a meta page that makes no sense anew, as a copy of the one that does. Before LMDB opens the file. */
   mendMeta(): void {
     const pages = this.#metaPages();

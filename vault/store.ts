@@ -33,9 +33,10 @@ import { PageCache } from "./store-cache.ts";
 import { Slices } from "./slices.ts";
 import { Changes, pageKey } from "./store-draft.ts";
 import type { StoreDraft } from "./store-draft.ts";
-import { probeStore } from "./probe.ts";
+import { probeStore, walkInSlices } from "./probe.ts";
 import { growFile, LMDB_PAGE_BYTES } from "./store-file.ts";
 import { RawStore } from "./store-raw.ts";
+import type { StoreWalk } from "./store-walk.ts";
 import type { PageSource } from "./tree.ts";
 
 /** How a store is opened. */
@@ -133,6 +134,34 @@ export class PageStore implements PageSource, AsyncDisposable {
     // Long values would wash the search pages out of the cache, and are copied by their reader anyway.
     if (page.kind !== "blob") this.#cache.put(page);
     return page;
+  }
+
+  /** As `page`, read from the file even when a copy is cached. */
+  freshPage(id: PageId): Page {
+    this.#assertReadable();
+    const bytes = this.#copyOf(this.#pages, this.#pageKey(id));
+    if (bytes === undefined) throw pageDamaged(id, "it is missing");
+    if (!this.#checksum.matches(id, bytes)) throw pageDamaged(id, "its checksum differs");
+    return new Page(id, bytes);
+  }
+
+  /** The page if a verified copy of it is in memory. */
+  cachedPage(id: PageId): Page | undefined {
+    return this.#cache.get(id);
+  }
+
+  /**
+   * Walks the structure of the file (probe.ts) while transactions wait. Rejects with VAULT_PAGES_DAMAGED, or the reason of
+   * the slices' signal.
+   */
+  async checkStructure(slices: Slices): Promise<StoreWalk | undefined> {
+    this.#assertReadable();
+    const turn = this.#queue.then(() => walkInSlices(this.#options.path, slices));
+    this.#queue = turn.then(
+      () => undefined,
+      () => undefined, // the caller has the rejection
+    );
+    return turn;
   }
 
   /** A copy of a meta row. */

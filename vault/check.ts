@@ -1,0 +1,277 @@
+/**
+ * The check: walks everything the vault has on the disk, tells what is damaged and whom it hurts, and mends what it can when
+ * it is asked to.
+ *
+ *     identity, log, structure of the page file, rows --> problems
+ *     roots of all rows, branches, readers --> every page --> bad ones --copy or reconstruction--> sound ones
+ *                                                                 \--> named
+ *
+ * Invariants:
+ * 1. Pages are compared with what their parents say, and read from the file: a copy in memory proves nothing about it.
+ * 2. What is walked is held: the collector does not take it away meanwhile.
+ * 3. A repair writes only what was verified, under the same id, so everybody who shares the page is healed. What nobody has
+ *    stays as it is.
+ */
+import { checkLog } from "./check-log.ts";
+import type { CheckProblem, LogCheck } from "./check-log.ts";
+import { PageCheck } from "./check-pages.ts";
+import type { BadPage } from "./check-pages.ts";
+import { checkRows } from "./check-rows.ts";
+import type { RowCheck } from "./check-rows.ts";
+import type { Damage } from "./damage.ts";
+import { layersOf } from "./damage.ts";
+import { VaultError } from "./errors.ts";
+import type { Hold } from "./holds.ts";
+import { identify } from "./identity.ts";
+import type { MaintenanceContext } from "./maintenance.ts";
+import { blobFromLog } from "./repair-blob.ts";
+import { rebuildLeaf } from "./repair-leaf.ts";
+import { soundCopy } from "./repair-page.ts";
+import type { RepairSource, SoundPage } from "./repair-page.ts";
+import { treesOf } from "./roots.ts";
+import type { Roots } from "./roots.ts";
+import { Slices } from "./slices.ts";
+import type { VaultState } from "./state.ts";
+import type { PageSource, TreeRoot } from "./tree.ts";
+
+/** How a check is done. */
+export interface CheckOptions {
+  /** Mend what can be mended. */
+  readonly repair?: boolean;
+  /** Where sound copies of pages may be: a backup of this vault. */
+  readonly backup?: PageSource;
+  readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What a check found. */
+export interface CheckReport {
+  /** Nothing is damaged any more. */
+  readonly isSound: boolean;
+  /** Pages that something needs, and their bytes. */
+  readonly pages: number;
+  readonly bytes: number;
+  /** Pages that nothing needs: what a collection would take away, give or take what is written meanwhile. */
+  readonly unreachablePages: number;
+  readonly rows: number;
+  /** Frames of the retained log. */
+  readonly entries: number;
+  /** Pages that are damaged, and whom that hurts. */
+  readonly damaged: readonly Damage[];
+  readonly repaired: readonly { readonly arena: number; readonly no: number; readonly from: RepairSource }[];
+  /** What is wrong beside pages. */
+  readonly problems: readonly CheckProblem[];
+  readonly durationMs: number;
+}
+
+const IDS_PER_STEP = 500;
+
+/** Checks a vault while it is in use. Rejects with VAULT_CLOSED, or the reason of the signal. */
+export async function checkVault(on: MaintenanceContext, options: CheckOptions): Promise<CheckReport> {
+  return new Check(on, options).run();
+}
+
+class Check {
+  readonly #on: MaintenanceContext;
+  readonly #options: CheckOptions;
+  readonly #slices: Slices;
+  readonly #source: PageSource;
+  readonly #pages: PageCheck;
+  readonly #repaired: { readonly arena: number; readonly no: number; readonly from: RepairSource }[] = [];
+  readonly #damaged: Damage[] = [];
+
+  constructor(on: MaintenanceContext, options: CheckOptions) {
+    const { store } = on.parts;
+    const signals = options.signal === undefined ? [on.closing] : [on.closing, options.signal];
+    this.#on = on;
+    this.#options = options;
+    this.#slices = new Slices({ signal: AbortSignal.any(signals) });
+    this.#source = { page: (id) => store.freshPage(id) };
+    this.#pages = new PageCheck({
+      source: this.#source,
+      slices: this.#slices,
+      onPages: (done) => options.onProgress?.({ done, total: Math.max(done, store.stats().pages) }),
+    });
+  }
+
+  async run(): Promise<CheckReport> {
+    const { parts, context, checkpoints } = this.#on;
+    const { clock } = this.#on.options;
+    const startMs = clock.monotonicMs();
+    const watermark = new Map(parts.checkpoint.folder.nextPages);
+    const log = await checkLog(
+      { log: parts.log, folder: parts.segments, checkpointSeq: checkpoints.seq },
+      this.#slices,
+    );
+    const problems = [...(await this.#identity()), ...log.problems, ...(await this.#structure())];
+    const { rows, hold } = await this.#capture();
+    try {
+      await this.#checkPages(hold.roots);
+    } finally {
+      context.holds.release(hold);
+    }
+    const left = await this.#rowsMended(rows);
+    const strays = await this.#strays(watermark);
+    problems.push(...left, ...strays.problems);
+    const done = this.#pages.visited.count;
+    this.#options.onProgress?.({ done, total: done });
+    return this.#report({
+      log,
+      rows,
+      problems,
+      unreachablePages: strays.unreachable,
+      durationMs: clock.monotonicMs() - startMs,
+    });
+  }
+
+  #report(found: {
+    readonly log: LogCheck;
+    readonly rows: RowCheck;
+    readonly problems: readonly CheckProblem[];
+    readonly unreachablePages: number;
+    readonly durationMs: number;
+  }): CheckReport {
+    const { log, rows, problems, unreachablePages, durationMs } = found;
+    return {
+      isSound: this.#damaged.length === 0 && problems.length === 0,
+      pages: this.#pages.visited.count,
+      bytes: this.#pages.bytes,
+      unreachablePages,
+      rows: rows.rows,
+      entries: log.entries,
+      damaged: this.#damaged,
+      repaired: this.#repaired,
+      problems,
+      durationMs,
+    };
+  }
+
+  async #identity(): Promise<readonly CheckProblem[]> {
+    const { options, parts } = this.#on;
+    return problemsOf("identity", async () => {
+      const uuid = await identify(options.path);
+      if (uuid !== parts.uuid) throw new VaultError("VAULT_FORMAT_UNKNOWN", `vault.json names another vault, ${uuid}`);
+    });
+  }
+
+  async #structure(): Promise<readonly CheckProblem[]> {
+    return problemsOf("structure", () => this.#on.parts.store.checkStructure(this.#slices));
+  }
+
+  /** The rows, and all pages that anything needs at one moment. */
+  async #capture(): Promise<{ readonly rows: RowCheck; readonly hold: Hold }> {
+    const { checkpoints, parts, context } = this.#on;
+    return checkpoints.exclusively(async () => {
+      const rows = await checkRows(parts.store, this.#slices);
+      const roots: Roots[] = [...rows.roots, ...context.holds.roots()];
+      for (const branch of parts.state.branches.values()) {
+        for (const layer of layersOf(branch)) roots.push(...layer.allRoots());
+      }
+      return { rows, hold: context.holds.take(roots) };
+    });
+  }
+
+  async #checkPages(roots: readonly Roots[]): Promise<void> {
+    const trees = new Map<string, TreeRoot>();
+    for (const each of roots) for (const root of treesOf(each)) trees.set(`${root.id.arena}/${root.id.no}`, root);
+    await this.#pages.walk(trees.values());
+    for (let bad = this.#pages.takeBad(); bad.length > 0; bad = this.#pages.takeBad()) {
+      for (const each of bad) await this.#treat(each);
+    }
+  }
+
+  async #treat(bad: BadPage): Promise<void> {
+    const mended = this.#options.repair === true && (await this.#mend(bad));
+    if (mended) {
+      if (bad.blob === undefined) await this.#pages.resume(bad);
+      return;
+    }
+    const damage = await this.#on.parts.damages.note(bad.error);
+    if (damage !== undefined) this.#damaged.push(damage);
+  }
+
+  async #mend(bad: BadPage): Promise<boolean> {
+    const { parts, step } = this.#on;
+    const { store, damages } = parts;
+    const found = await soundCopy(bad, {
+      disk: this.#source,
+      cached: (id) => store.cachedPage(id),
+      backup: this.#options.backup,
+      rebuild: (page) => this.#rebuild(page),
+    });
+    if (found === undefined) return false;
+    // Told before it is mended, so that every repair has its damage.
+    await damages.note(bad.error);
+    step("repair.page");
+    await store.transaction((draft) => draft.replacePage(bad.id, found.bytes));
+    step("repair.page.done");
+    this.#repaired.push({ ...bad.id, from: found.from });
+    parts.checkpoint.folder.mended();
+    damages.mended(bad.id, found.from);
+    return true;
+  }
+
+  async #rebuild(bad: BadPage): Promise<SoundPage | undefined> {
+    const { context } = this.#on;
+    if (bad.blob === undefined) return rebuildLeaf(context, this.#source, bad, this.#slices);
+    const bytes = await blobFromLog(context, bad);
+    return bytes === undefined ? undefined : { bytes, from: "log" };
+  }
+
+  /** Rows say nothing that the state in memory does not know: a checkpoint writes them anew. Returns what is left. */
+  async #rowsMended({ problems }: RowCheck): Promise<readonly CheckProblem[]> {
+    if (problems.length === 0 || this.#options.repair !== true) return problems;
+    const { parts, checkpoints } = this.#on;
+    parts.checkpoint.folder.rewriteArenas();
+    rewriteRows(parts.state);
+    await checkpoints.now();
+    const again = await checkpoints.exclusively(() => checkRows(parts.store, this.#slices));
+    return again.problems;
+  }
+
+  /** Stored pages that were not visited: garbage, unless their number was never given out. */
+  async #strays(
+    watermark: ReadonlyMap<number, number>,
+  ): Promise<{ readonly unreachable: number; readonly problems: readonly CheckProblem[] }> {
+    const { store, checkpoint } = this.#on.parts;
+    const problems: CheckProblem[] = [];
+    let unreachable = 0;
+    for (let from = { arena: 0, no: 0 }; ;) {
+      const ids = store.pageIds({ from, limit: IDS_PER_STEP });
+      for (const id of ids) {
+        if (this.#pages.visited.has(id)) continue;
+        if (id.no < (watermark.get(id.arena) ?? 1)) unreachable++;
+        else if (id.no >= (checkpoint.folder.nextPages.get(id.arena) ?? Infinity)) {
+          const message = `page ${id.arena}/${id.no} has a number that was not given out yet`;
+          problems.push({ where: "rows", message, details: { ...id } });
+        }
+      }
+      const last = ids.at(-1);
+      if (last === undefined || ids.length < IDS_PER_STEP) return { unreachable, problems };
+      from = { arena: last.arena, no: last.no + 1 };
+      await this.#slices.pause();
+    }
+  }
+}
+
+/** Makes the next checkpoint write every row. */
+function rewriteRows(state: VaultState): void {
+  for (const [id, { landmarks }] of state.branches) {
+    state.dirtyBranches.add(id);
+    for (const landmark of landmarks) landmark.isStored = false;
+  }
+  for (const name of state.names.keys()) state.dirtyNames.add(name);
+}
+
+async function problemsOf(
+  where: CheckProblem["where"],
+  look: () => Promise<unknown>,
+): Promise<readonly CheckProblem[]> {
+  try {
+    await look();
+    return [];
+  } catch (error) {
+    if (!(error instanceof VaultError) || error.code === "VAULT_CLOSED") throw error;
+    return [{ where, message: error.message, details: error.details }];
+  }
+}
