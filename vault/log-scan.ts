@@ -144,19 +144,19 @@ async function hasTornTail(folder: SegmentFolder, header: SegmentHeader, end: Lo
   const file = await folder.openSegment(header.no);
   try {
     const rest = await readChunk(file, end.offset, Math.max(header.bytes - end.offset, 0));
-    const durableSeq = laterDurableSeq(rest, header, end.seq);
-    if (durableSeq !== undefined) throw logDamaged(end, durableSeq);
+    const later = laterFrames(rest, header, end.seq);
+    if (later !== undefined && later.durableSeq > end.seq) throw logDamaged(end, later.durableSeq);
     const isCut = rest.length < header.bytes - end.offset;
     // Only a frame that was begun here names the crc before it; remains of an earlier life name another one.
-    return isCut || (rest.length >= FRAME_HEADER_BYTES && rest.readUInt32LE(8) === end.crc);
+    return isCut || later !== undefined || (rest.length >= FRAME_HEADER_BYTES && rest.readUInt32LE(8) === end.crc);
   } finally {
     await file.close();
   }
 }
 
-/** The highest seq beyond `seq` that some valid frame in `rest`, wherever it begins, knew to be durable. */
-function laterDurableSeq(rest: Buffer, shape: FrameShape, seq: number): number | undefined {
-  let highest: number | undefined;
+/** The highest seq that some valid frame beyond `seq` in `rest`, wherever it begins, knew to be durable; undefined without any. */
+function laterFrames(rest: Buffer, shape: FrameShape, seq: number): { readonly durableSeq: number } | undefined {
+  let durableSeq: number | undefined;
   // Two million places in a segment: as words they take 3 ms, with a Buffer's checked reads 25. Chunks are aligned.
   const words = new Uint32Array(rest.buffer, rest.byteOffset, rest.length >> 2);
   const [lowMin, highMin] = [seq % 2 ** 32, Math.floor(seq / 2 ** 32)];
@@ -166,10 +166,10 @@ function laterDurableSeq(rest: Buffer, shape: FrameShape, seq: number): number |
     const ahead = words[(at + SEQ_AT + 4) >> 2]! - highMin;
     const isLater = (ahead === 0 && low > lowMin) || (ahead === 1 && low < lowMin);
     const found = isLater ? readFrame(rest, at, shape) : NOTHING;
-    if (found.kind === "frame" && found.frame.durableSeq > (highest ?? seq)) highest = found.frame.durableSeq;
+    if (found.kind === "frame") durableSeq = Math.max(durableSeq ?? 0, found.frame.durableSeq);
     at += found.kind === "frame" ? found.frame.bytes : 8;
   }
-  return highest;
+  return durableSeq === undefined ? undefined : { durableSeq };
 }
 
 function nextSegment(place: LogPlace, header: SegmentHeader): LogPlace {
