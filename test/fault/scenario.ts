@@ -24,6 +24,7 @@ export const works: readonly Work[] = [
   { name: "drop", weight: 2, run: (actor) => actor.drop() },
   { name: "settle", weight: 4, run: async (actor) => actor.ledger.settled() },
   { name: "checkpoint", weight: 3, run: async (actor) => actor.vault.checkpoint() },
+  { name: "collect", weight: 2, run: async (actor) => void (await actor.vault.maintenance.collect()) },
 ];
 
 const lot: readonly Work[] = works.flatMap((work) => Array.from({ length: work.weight }, () => work));

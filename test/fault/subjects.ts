@@ -1,4 +1,5 @@
 /** All subjects by name, and how many faults of each the long form tries when it is given no time. */
+import { damage } from "./damage.ts";
 import { errors } from "./errors.ts";
 import { power } from "./power.ts";
 import { steps } from "./steps.ts";
@@ -6,6 +7,7 @@ import type { Subject } from "./subject.ts";
 
 /** In the order in which they run. */
 export const subjects: Readonly<Record<string, { readonly run: Subject; readonly faults: number }>> = {
+  damage: { run: damage, faults: 10_000 },
   errors: { run: errors, faults: 5000 },
   steps: { run: steps, faults: 20_000 },
   power: { run: power, faults: 100_000 },

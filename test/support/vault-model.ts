@@ -5,7 +5,8 @@
  * Values are known by length and checksum, keys of a content are in the vault's own order.
  */
 import { crc32 } from "node:zlib";
-import type { Op, Vault, View } from "../../vault/index.ts";
+import { VaultError } from "../../vault/index.ts";
+import type { BranchId, Op, Vault, View } from "../../vault/index.ts";
 
 /** Key to digest of the value. */
 export type Content = ReadonlyMap<string, string>;
@@ -83,43 +84,52 @@ const texts = new WeakMap<VaultModel, string>();
 export function textOf(model: VaultModel): string {
   const known = texts.get(model);
   if (known !== undefined) return known;
-  const branches = [...model.branches].toSorted(([a], [b]) => a - b);
-  const text = lines(
-    [...model.names].toSorted(([a], [b]) => (a < b ? -1 : 1)),
-    branches.map(([id, { content, snapshots }]) => ({ id, content: sorted(content), snapshots: [...snapshots] })),
-  );
+  const lines = [namesLine([...model.names].toSorted(([a], [b]) => (a < b ? -1 : 1)))];
+  for (const [id, { content, snapshots }] of [...model.branches].toSorted(([a], [b]) => a - b)) {
+    lines.push(`${branchHead(id)} ${contentText(sorted(content))}`);
+    for (const [label, past] of snapshots) lines.push(`${snapshotHead(label)} ${contentText(sorted(past))}`);
+  }
+  const text = lines.join("\n");
   texts.set(model, text);
   return text;
 }
 
 /** The canonical text of a real vault: everything that can be read from it, with every value looked at. */
 export async function textOfVault(vault: Vault): Promise<string> {
-  const branches: BranchLines[] = [];
+  const { lines: text, refusals } = await linesOfVault(vault);
+  if (refusals.length > 0) throw refusals[0]?.error ?? new Error("something was refused");
+  return text.join("\n");
+}
+
+/** The lines of that text, without what the vault refuses to show. */
+export async function linesOfVault(
+  vault: Vault,
+): Promise<{ readonly lines: readonly string[]; readonly refusals: readonly { readonly error: VaultError }[] }> {
+  const refusals: { readonly error: VaultError }[] = [];
+  const text = [namesLine(vault.names().map(({ name, branch }) => [name, branch]))];
+  const add = async (head: string, view: () => Promise<View>): Promise<void> => {
+    try {
+      text.push(`${head} ${contentText(contentOf(await view()))}`);
+    } catch (error) {
+      if (!(error instanceof VaultError)) throw error;
+      refusals.push({ error });
+    }
+  };
   const { branches: count } = vault.stats();
   for (let id = 0, found = 0; found < count; id++) {
     // Any number may be asked for; those that are no branch's answer undefined.
-    const branch = vault.branch(id as NonNullable<ReturnType<Vault["head"]>>["id"]);
+    const branch = vault.branch(id as BranchId);
     if (branch === undefined && id > BRANCH_ID_MAX)
       throw new Error(`${count} branches are said to be there, not found`);
     if (branch === undefined) continue;
     found++;
-    const snapshots: [string, Content][] = [];
-    for (const { label } of branch.snapshots()) snapshots.push([label, contentOf(await branch.at({ label }))]);
-    branches.push({ id, content: contentOf(branch), snapshots });
+    await add(branchHead(id), async () => branch);
+    for (const { label } of branch.snapshots()) await add(snapshotHead(label), async () => branch.at({ label }));
   }
-  return lines(
-    vault.names().map(({ name, branch }) => [name, branch]),
-    branches,
-  );
+  return { lines: text, refusals };
 }
 
 const BRANCH_ID_MAX = 1_000_000;
-
-interface BranchLines {
-  readonly id: number;
-  readonly content: Content;
-  readonly snapshots: readonly (readonly [string, Content])[];
-}
 
 function contentOf(view: View): Content {
   return new Map([...view.range()].map(([key, value]) => [key, digestOf(value)]));
@@ -129,13 +139,16 @@ function sorted(content: Content): Content {
   return new Map([...content].toSorted(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
 }
 
-function lines(names: readonly (readonly [string, number])[], branches: readonly BranchLines[]): string {
-  const text = [`names ${names.map((pair) => pair.join("=")).join(" ")}`];
-  for (const { id, content, snapshots } of branches) {
-    text.push(`branch ${id} ${contentText(content)}`);
-    for (const [label, past] of snapshots) text.push(`  ${label} ${contentText(sorted(past))}`);
-  }
-  return text.join("\n");
+function namesLine(names: readonly (readonly [string, number])[]): string {
+  return `names ${names.map((pair) => pair.join("=")).join(" ")}`;
+}
+
+function branchHead(id: number): string {
+  return `branch ${id}`;
+}
+
+function snapshotHead(label: string): string {
+  return `  ${label}`;
 }
 
 function contentText(content: Content): string {
