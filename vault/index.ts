@@ -50,6 +50,7 @@ export type { CheckProblem } from "./check-log.ts";
 export type { Damage } from "./damage.ts";
 
 /** Copies of a whole vault or of one agent, and back. */
+export type { BranchOverview } from "./overview.ts";
 export { compactVault } from "./compact.ts";
 export type { CompactOptions, CompactReport } from "./compact.ts";
 export { BackupView } from "./backup-view.ts";

@@ -1,0 +1,97 @@
+/** `planaria vault backup | restore`: the whole vault to a folder and back, or one agent out of a backup. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import type { Command } from "commander";
+import type { Vault } from "../../vault/index.ts";
+import { bytesText, share } from "./vault-progress.ts";
+import { Misused, loadVault, run, settingsFor, typedAt, verb, withVault } from "./vault-verb.ts";
+import type { VerbContext, VerbOptions } from "./vault-verb.ts";
+
+/** Adds the verbs. */
+export function register(group: Command): void {
+  verb(group, "backup <vault> <to>", {
+    says: "Copies a vault that no program has open to a folder; what is there already is not copied again.",
+    example: "planaria vault backup ./data /mnt/backup/planaria",
+  }).action(async (path: string, to: string, options: VerbOptions) => run(options, async (on) => backUp(path, to, on)));
+  verb(group, "restore <backup> [to]", {
+    says: "Makes a new vault of a backup; or, with --agent, takes one agent out of it.",
+    example:
+      "planaria vault restore /mnt/backup/planaria ./data\n  planaria vault restore /mnt/backup/planaria --agent counter --into ./data --as counter-before --at -2h",
+  })
+    .option("--agent <name>", "only this agent, with its history")
+    .option("--into <vault>", "the vault that takes it")
+    .option("--as <name>", "the name it gets; default: its own")
+    .option("--at <point>", "as it was: a label, seq:17, time:2026-11-21T10:00:00Z, -10m")
+    .action(async (from: string, to: string | undefined, options: RestoreVerbOptions) =>
+      run(options, async (on) => (options.agent === undefined ? restore(from, to, on) : takeOut(from, options, on))),
+    );
+}
+
+interface RestoreVerbOptions extends VerbOptions {
+  readonly agent?: string;
+  readonly into?: string;
+  readonly as?: string;
+  readonly at?: string;
+}
+
+async function backUp(path: string, to: string, { signal, progress, say }: VerbContext): Promise<void> {
+  await withVault(path, async (vault) => {
+    const report = await vault.maintenance.backup(to, {
+      signal,
+      onProgress: ({ phase, pages, pagesTotal }) =>
+        progress.tell(() => `${phase}: ${share(pages, pagesTotal, "pages")}`),
+    });
+    say(report, () => {
+      const what = report.isFull ? "all pages" : `${report.pagesWritten} new pages`;
+      const size = `${bytesText(report.bytesWritten)} written, ${bytesText(report.bytes)} in all`;
+      return `backed up ${path} up to entry ${report.seq}: ${what} of ${report.pages}, ${size}\n`;
+    });
+  });
+}
+
+async function restore(from: string, to: string | undefined, { signal, progress, say }: VerbContext): Promise<void> {
+  if (to === undefined) throw new Misused("say where to: planaria vault restore <backup> <to>");
+  const { restoreVault } = await loadVault();
+  const report = await restoreVault({
+    from,
+    vault: await settingsFor(to),
+    signal,
+    onProgress: ({ phase, done, total }) =>
+      progress.tell(() => `${phase}: ${share(done, total, phase === "verify" ? "bytes" : phase)}`),
+  });
+  say(report, () => `restored ${to} as it was at entry ${report.seq}: ${report.names} agents, ${report.pages} pages\n`);
+}
+
+async function takeOut(
+  from: string,
+  options: RestoreVerbOptions,
+  { signal, progress, say }: VerbContext,
+): Promise<void> {
+  const { agent, into, as: name } = options;
+  if (agent === undefined || into === undefined) throw new Misused("say which vault takes the agent: --into <vault>");
+  const at = await typedAt(options.at);
+  const { BackupView, exportFromBackup } = await loadVault();
+  // Beside the vault: a temporary folder of the system may be too small for a large agent.
+  const folder = await mkdtemp(`${resolve(into)}.restoring-`);
+  try {
+    const file = join(folder, "agent");
+    using view = await BackupView.open(from);
+    await exportFromBackup(view, agent, file, {
+      ...at,
+      signal,
+      onProgress: ({ bytes }) => progress.tell(() => `reading: ${bytesText(bytes)}`),
+    });
+    const work = async (vault: Vault): Promise<void> => {
+      const report = await vault.maintenance.importBranch(file, {
+        ...(name === undefined ? {} : { name }),
+        signal,
+        onProgress: ({ frames, framesTotal }) =>
+          progress.tell(() => `writing: ${share(frames, framesTotal, "entries")}`),
+      });
+      say(report, () => `restored agent ${report.name}: ${report.entries} keys, ${report.snapshots} snapshots\n`);
+    };
+    await withVault(into, work, { mayMake: true });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,70 @@
+/** `planaria vault export | import`: one agent with its history as one file. */
+import type { Command } from "commander";
+import type { Vault } from "../../vault/index.ts";
+import { bytesText, share } from "./vault-progress.ts";
+import { agentOf, run, typedAt, verb, withVault } from "./vault-verb.ts";
+import type { VerbContext, VerbOptions } from "./vault-verb.ts";
+
+/** Adds the verbs. */
+export function register(group: Command): void {
+  verb(group, "export <vault> <agent> <file>", {
+    says: "Writes an agent with its snapshots and its retained history to one checksummed file.",
+    example: "planaria vault export ./data counter counter.planaria --at clean",
+  })
+    .option("--at <point>", "as it was: a label, seq:17, time:2026-11-21T10:00:00Z, -10m")
+    .action(async (path: string, agent: string, file: string, options: VerbOptions & { readonly at?: string }) =>
+      run(options, async (on) => exportAgent({ path, agent, file, at: options.at }, on)),
+    );
+  verb(group, "import <file> <vault>", {
+    says: "Makes an agent of an exported file; in a new vault if there is none yet.",
+    example: "planaria vault import counter.planaria ./data --as counter-before",
+  })
+    .option("--as <name>", "the name it gets; default: the one it was exported under")
+    .action(async (file: string, path: string, options: VerbOptions & { readonly as?: string }) =>
+      run(options, async (on) => importAgent({ file, path, name: options.as }, on)),
+    );
+}
+
+interface Exporting {
+  readonly path: string;
+  readonly agent: string;
+  readonly file: string;
+  readonly at: string | undefined;
+}
+
+async function exportAgent(
+  { path, agent, file, at }: Exporting,
+  { signal, progress, say }: VerbContext,
+): Promise<void> {
+  const point = await typedAt(at);
+  await withVault(path, async (vault) => {
+    const report = await vault.maintenance.exportBranch(agentOf(vault, agent), file, {
+      ...point,
+      signal,
+      onProgress: ({ bytes }) => progress.tell(() => `exporting: ${bytesText(bytes)}`),
+    });
+    say(report, () => {
+      const what = `${report.entries} keys, ${report.snapshots} snapshots, ${report.frames} entries of history`;
+      return `exported ${agent} as of entry ${report.seq} to ${file}: ${what}, ${bytesText(report.bytes)}\n`;
+    });
+  });
+}
+
+interface Importing {
+  readonly path: string;
+  readonly file: string;
+  readonly name: string | undefined;
+}
+
+async function importAgent({ path, file, name }: Importing, { signal, progress, say }: VerbContext): Promise<void> {
+  const work = async (vault: Vault): Promise<void> => {
+    const report = await vault.maintenance.importBranch(file, {
+      ...(name === undefined ? {} : { name }),
+      signal,
+      onProgress: ({ frames, framesTotal }) =>
+        progress.tell(() => `importing: ${share(frames, framesTotal, "entries")}`),
+    });
+    say(report, () => `imported ${report.name}: ${report.entries} keys, ${report.snapshots} snapshots\n`);
+  };
+  await withVault(path, work, { mayMake: true });
+}

@@ -1,0 +1,45 @@
+/**
+ * How far a verb is, on standard error: only for whoever looks (a terminal, or `--progress`), and only once it takes longer
+ * than a second.
+ */
+
+const QUIET_MS = 1000;
+const EVERY_MS = 200;
+
+/** Tells about one verb. */
+export class Progress {
+  readonly #isTerminal: boolean;
+  readonly #isWanted: boolean;
+  #nextMs: number;
+  #isShown = false;
+
+  constructor(isAsked: boolean) {
+    this.#isTerminal = process.stderr.isTTY;
+    this.#isWanted = isAsked || this.#isTerminal;
+    this.#nextMs = performance.now() + QUIET_MS;
+  }
+
+  /** Shows `text`, unless something was shown just now. */
+  tell(text: () => string): void {
+    if (!this.#isWanted || performance.now() < this.#nextMs) return;
+    this.#nextMs = performance.now() + EVERY_MS;
+    this.#isShown = true;
+    process.stderr.write(this.#isTerminal ? `\r\u001b[K${text()}` : `${text()}\n`);
+  }
+
+  /** Takes the last line away. */
+  end(): void {
+    if (this.#isShown && this.#isTerminal) process.stderr.write("\r\u001b[K");
+  }
+}
+
+/** "12 of 40 pages", or "12 pages" where the end is not known. */
+export function share(done: number, total: number | undefined, what: string): string {
+  return total === undefined ? `${done} ${what}` : `${done} of ${total} ${what}`;
+}
+
+/** Bytes for people. */
+export function bytesText(bytes: number): string {
+  if (bytes < 10_000) return `${bytes} B`;
+  return bytes < 10_000_000 ? `${Math.round(bytes / 1000)} kB` : `${Math.round(bytes / 1_000_000)} MB`;
+}

@@ -1,0 +1,163 @@
+/**
+ * What all verbs of `planaria vault` share: opening a vault that exists, saying what came out, and turning refusals into exit
+ * codes.
+ *
+ * Invariants
+ * 1. Only the vault floor is loaded: an agent can be looked at, saved and brought back where neither the runtime nor its
+ *    code can be.
+ * 2. `--json` prints one JSON object on standard output, also for a refusal ({ error }), and nothing else there.
+ * 3. SIGINT and SIGTERM end a verb between two steps: what is half-written counts for nothing.
+ */
+import { existsSync } from "node:fs";
+import { constants } from "node:os";
+import { join } from "node:path";
+import type { Command } from "commander";
+import type { Branch, Point, Vault, VaultOptions } from "../../vault/index.ts";
+import { exitCode } from "./exit-code.ts";
+import { pointOf } from "./vault-point.ts";
+import { Progress } from "./vault-progress.ts";
+
+/** Options of every verb. */
+export interface VerbOptions {
+  readonly json?: true;
+  readonly progress?: true;
+}
+
+/** What a verb works with. */
+export interface VerbContext {
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+  /** Prints `value` for `--json`, `text` otherwise. */
+  readonly say: (value: object, text: () => string) => void;
+}
+
+/** The floor below, loaded when a verb runs. */
+export type VaultFloor = typeof import("../../vault/index.ts");
+
+/** Refusals that are about this machine or who else uses the vault, not about the vault. */
+const ENVIRONMENT: readonly string[] = [
+  "VAULT_LOCKED",
+  "VAULT_PATH_DENIED",
+  "VAULT_FORMAT_UNKNOWN",
+  "VAULT_COMMIT_FAILED",
+  "VAULT_STORE_FAILED",
+  "VAULT_BACKUP_FAILED",
+  "VAULT_EXPORT_FAILED",
+];
+/** Refusals of what was typed. */
+const USAGE: readonly string[] = [
+  "VAULT_PATH_INVALID",
+  "VAULT_NAME_TAKEN",
+  "VAULT_NAME_INVALID",
+  "VAULT_BRANCH_UNKNOWN",
+  "VAULT_POINT_UNKNOWN",
+  "VAULT_POINT_EXPIRED",
+];
+
+/** Loads the vault floor and nothing above it. */
+export async function loadVault(): Promise<VaultFloor> {
+  return import("../../vault/index.ts");
+}
+
+/** Adds a verb with the options of all of them. */
+export function verb(group: Command, usage: string, { says, example }: { says: string; example: string }): Command {
+  return group
+    .command(usage)
+    .description(says)
+    .option("--json", "print one JSON object")
+    .option("--progress", "say how far it is, also where no terminal is")
+    .addHelpText("after", `\nExample:\n  ${example}`);
+}
+
+/** Runs a verb: whatever ends it becomes a line and an exit code. */
+export async function run(options: VerbOptions, work: (context: VerbContext) => Promise<void>): Promise<void> {
+  const ended = new AbortController();
+  const progress = new Progress(options.progress === true);
+  const end = (name: NodeJS.Signals): void => ended.abort(new Ended(name));
+  const names = ["SIGINT", "SIGTERM"] as const;
+  for (const name of names) process.on(name, end);
+  const say = (value: object, text: () => string): void => {
+    process.stdout.write(options.json === true ? `${JSON.stringify(value)}\n` : text());
+  };
+  try {
+    await work({ signal: ended.signal, progress, say });
+  } catch (error) {
+    progress.end();
+    process.exitCode = report(error, options.json === true);
+  } finally {
+    progress.end();
+    for (const name of names) process.removeListener(name, end);
+  }
+}
+
+/** Does something with an open vault, and closes it. `mayMake`: it need not exist yet. */
+export async function withVault(
+  path: string,
+  work: (vault: Vault) => Promise<void>,
+  { mayMake = false }: { readonly mayMake?: boolean } = {},
+): Promise<void> {
+  if (!mayMake) requireVault(path);
+  const { Vault } = await loadVault();
+  await using vault = await Vault.open(await settingsFor(path));
+  await work(vault);
+}
+
+/** How a vault is opened by a verb. */
+export async function settingsFor(path: string): Promise<VaultOptions> {
+  const { VAULT_SETTINGS, systemClock } = await loadVault();
+  return { ...VAULT_SETTINGS, path, clock: systemClock, durability: "disk", onEvent: () => undefined };
+}
+
+/** Ends the verb when there is no vault: opening would make one. */
+export function requireVault(path: string): void {
+  if (!existsSync(join(path, "vault.json"))) throw new Misused(`there is no vault in ${path}`);
+}
+
+/** The agent of this name, or the end of the verb. */
+export function agentOf(vault: Vault, name: string): Branch {
+  const branch = vault.head(name);
+  if (branch === undefined) throw new Misused(`the vault has no agent ${JSON.stringify(name)}`);
+  return branch;
+}
+
+/** The point that was typed, or the end of the verb. */
+export async function typedPoint(text: string): Promise<Point> {
+  const { systemClock } = await loadVault();
+  const point = pointOf(text, systemClock.now());
+  if (point !== undefined) return point;
+  throw new Misused(`${text} names no point: a label, seq:17, time:2026-11-21T10:00:00Z or -10m`);
+}
+
+/** `{ at }` when a point was typed. */
+export async function typedAt(text: string | undefined): Promise<{ readonly at?: Point }> {
+  return text === undefined ? {} : { at: await typedPoint(text) };
+}
+
+/** What was typed makes no sense here. */
+export class Misused extends Error {}
+
+/** A signal ended the verb. */
+class Ended extends Error {
+  readonly signal: NodeJS.Signals;
+
+  constructor(signal: NodeJS.Signals) {
+    super(`ended by ${signal}; what is half-written counts for nothing`);
+    this.signal = signal;
+  }
+}
+
+function report(error: unknown, isJson: boolean): number {
+  const isKnown = error instanceof Error && "code" in error && typeof error.code === "string";
+  if (!isKnown && !(error instanceof Misused) && !(error instanceof Ended)) throw error;
+  const code = isKnown ? String(error.code) : undefined;
+  const details = isKnown && "details" in error ? error.details : undefined;
+  const message = code === "VAULT_LOCKED" ? `${error.message} (${HOT})` : error.message;
+  if (isJson) process.stdout.write(`${JSON.stringify({ error: { code, message, details } })}\n`);
+  else process.stderr.write(`planaria: ${message}${code === undefined ? "" : ` [${code}]`}\n`);
+  // 128 and the signal's number: what a shell reports for a command that a signal has ended.
+  if (error instanceof Ended) return 128 + constants.signals[error.signal];
+  if (error instanceof Misused || USAGE.includes(code ?? "")) return exitCode.usage;
+  return ENVIRONMENT.includes(code ?? "") ? exitCode.environment : exitCode.failed;
+}
+
+const HOT = "a running program backs its vault up itself: await runtime.backup(folder)";

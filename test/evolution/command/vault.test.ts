@@ -1,0 +1,221 @@
+/** `planaria vault`, run as its users run it. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { describe, it } from "node:test";
+import type { TestContext } from "node:test";
+import { Command, CommanderError } from "commander";
+import { register } from "../../../evolution/command/vault.ts";
+import { pointOf } from "../../../evolution/command/vault-point.ts";
+import { Vault } from "../../../vault/index.ts";
+import { bytes, put, tempFolder, vaultOptions } from "../../support/temp-vault.ts";
+
+const root = join(import.meta.dirname, "../../..");
+
+interface End {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function planaria(args: readonly string[], node: readonly string[] = [], env: object = {}): Promise<End> {
+  const command = [...node, join(root, "evolution/command/planaria.mjs"), "vault", ...args];
+  const child = spawn(process.execPath, command, {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const [[code], out, err] = await Promise.all([once(child, "close"), text(child.stdout), text(child.stderr)]);
+  return { code: Number(code), out, err };
+}
+
+/** The one JSON object that a verb printed. */
+async function json(...args: readonly string[]): Promise<Record<string, unknown>> {
+  const { code, out, err } = await planaria([...args, "--json"]);
+  assert.equal(code, 0, err + out);
+  // One object is what is being tested; its fields are compared one by one.
+  return JSON.parse(out) as Record<string, unknown>;
+}
+
+/** A closed vault with an agent that has a past, and what the agent holds. */
+async function closedVault(t: TestContext): Promise<string> {
+  const path = join(tempFolder(t), "data");
+  await using vault = await Vault.open(vaultOptions(path));
+  const { branch } = vault.create({ name: "counter", ops: [{ put: "count", value: bytes("1") }] });
+  vault.commit([{ type: "snapshot", branch: branch.id, label: "clean" }]);
+  vault.commit([put(branch, "count", "22"), put(branch, "more", "x")], { note: bytes("note") });
+  return path;
+}
+
+describe("planaria vault", () => {
+  it("lists, tells an agent's history and what changed since a point", async (t) => {
+    const path = await closedVault(t);
+    const { branches } = await json("list", path);
+    assert.ok(Array.isArray(branches) && branches.length === 1);
+    assert.deepEqual(
+      [branches[0].name, branches[0].snapshots.map(({ label }: { label: string }) => label)],
+      ["counter", ["clean"]],
+    );
+    const { entries } = await json("history", path, "counter", "--limit", "2");
+    assert.ok(Array.isArray(entries));
+    assert.deepEqual(
+      entries.map(({ kind }) => kind),
+      ["write", "write"],
+    );
+    const { changes } = await json("diff", path, "counter", "clean");
+    assert.deepEqual(changes, [
+      { key: "count", change: "changed", bytesBefore: 1, bytesAfter: 2 },
+      { key: "more", change: "added", bytesAfter: 1 },
+    ]);
+    assert.match((await planaria(["list", path])).out, /counter: branch 1/);
+    assert.match((await planaria(["diff", path, "counter", "seq:1", "clean"])).out, /^$/);
+  });
+
+  it("backs up, restores the whole and one agent, exports, imports and compacts", async (t) => {
+    const path = await closedVault(t);
+    const folder = tempFolder(t);
+    const [backup, copy, file] = [join(folder, "backup"), join(folder, "copy"), join(folder, "counter.planaria")];
+    assert.equal((await json("backup", path, backup))["isFull"], true);
+    assert.equal((await json("restore", backup, copy))["names"], 1);
+    assert.equal(
+      (await json("restore", backup, "--agent", "counter", "--into", copy, "--as", "old", "--at", "clean"))["entries"],
+      1,
+    );
+    assert.equal((await json("export", path, "counter", file))["snapshots"], 1);
+    assert.equal((await json("import", file, copy, "--as", "new"))["entries"], 2);
+    assert.equal((await json("import", file, join(folder, "fresh")))["name"], "counter");
+    assert.ok(Number((await json("compact", copy))["bytesAfter"]) > 0);
+    const { branches } = await json("list", copy);
+    assert.ok(Array.isArray(branches));
+    assert.deepEqual(
+      branches.map(({ name }) => name),
+      ["counter", "old", "new"],
+    );
+    assert.deepEqual(readdirSync(folder).toSorted(), ["backup", "copy", "counter.planaria", "fresh"]);
+  });
+
+  it("loads nothing of the runtime, of cells or of agent code, whatever the verb", async (t) => {
+    const path = await closedVault(t);
+    const folder = tempFolder(t);
+    const [hook, seen, file] = [join(folder, "hook.mjs"), join(folder, "seen"), join(folder, "a")];
+    writeFileSync(
+      hook,
+      `import { appendFileSync } from "node:fs"; import { registerHooks } from "node:module";
+       registerHooks({ load(url, context, next) { appendFileSync(process.env.SEEN, url + "\\n"); return next(url, context); } });`,
+    );
+    const verbs = [
+      ["export", path, "counter", file],
+      ["import", file, path, "--as", "b"],
+      ["backup", path, join(folder, "backup")],
+      ["restore", join(folder, "backup"), join(folder, "restored")],
+      ["list", path],
+    ];
+    for (const args of verbs) {
+      writeFileSync(seen, "");
+      const { code, err } = await planaria(args, ["--import", hook], { SEEN: seen });
+      assert.equal(code, 0, err);
+      const loaded = readFileSync(seen, "utf8").split("\n").filter(Boolean);
+      assert.ok(
+        loaded.some((url) => url.includes("/node_modules/lmdb/")),
+        "the hook sees what is loaded",
+      );
+      const foreign = loaded.filter((url) =>
+        /\/(?:runtime|sandbox)\/|\/node_modules\/(?:isolated-vm|esbuild|zod|pino)\//.test(url),
+      );
+      assert.deepEqual(foreign, [], args[0] ?? "");
+    }
+  });
+
+  it("refuses with the code that a script can branch on", async (t) => {
+    const path = await closedVault(t);
+    const nowhere = join(tempFolder(t), "nowhere");
+    const cases: readonly (readonly [code: number, says: RegExp, ...args: string[]])[] = [
+      [2, /no vault/, "list", nowhere],
+      [2, /no agent "nobody"/, "history", path, "nobody"],
+      [2, /names no point/, "diff", path, "counter", "seq:x"],
+      [2, /VAULT_POINT_UNKNOWN/, "diff", path, "counter", "unheard-of"],
+      [2, /--limit/, "history", path, "counter", "--limit", "0"],
+      [2, /--into/, "restore", nowhere, "--agent", "a"],
+      [2, /missing required argument/, "backup", path],
+      [1, /VAULT_BACKUP_DAMAGED/, "restore", nowhere, join(nowhere, "to")],
+      [1, /VAULT_EXPORT_DAMAGED/, "import", join(path, "vault.json"), path],
+      [78, /VAULT_BACKUP_FAILED/, "backup", path, path],
+    ];
+    for (const [code, says, ...args] of cases) {
+      const end = await planaria(args);
+      assert.equal(end.code, code, args.join(" ") + end.err);
+      assert.match(end.err, says);
+    }
+    assert.ok(!existsSync(nowhere), "looking makes nothing");
+    const { out, code } = await planaria(["list", nowhere, "--json"]);
+    assert.equal(code, 2);
+    assert.match(JSON.parse(out).error.message, /no vault/);
+  });
+
+  it("names the process that has the vault open, and how that one backs it up", async (t) => {
+    const path = await closedVault(t);
+    await using _vault = await Vault.open(vaultOptions(path));
+    const { code, err } = await planaria(["backup", path, tempFolder(t)]);
+    assert.equal(code, 78);
+    assert.match(err, new RegExp(`process ${process.pid};.*runtime\\.backup.*VAULT_LOCKED`));
+  });
+
+  it("shows an example with the help of every verb", async () => {
+    const program = new Command("planaria").exitOverride();
+    let out = "";
+    program.configureOutput({ writeOut: (some) => void (out += some) });
+    register(program);
+    const group = program.commands.find((each) => each.name() === "vault");
+    assert.ok(group !== undefined && group.commands.length >= 8);
+    for (const verb of group.commands) {
+      out = "";
+      await assert.rejects(program.parseAsync(["vault", verb.name(), "--help"], { from: "user" }), CommanderError);
+      assert.match(out, new RegExp(`Example:\n  planaria vault ${verb.name()} `));
+    }
+  });
+
+  it("tells how far it is when it is asked to, and ends cleanly at SIGINT", { timeout: 60_000 }, async (t) => {
+    const path = join(tempFolder(t), "data");
+    {
+      await using vault = await Vault.open(vaultOptions(path, { segmentBytes: 16 << 20 }));
+      const { branch } = vault.create({ name: "large" });
+      for (let i = 0; i < 60; i++)
+        vault.commit([
+          { type: "write", branch: branch.id, ops: [{ put: `k${i}`, value: Buffer.alloc(2_000_000, i) }] },
+        ]);
+    }
+    const to = tempFolder(t);
+    const args = [join(root, "evolution/command/planaria.mjs"), "vault", "backup", path, to];
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+    const err = text(child.stderr);
+    const ending = once(child, "close");
+    while (!existsSync(join(to, "backup.json"))) await new Promise((resolve) => setTimeout(resolve, 2));
+    child.kill("SIGINT");
+    const [code] = await ending;
+    assert.equal(code, 130, await err);
+    assert.deepEqual(readdirSync(to), ["backup.json"], "what was begun is gone");
+    assert.equal((await json("backup", path, to))["isFull"], true);
+  });
+});
+
+describe("a point as it is typed", () => {
+  it("is a label, a position or a time", () => {
+    const nowMs = 1_000_000_000;
+    const cases: readonly (readonly [string, unknown])[] = [
+      ["clean", { label: "clean" }],
+      ["label:seq:17", { label: "seq:17" }],
+      ["seq:17", { seq: 17 }],
+      ["time:2026-11-21T10:00:00Z", { timeMs: Date.parse("2026-11-21T10:00:00Z") }],
+      ["-10m", { timeMs: nowMs - 600_000 }],
+      ["-2h", { timeMs: nowMs - 7_200_000 }],
+      ["seq:-1", undefined],
+      ["time:soon", undefined],
+      ["-10", undefined],
+      ["label:", undefined],
+      ["", undefined],
+    ];
+    for (const [typed, point] of cases) assert.deepEqual(pointOf(typed, nowMs), point, typed);
+  });
+});
