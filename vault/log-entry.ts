@@ -52,8 +52,9 @@ export class LogEntry implements Commit {
     this.level = level;
     this.#undo = undo;
     this.#isReached = level === "memory";
-    for (const [index, earlier] of after.entries()) {
-      if (earlier.isSettled || after.indexOf(earlier) !== index) continue;
+    // One that comes twice, as the last of two branches, is waited for twice and counted down twice.
+    for (const earlier of after) {
+      if (earlier.isSettled) continue;
       (earlier.#followers ??= []).push(this);
       this.#waitingFor++;
     }

@@ -89,7 +89,7 @@ function writeRest(out: ByteWriter, record: LogRecord): LogRecord {
         out.f64(record.origin.seq);
         out.f64(record.origin.timeMs);
       }
-      return { ...record, ops: writeOps(out, record.ops) };
+      return withOps(record, writeOps(out, record.ops));
     case "fork":
     case "restore":
       writeSource(out, record.source);
@@ -108,6 +108,12 @@ function writeRest(out: ByteWriter, record: LogRecord): LogRecord {
     case "drop":
       return record;
   }
+}
+
+/** Field by field: a spread takes as long as the rest of the record. */
+function withOps(record: LogRecord & { readonly type: "write" }, ops: readonly Op[]): LogRecord {
+  const { type, branch, epoch, origin } = record;
+  return origin === undefined ? { type, branch, epoch, ops } : { type, branch, epoch, origin, ops };
 }
 
 function readRecord(from: ByteReader): LogRecord {

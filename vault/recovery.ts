@@ -21,7 +21,7 @@ import { decodeArena, decodeBranch, decodeGlobal, decodeLandmark, decodeName, pa
 import type { GlobalRow } from "./rows.ts";
 import type { SegmentFolder } from "./segment-folder.ts";
 import { segmentName } from "./segment.ts";
-import { Undo, VaultState } from "./state.ts";
+import { Applying, VaultState } from "./state.ts";
 import type { PageStore } from "./store.ts";
 
 /** What the page store knew. */
@@ -98,10 +98,12 @@ function startPlace(segments: SegmentFolder, place: LogPlace | undefined): LogPl
 
 function replayFrame(state: VaultState, frame: Frame): void {
   const { seq, timeMs } = frame;
+  // Nothing is taken back during recovery: an entry that cannot be applied ends it.
+  const applying = new Applying(seq, timeMs);
   try {
-    for (const [part, record] of readRecords(frame.body).entries()) {
-      // Nothing is taken back during recovery: an entry that cannot be applied ends it.
-      state.apply(record, { place: { seq, timeMs, part }, undo: new Undo() });
+    for (const record of readRecords(frame.body)) {
+      state.apply(record, applying);
+      applying.part++;
     }
   } catch (cause) {
     const message = `entry ${seq} of the log does not fit the state before it`;

@@ -18,21 +18,22 @@ import type { BranchId, Op, Seq } from "./model.ts";
 import type { LogRecord, Source } from "./record.ts";
 import type { Roots } from "./roots.ts";
 
-/** Where in the log a record stands. */
-export interface RecordPlace {
+/** The records of one commit being applied: where it stands, what it touched, and the steps that take it back. */
+export class Applying implements Undoing {
   readonly seq: Seq;
   readonly timeMs: number;
-  /** Index within its frame. */
-  readonly part: number;
-}
-
-/** Steps that take back what was applied, and which branches that was. */
-export class Undo implements Undoing {
+  /** Index of the record within its frame. */
+  part = 0;
   readonly #steps: (() => void)[] = [];
   /** Few, most often one: a list costs less than a set. */
   readonly touched: BranchState[] = [];
 
-  push(step: () => void): void {
+  constructor(seq: Seq, timeMs: number) {
+    this.seq = seq;
+    this.timeMs = timeMs;
+  }
+
+  onUndo(step: () => void): void {
     this.#steps.push(step);
   }
 
@@ -44,12 +45,6 @@ export class Undo implements Undoing {
   run(): void {
     for (const step of this.#steps.splice(0).toReversed()) step();
   }
-}
-
-/** What one record is applied with: its place, and where its undo steps go. */
-export interface Applying {
-  readonly place: RecordPlace;
-  readonly undo: Undo;
 }
 
 /** All branches and names. See the header. */
@@ -96,27 +91,29 @@ export class VaultState {
   }
 
   #write(branch: BranchState, epoch: number, ops: readonly Op[], applying: Applying): void {
-    this.#change(branch, applying);
-    const table = branch.table;
+    const { head, epoch: previousEpoch, table } = branch;
+    const reopen = this.#change(branch, applying);
     const bytes = table.bytes;
     const before = ops.map((op) => ("put" in op ? table.put(op.put, op.value) : table.put(op.delete, null)));
     const grown = table.bytes - bytes;
     this.memtableBytes += grown;
-    const previousEpoch = branch.epoch;
     branch.epoch = Math.max(branch.epoch, epoch);
-    applying.undo.push(() => {
+    // One step for all of it: this is the hot path, and almost no write is ever taken back.
+    applying.onUndo(() => {
       if (branch.epoch === epoch) branch.epoch = previousEpoch;
       this.memtableBytes -= grown;
       for (let i = ops.length - 1; i >= 0; i--) table.restore(keyOf(ops[i]!), before[i]);
+      branch.head = head;
+      reopen?.();
     });
   }
 
   #fork(id: BranchId, source: Source, applying: Applying): void {
     const from = this.branches.get(source.branch);
     const layer = this.#layerOf(source);
-    if (from !== undefined) applying.undo.touch(from);
+    if (from !== undefined) applying.touch(from);
     // Whatever the parent did before this record belongs to the past of both.
-    const seq = source.from === "head" ? seqBefore(applying.place) : source.seq;
+    const seq = source.from === "head" ? seqBefore(applying) : source.seq;
     const parent = { branch: source.branch, seq };
     const kind = source.from === "head" ? "start" : "restore";
     this.#add(new BranchState(this.#origin(id, parent, applying), layer), applying, kind);
@@ -125,23 +122,27 @@ export class VaultState {
   #restore(branch: BranchState, source: Source, applying: Applying): void {
     const layer = this.#layerOf(source);
     const from = this.branches.get(source.branch);
-    if (from !== undefined) applying.undo.touch(from);
-    this.#change(branch, applying);
-    const top = branch.top;
+    if (from !== undefined) applying.touch(from);
+    const { head, top } = branch;
+    const reopen = this.#change(branch, applying);
     branch.freeze();
     branch.top = StateLayer.over(layer);
-    applying.undo.push(() => reopen(branch, top));
+    applying.onUndo(() => {
+      goBack(branch, top);
+      branch.head = head;
+      reopen?.();
+    });
     this.#mark(branch, { kind: "restore", label: "" }, applying);
   }
 
-  #drop(branch: BranchState, { undo }: Applying): void {
-    undo.touch(branch);
+  #drop(branch: BranchState, applying: Applying): void {
+    applying.touch(branch);
     const names = [...branch.names];
     this.branches.delete(branch.id);
     for (const name of names) this.names.delete(name);
     branch.isDropped = true;
     this.#dirty(branch.id, names);
-    undo.push(() => {
+    applying.onUndo(() => {
       branch.isDropped = false;
       this.branches.set(branch.id, branch);
       for (const name of names) this.names.set(name, branch.id);
@@ -149,27 +150,27 @@ export class VaultState {
   }
 
   /** What was a snapshot may still serve points in time, until the log has passed it. */
-  #forget(branch: BranchState, { seq, label }: LogRecord & { type: "forget" }, { undo }: Applying): void {
+  #forget(branch: BranchState, { seq, label }: LogRecord & { type: "forget" }, applying: Applying): void {
     const landmark = branch.snapshot({ seq, label });
     landmark.kind = "checkpoint";
     landmark.label = "";
     landmark.isStored = false;
-    undo.touch(branch);
+    applying.touch(branch);
     this.#dirty(branch.id, []);
-    undo.push(() => {
+    applying.onUndo(() => {
       landmark.kind = "snapshot";
       landmark.label = label;
       landmark.isStored = false;
     });
   }
 
-  #name(name: string, id: BranchId | undefined, { undo }: Applying): void {
+  #name(name: string, id: BranchId | undefined, applying: Applying): void {
     const next = id === undefined ? undefined : this.branch(id);
     const previousId = this.names.get(name);
     const previous = previousId === undefined ? undefined : this.branches.get(previousId);
     this.#point(name, previous, next);
-    for (const branch of [previous, next]) if (branch !== undefined) undo.touch(branch);
-    undo.push(() => this.#point(name, next, previous));
+    for (const branch of [previous, next]) if (branch !== undefined) applying.touch(branch);
+    applying.onUndo(() => this.#point(name, next, previous));
   }
 
   #point(name: string, from: BranchState | undefined, to: BranchState | undefined): void {
@@ -181,13 +182,12 @@ export class VaultState {
   }
 
   #add(branch: BranchState, applying: Applying, kind: LandmarkKind = "start"): void {
-    const { undo } = applying;
     this.nextBranch = Math.max(this.nextBranch, branch.id + 1);
     this.branches.set(branch.id, branch);
-    undo.touch(branch);
+    applying.touch(branch);
     this.#dirty(branch.id, []);
     // Ids are never used twice, not even those of undone branches: pages may carry them.
-    undo.push(() => {
+    applying.onUndo(() => {
       branch.isDropped = true;
       this.branches.delete(branch.id);
     });
@@ -195,25 +195,20 @@ export class VaultState {
   }
 
   #mark(branch: BranchState, { kind, label }: { kind: LandmarkKind; label: string }, applying: Applying): void {
-    const { seq, timeMs, part } = applying.place;
+    const { seq, timeMs, part } = applying;
     const layer = branch.freeze();
     const landmark = { kind, label, seq, part, timeMs, layer, through: undefined, isPartial: false, isStored: false };
-    applying.undo.push(branch.addLandmark(landmark));
-    applying.undo.touch(branch);
+    applying.onUndo(branch.addLandmark(landmark));
+    applying.touch(branch);
     this.#dirty(branch.id, []);
   }
 
-  /** Notes that the branch's content changes with this record. */
-  #change(branch: BranchState, { place, undo }: Applying): void {
-    const head = branch.head;
-    const reopen = closeLandmark(branch.landmarks, place.seq);
-    branch.head = place.seq;
-    undo.push(() => {
-      branch.head = head;
-      reopen?.();
-    });
-    undo.touch(branch);
+  /** Notes that the branch's content changes with this record. Returns what reopens its last landmark, if that was closed. */
+  #change(branch: BranchState, applying: Applying): (() => void) | undefined {
+    branch.head = applying.seq;
+    applying.touch(branch);
     this.dirtyBranches.add(branch.id);
+    return closeLandmark(branch.landmarks, applying.seq);
   }
 
   #layerOf(source: Source): StateLayer {
@@ -227,8 +222,8 @@ export class VaultState {
     }
   }
 
-  #origin(id: BranchId, parent: BranchState["parent"], { place }: Applying) {
-    return { id, parent, createdSeq: place.seq, createdAtMs: place.timeMs };
+  #origin(id: BranchId, parent: BranchState["parent"], { seq, timeMs }: Applying) {
+    return { id, parent, createdSeq: seq, createdAtMs: timeMs };
   }
 
   #dirty(id: BranchId, names: readonly string[]): void {
@@ -237,7 +232,7 @@ export class VaultState {
   }
 }
 
-function seqBefore({ seq }: RecordPlace): Seq {
+function seqBefore({ seq }: Applying): Seq {
   return (seq - 1) as Seq; // One less than a Seq is a position in the log as well.
 }
 
@@ -258,7 +253,7 @@ function layerOfRoots(roots: Roots, ops: Iterable<Op>): StateLayer {
 }
 
 /** Takes a restore back: the branch goes on above the layer it had, whether or not that was frozen meanwhile. */
-function reopen(branch: BranchState, top: StateLayer): void {
+function goBack(branch: BranchState, top: StateLayer): void {
   branch.top = top.table?.isFrozen === false ? top : StateLayer.over(top);
 }
 

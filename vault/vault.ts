@@ -16,6 +16,7 @@ import { diffLayers } from "./diff.ts";
 import { VaultError } from "./errors.ts";
 import { FrameBuffer } from "./frame-buffer.ts";
 import { Holds } from "./holds.ts";
+import type { LogEntry } from "./log-entry.ts";
 import type { LogFailure } from "./log.ts";
 import { Maintenance } from "./maintenance.ts";
 import type {
@@ -37,7 +38,7 @@ import { Pressure } from "./pressure.ts";
 import type { Source } from "./record.ts";
 import { bytesExpected, nameStep, plain, stepOf, validOps } from "./request.ts";
 import type { Step } from "./request.ts";
-import { Undo, branchUnknown } from "./state.ts";
+import { Applying, branchUnknown } from "./state.ts";
 import { FrozenView, LiveBranch, layerOf } from "./view.ts";
 import type { ViewContext } from "./view.ts";
 
@@ -284,21 +285,23 @@ export class Vault implements AsyncDisposable {
     const timeMs = this.#options.clock.now();
     const content = { seq, timeMs, note, records: steps.map(({ record }) => record) };
     const { frame, records } = this.#frames.encode(content, bytesExpected(steps) + (note?.length ?? 0));
-    const undo = new Undo();
+    const applying = new Applying(seq, timeMs);
     try {
       for (let part = 0; part < records.length; part++) {
         steps[part]!.check?.(state);
-        state.apply(records[part]!, { place: { seq, timeMs, part }, undo });
+        applying.part = part;
+        state.apply(records[part]!, applying);
       }
     } catch (error) {
-      undo.run();
+      applying.run();
       throw error;
     }
     this.#nextSeq++;
-    const { touched } = undo;
-    const after = touched.flatMap(({ lastEntry }) => lastEntry ?? []);
+    const { touched } = applying;
+    const after: LogEntry[] = [];
+    for (const { lastEntry } of touched) if (lastEntry?.isSettled === false) after.push(lastEntry);
     const level = durability ?? this.#options.durability;
-    const entry = log.append({ seq, frame, level, after, undo });
+    const entry = log.append({ seq, frame, level, after, undo: applying });
     let depth = 0;
     for (const branch of touched) {
       if (!entry.isSettled) branch.lastEntry = entry;
