@@ -37,7 +37,11 @@ export class LogEntry implements Commit {
   readonly seq: Seq;
   readonly level: Durability;
   #frame: Buffer;
-  #end: LogPlace | undefined;
+  // Numbers, not a place: thousands of entries are sealed for each one that is asked where it ends.
+  #segmentNo = 0;
+  #endOffset = 0;
+  #crc = 0;
+  #isWritten = false;
   /** Made when there is one: most entries are settled before another builds upon them. */
   #followers: LogEntry[] | undefined;
   #undo: Undoing | undefined;
@@ -68,7 +72,12 @@ export class LogEntry implements Commit {
 
   /** The place behind the frame, once it is written. */
   get end(): LogPlace | undefined {
-    return this.#end;
+    return this.#isWritten ? this.sealedEnd : undefined;
+  }
+
+  /** The place behind the frame, if it is written as it was last sealed. */
+  get sealedEnd(): LogPlace {
+    return { segmentNo: this.#segmentNo, offset: this.#endOffset, crc: this.#crc, seq: this.seq };
   }
 
   get isDurable(): boolean {
@@ -88,9 +97,16 @@ export class LogEntry implements Commit {
     return this.#promise.promise;
   }
 
+  /** The frame has its place and its checksum, and will end there once it is written. */
+  wasSealed(segmentNo: number, endOffset: number, crc: number): void {
+    this.#segmentNo = segmentNo;
+    this.#endOffset = endOffset;
+    this.#crc = crc;
+  }
+
   /** Lets go of the frame: a settled entry may be remembered for long. */
-  wasWritten(end: LogPlace): void {
-    this.#end = end;
+  wasWritten(): void {
+    this.#isWritten = true;
     this.#frame = NO_FRAME;
   }
 

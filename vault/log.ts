@@ -239,31 +239,31 @@ export class Log {
 
   /** Writes a group behind `place` and takes it off the queue. Entries that did not get there stay queued. */
   async #write(group: readonly LogEntry[]): Promise<void> {
-    const places = this.#seal(group);
+    this.#seal(group);
     const bytes = joinFrames(group.map(({ frame }) => frame));
     try {
       await writeFully(this.#open.file, bytes, this.#place.offset);
     } catch (error) {
       const whole = error instanceof WriteStopped ? await this.#wholeFrames(group, error.written) : 0;
-      await this.#keepPart(group.slice(0, whole), places.slice(0, whole));
+      await this.#keepPart(group.slice(0, whole));
       throw error;
     }
-    this.#written(group, places);
+    this.#written(group);
   }
 
   /** Invariant 4: the first frames of a failed group are in the file whole. They count, and are synced. */
-  async #keepPart(part: readonly LogEntry[], places: readonly LogPlace[]): Promise<void> {
+  async #keepPart(part: readonly LogEntry[]): Promise<void> {
     if (part.length === 0) return;
-    this.#written(part, places);
+    this.#written(part);
     await this.#sync();
     for (const entry of part) entry.reach();
     this.#wakeWaiters();
   }
 
-  #written(group: readonly LogEntry[], places: readonly LogPlace[]): void {
-    const end = places.at(-1);
+  #written(group: readonly LogEntry[]): void {
+    const end = group.at(-1)?.sealedEnd;
     assert.ok(end !== undefined, "a group has a last frame");
-    for (let i = 0; i < group.length; i++) group[i]!.wasWritten(places[i]!);
+    for (const entry of group) entry.wasWritten();
     this.#inFlight = group;
     this.#queue = this.#queue.slice(group.length);
     this.#queuedBytes -= end.offset - this.#place.offset;
@@ -271,15 +271,16 @@ export class Log {
     this.#place = end;
   }
 
-  #seal(group: readonly LogEntry[]): LogPlace[] {
-    const { salt } = this.#open.header;
-    let place = this.#place;
-    return group.map(({ frame, seq }) => {
-      const previous = { previousCrc: place.crc, previousSeq: place.seq };
-      const crc = sealFrame(frame, { salt, ...previous, durableSeq: this.#durableSeq });
-      place = { segmentNo: place.segmentNo, offset: place.offset + frame.length, crc, seq };
-      return place;
-    });
+  #seal(group: readonly LogEntry[]): void {
+    const { segmentNo, crc, seq } = this.#place;
+    const at = { salt: this.#open.header.salt, previousCrc: crc, previousSeq: seq, durableSeq: this.#durableSeq };
+    let { offset } = this.#place;
+    for (const entry of group) {
+      offset += entry.frame.length;
+      at.previousCrc = sealFrame(entry.frame, at);
+      at.previousSeq = entry.seq;
+      entry.wasSealed(segmentNo, offset, at.previousCrc);
+    }
   }
 
   /**
