@@ -224,7 +224,8 @@ class BackupJob {
       const pack = new PackWriter(out, { uuid, generation: this.#folder.generation });
       for (const id of needed.ids()) {
         if (earlier?.sizeOf(id) === undefined) {
-          const writing = pack.add(id, this.#on.context.pages.page(id).bytes);
+          // From the file: a copy in memory would hide what has happened to it, and would push others out.
+          const writing = pack.add(id, this.#on.parts.store.freshPage(id).bytes);
           if (writing !== undefined) await writing;
         }
         await this.#pause({ phase: "copy", pages: pack.count, pagesTotal });

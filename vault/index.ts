@@ -53,6 +53,7 @@ export type { Damage } from "./damage.ts";
 export type { BranchOverview } from "./overview.ts";
 export { compactVault } from "./compact.ts";
 export type { CompactOptions, CompactReport } from "./compact.ts";
+export { BackupReader } from "./backup-reader.ts";
 export { BackupView } from "./backup-view.ts";
 export { exportFromBackup } from "./export.ts";
 export type { ExportOptions, ExportReport } from "./export.ts";

@@ -1,13 +1,14 @@
 /**
  * A whole vault from a backup: a new page file, the log, and last of all the vault's name.
  *
- *     backup --every sha256--> pages.mdb, log/ --synced--> vault.json --> open it and look
+ *     backup --every sha256--> pages.mdb, log/ --synced--> vault.json --> open it and check it
  *
  * Invariants:
  * 1. Nothing is written before the whole backup has been read and found sound.
  * 2. Until `vault.json` is there the folder is no vault, and is refused as one: a restore that was cut short is not taken for
  *    a vault that lost something.
- * 3. A restore that fails leaves the folder as empty as it was.
+ * 3. A restore that fails before that leaves the folder as empty as it was. What was restored and does not check stays to be
+ *    looked at; that is only so if the vault was damaged when it was backed up.
  */
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -79,7 +80,7 @@ export async function restoreVault(options: RestoreOptions): Promise<RestoreRepo
   } finally {
     lock.release();
   }
-  const { names } = await lookAt(vault);
+  const { names } = await lookAt(vault, from);
   const { uuid, place } = reader.manifest;
   return { uuid, seq: place.seq, pages, names, durationMs: vault.clock.monotonicMs() - startMs };
 }
@@ -183,12 +184,17 @@ async function readHeader(path: string): Promise<SegmentHeader> {
   }
 }
 
-/** Opens the vault as its Guardian will, which replays nothing and checks the rows. */
-async function lookAt(options: VaultOptions): Promise<{ readonly names: number }> {
+/** Opens the vault as its Guardian will, and reads all of it back. */
+async function lookAt(options: VaultOptions, from: string): Promise<{ readonly names: number }> {
   const vault = await Vault.open(options);
-  const names = vault.names().length;
-  await vault.close();
-  return { names };
+  try {
+    const { isSound, damaged, problems } = await vault.maintenance.check();
+    if (isSound) return { names: vault.names().length };
+    const message = `the vault that was restored from ${from} is damaged: the backup holds what was damaged already`;
+    throw new VaultError("VAULT_BACKUP_DAMAGED", message, { details: { path: from, damaged, problems } });
+  } finally {
+    await vault.close();
+  }
 }
 
 async function clear(path: string): Promise<void> {

@@ -1,15 +1,65 @@
-/** `planaria vault compact`: what keeps a vault small. */
+/** `planaria vault check | compact`: what keeps a vault sound, and small. */
 import type { Command } from "commander";
+import type { CheckReport } from "../../vault/index.ts";
+import { exitCode } from "./exit-code.ts";
 import { bytesText, share } from "./vault-progress.ts";
-import { loadVault, requireVault, run, settingsFor, verb } from "./vault-verb.ts";
+import { Misused, loadVault, requireVault, run, settingsFor, verb, withVault } from "./vault-verb.ts";
 import type { VerbContext, VerbOptions } from "./vault-verb.ts";
 
 /** Adds the verbs. */
 export function register(group: Command): void {
+  verb(group, "check <vault>", {
+    says: "Reads everything a vault has on the disk and names what is damaged; exit code 1 when something is.",
+    example: "planaria vault check ./data --repair --backup /mnt/backup/planaria",
+  })
+    .option("--repair", "mend what a backup, an older state or the log allow")
+    .option("--backup <folder>", "where sound copies of pages may be")
+    .action(async (path: string, options: CheckVerbOptions) => run(options, async (on) => check(path, options, on)));
   verb(group, "compact <vault>", {
     says: "Collects what nobody needs and writes the page file anew without it. No program may have the vault open.",
     example: "planaria vault compact ./data",
   }).action(async (path: string, options: VerbOptions) => run(options, async (on) => compact(path, on)));
+}
+
+interface CheckVerbOptions extends VerbOptions {
+  readonly repair?: true;
+  readonly backup?: string;
+}
+
+async function check(path: string, options: CheckVerbOptions, { signal, progress, say }: VerbContext): Promise<void> {
+  const { BackupReader } = await loadVault();
+  using backup = options.backup === undefined ? undefined : await BackupReader.open(options.backup);
+  await withVault(path, async (vault) => {
+    if (backup !== undefined && backup.manifest.uuid !== vault.uuid)
+      throw new Misused(`${backup.path} is the backup of another vault`);
+    const report = await vault.maintenance.check({
+      repair: options.repair === true,
+      ...(backup === undefined ? {} : { backup }),
+      signal,
+      onProgress: ({ done, total }) => progress.tell(() => `checking: ${share(done, total, "pages")}`),
+    });
+    if (!report.isSound) process.exitCode = exitCode.failed;
+    say(report, () => reportText(report));
+  });
+}
+
+function reportText({ isSound, pages, bytes, entries, damaged, repaired, problems }: CheckReport): string {
+  const lines = [
+    ...problems.map(({ where, message }) => `${where}: ${message}`),
+    ...damaged.map((each) => `page ${each.arena}/${each.no}: ${each.reason}; ${whom(each)}`),
+    ...repaired.map(({ arena, no, from }) => `page ${arena}/${no}: mended from the ${from}`),
+    `${isSound ? "sound" : "DAMAGED"}: ${pages} pages (${bytesText(bytes)}), ${entries} entries in the log`,
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function whom({ agents, branches, keys }: CheckReport["damaged"][number]): string {
+  const names = agents.length > 0 ? agents.join(", ") : `branches ${branches.join(", ")}`;
+  const span =
+    keys === undefined
+      ? ""
+      : ` in the keys from ${JSON.stringify(keys.from)} to ${keys.to === undefined ? "the end" : JSON.stringify(keys.to)}`;
+  return `hurts ${names}${span}`;
 }
 
 async function compact(path: string, { signal, progress, say }: VerbContext): Promise<void> {

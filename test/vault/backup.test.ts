@@ -269,6 +269,35 @@ describe("a backup folder", () => {
     assert.equal((await vault.maintenance.backup(to)).bytes, folderBytes(to) - statSync(join(to, "backup.json")).size);
   });
 
+  it("restores the backup before or the new one, whichever step a kill comes at", async (t) => {
+    const to = tempFolder(t);
+    const images: string[] = [];
+    const onStep = (step: string): void => {
+      if (!step.startsWith("backup.")) return;
+      const image = join(tempFolder(t), "image");
+      cpSync(to, image, { recursive: true });
+      images.push(image);
+    };
+    const vault = await tempVault(t, { onStep });
+    const { branch } = vault.create({ name: "a" });
+    fill(vault, branch, { count: 300, tag: "first" });
+    await vault.maintenance.backup(to);
+    const first = await textOfVault(vault);
+    images.length = 0;
+    fill(vault, branch, { count: 300, tag: "second" });
+    await vault.maintenance.backup(to);
+    const second = await textOfVault(vault);
+    const found: string[] = [];
+    for (const image of images) found.push(await textOfVault(await restored(t, image)));
+    assert.ok(found.length >= 8, `${found.length} steps`);
+    const turn = found.indexOf(second);
+    assert.ok(turn > 0 && found.every((text, index) => text === (index < turn ? first : second)));
+    // Whatever was left lying about, the next backup tidies up.
+    cpSync(images[turn - 1]!, to, { recursive: true });
+    const { bytes: total } = await vault.maintenance.backup(to);
+    assert.equal(folderBytes(to), total + statSync(join(to, "backup.json")).size);
+  });
+
   it("is untouched by a copy that ends because the vault closes or the caller gives up", async (t) => {
     const path = tempFolder(t);
     const vault = await tempVault(t, { path });

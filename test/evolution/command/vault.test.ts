@@ -96,6 +96,24 @@ describe("planaria vault", () => {
     assert.deepEqual(readdirSync(folder).toSorted(), ["backup", "copy", "counter.planaria", "fresh"]);
   });
 
+  it("checks, names what is damaged and whom it hurts, and mends it from a backup", async (t) => {
+    const path = await closedVault(t);
+    const backup = tempFolder(t);
+    await json("backup", path, backup);
+    assert.equal((await json("check", path))["isSound"], true);
+    const file = join(path, "pages.mdb");
+    const spoiled = readFileSync(file);
+    for (let at = spoiled.indexOf("more"); at > 0; at = spoiled.indexOf("more", at + 1)) spoiled[at]! ^= 1;
+    writeFileSync(file, spoiled);
+    const { code, out } = await planaria(["check", path]);
+    assert.equal(code, 1);
+    assert.match(out, /hurts counter[^]*DAMAGED/);
+    const { repaired } = await json("check", path, "--repair", "--backup", backup);
+    assert.ok(Array.isArray(repaired) && repaired.length > 0);
+    assert.equal((await json("check", path))["isSound"], true);
+    assert.equal((await planaria(["check", path, "--backup", path])).code, 1);
+  });
+
   it("loads nothing of the runtime, of cells or of agent code, whatever the verb", async (t) => {
     const path = await closedVault(t);
     const folder = tempFolder(t);
@@ -110,6 +128,7 @@ describe("planaria vault", () => {
       ["import", file, path, "--as", "b"],
       ["backup", path, join(folder, "backup")],
       ["restore", join(folder, "backup"), join(folder, "restored")],
+      ["check", path],
       ["list", path],
     ];
     for (const args of verbs) {
