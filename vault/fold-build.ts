@@ -26,8 +26,10 @@ export interface RootsOptions {
   readonly source: PageSource;
   /** Runs a build in slices. */
   readonly drive: (build: Generator<void, BuiltTree>) => Promise<BuiltTree>;
-  /** `base`: the tree that is rebuilt, if it is a base. */
-  readonly applyOptions: (base: TreeRoot | undefined) => ApplyOptions;
+  /** `baseBytes`: how large the base becomes that is built, if it is one. */
+  readonly applyOptions: (baseBytes: number) => ApplyOptions;
+  /** What the entries come to, roughly. */
+  readonly entriesBytes: number;
   readonly isMergeDue: (base: TreeRoot, delta: TreeRoot) => boolean;
   /** Trees in which damage was met, by the name of their top page. */
   readonly damagedTrees: Set<string>;
@@ -48,7 +50,7 @@ export async function buildRoots(
 ): Promise<BuiltRoots> {
   const { source, drive, applyOptions } = options;
   if (treesOf(roots).length === 0) {
-    const { root, pages } = await drive(applyOps(source, undefined, entries(), applyOptions(undefined)));
+    const { root, pages } = await drive(applyOps(source, undefined, entries(), applyOptions(options.entriesBytes)));
     return { roots: { base: root, delta: undefined }, pages };
   }
   const changed = await applyOnTop(roots, entries, options);
@@ -59,7 +61,7 @@ export async function buildRoots(
 async function applyOnTop(roots: Roots, entries: () => Iterable<Entry>, options: RootsOptions): Promise<BuiltRoots> {
   const { source, drive, applyOptions } = options;
   const { over = [] } = roots;
-  const keep = { ...applyOptions(undefined), keepTombstones: true };
+  const keep = { ...applyOptions(0), keepTombstones: true };
   const [top = roots.delta] = over;
   const applied = await unlessDamaged(top, options, () => drive(applyOps(source, top, entries(), keep)));
   if (applied !== undefined) return { roots: withTop(roots, applied.root), pages: applied.pages };
@@ -86,7 +88,7 @@ async function collapse(built: BuiltRoots, options: RootsOptions): Promise<Built
     if (top === undefined) return { roots, pages };
     const [below = delta] = rest;
     const source = overlay(options.source, byName(pages));
-    const keep = { ...options.applyOptions(undefined), keepTombstones: true };
+    const keep = { ...options.applyOptions(0), keepTombstones: true };
     const merged = await unlessDamaged(below, options, () => options.drive(mergeTrees(source, below, top, keep)));
     if (merged === undefined) return { roots, pages };
     pages = [...pages.filter(isBlob), ...merged.pages];
@@ -103,7 +105,7 @@ async function mergeIfDue({ roots, pages }: BuiltRoots, options: RootsOptions): 
   if (!options.isMergeDue(base, delta)) return { roots, pages };
   // The delta's own pages are read from memory and never written, but for the long values, which the base shares.
   const source = overlay(options.source, byName(pages));
-  const build = () => options.drive(mergeTrees(source, base, delta, options.applyOptions(base)));
+  const build = () => options.drive(mergeTrees(source, base, delta, options.applyOptions(base.bytes)));
   const merged = await unlessDamaged(base, options, build);
   if (merged === undefined) return { roots, pages };
   return { roots: { base: merged.root, delta: undefined }, pages: [...pages.filter(isBlob), ...merged.pages] };

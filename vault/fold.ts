@@ -21,7 +21,7 @@ import type { PageStore } from "./store.ts";
 import { LARGE_PAGE_BYTES, PAGE_BYTES } from "./tree-apply.ts";
 import type { BuiltTree } from "./tree-apply.ts";
 import type { BuiltPage } from "./tree-blob.ts";
-import type { Entry, PageSource, TreeRoot } from "./tree.ts";
+import type { PageSource, TreeRoot } from "./tree.ts";
 
 const SLICE_MS = 5;
 const TRANSACTION_BYTES_MAX: number = 4 * 1024 * 1024;
@@ -90,6 +90,11 @@ export class Folder {
     return this.#nextPages;
   }
 
+  /** Leaves out page numbers up to `nextPage`: pages that a crash has left lie there. */
+  skipPages(arena: number, nextPage: number): void {
+    this.#nextPages.set(arena, Math.max(nextPage, this.#nextPages.get(arena) ?? 1));
+  }
+
   /** Lets go of arenas that will never take pages again. */
   forgetArenas(arenas: readonly number[]): void {
     for (const arena of arenas) {
@@ -119,7 +124,7 @@ export class Folder {
       if (each.table !== undefined) tables = [each.table, ...tables];
       if (each !== layer && !wanted.has(each)) continue;
       const changes = tables;
-      roots = await this.#build(roots, () => entriesMerged(changes), foldFor);
+      roots = await this.#build(roots, changes, foldFor);
       this.#folded.set(each, roots);
       tables = [];
     }
@@ -163,11 +168,12 @@ export class Folder {
     throw new VaultError("VAULT_COMMIT_FAILED", message, { details: { code: "ENOSPC", free, needed } });
   }
 
-  async #build(roots: Roots, entries: () => Iterable<Entry>, foldFor: FoldFor): Promise<Roots> {
-    const built = await buildRoots(roots, entries, {
+  async #build(roots: Roots, tables: readonly Memtable[], foldFor: FoldFor): Promise<Roots> {
+    const built = await buildRoots(roots, () => entriesMerged(tables), {
       source: this.#source,
       drive: (build) => this.#drive(build),
-      applyOptions: (base) => this.#options(foldFor, base),
+      applyOptions: (baseBytes) => this.#options(foldFor, baseBytes),
+      entriesBytes: tables.reduce((sum, { bytes }) => sum + bytes, 0),
       isMergeDue: (base, delta) => isMergeDue(base, delta, foldFor.isYoung),
       damagedTrees: this.#damagedTrees,
       onDamage: this.#onDamage,
@@ -187,8 +193,8 @@ export class Folder {
     }
   }
 
-  #options({ arena }: FoldFor, base: TreeRoot | undefined) {
-    const pageBytes = base !== undefined && base.bytes > DELTA_BYTES_MAX ? LARGE_PAGE_BYTES : PAGE_BYTES;
+  #options({ arena }: FoldFor, baseBytes: number) {
+    const pageBytes = baseBytes > DELTA_BYTES_MAX ? LARGE_PAGE_BYTES : PAGE_BYTES;
     return { ids: { arena, take: (count: number) => this.#number(arena, count) }, pageBytes, keepTombstones: false };
   }
 

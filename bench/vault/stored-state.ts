@@ -18,11 +18,15 @@ export function treesOfBranch(store: PageStore, uuid: string, branch: BranchId):
   return treesOf(roots);
 }
 
-/** Reads every page of the trees, long values included, each verified. Returns their bytes, summed. */
-export function readPages(store: PageStore, trees: readonly TreeRoot[]): number {
-  let bytes = 0;
-  for (const tree of trees) for (const id of pagesOfTree(store, tree)) bytes += store.page(id).bytes.length;
-  return bytes;
+/** Copies every page of the trees, long values included, each verified, one behind the other into `target`. Returns their bytes. */
+export function copyPages(store: PageStore, trees: readonly TreeRoot[], target: Buffer): number {
+  let at = 0;
+  const copy = (bytes: Uint8Array) => {
+    target.set(bytes, at);
+    at += bytes.length;
+  };
+  for (const tree of trees) for (const id of pagesOfTree(store, tree)) store.visitPage(id, copy);
+  return at;
 }
 
 const PAGE_NUMBERS_AT_ONCE = 100_000;
