@@ -149,7 +149,7 @@ export async function verifyExport(path: string, signal?: AbortSignal): Promise<
       const hashed = piece.subarray(0, Math.max(0, bytes - SHA256_BYTES - at));
       hash.update(hashed);
       const tailAt = at - (bytes - TRAILER_BYTES);
-      piece.copy(tail, Math.max(0, tailAt), Math.max(0, -tailAt));
+      if (-tailAt < piece.length) piece.copy(tail, Math.max(0, tailAt), Math.max(0, -tailAt));
       at += piece.length;
     },
     signal,

@@ -131,6 +131,18 @@ describe("an exported agent", () => {
     assert.deepEqual(await pastOf(vault.head("saved")!, ["one", "middle"]), await pastOf(branch, ["one", "middle"]));
   });
 
+  it("may be much longer than what is read at once, at every length of its end", async (t) => {
+    const vault = await tempVault(t);
+    const path = join(tempFolder(t), "a");
+    for (const extra of [0, 40, 80, 120]) {
+      // Pieces of 256 KiB are read: the trailer lies in the last one, across the last two, or begins one.
+      const { branch } = vault.create({ ops: [{ put: "k", value: new Uint8Array(1_048_300 + extra) }] });
+      await vault.maintenance.exportBranch(branch, path);
+      const { entries, name } = await vault.maintenance.importBranch(path, { name: `copy-${extra}` });
+      assert.deepEqual([entries, vault.head(name)?.get("k")?.length], [1, 1_048_300 + extra]);
+    }
+  });
+
   it("keeps every snapshot through forks, restores, lost parents and a log that begins late", async (t) => {
     const seed = Number(process.env["SEED"] ?? 11);
     t.diagnostic(`SEED=${seed}`);

@@ -1,5 +1,6 @@
 /** Vaults written by older versions: opened, compared with what they held, written to, and compared again. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -99,6 +100,25 @@ describe("a vault of format 1", () => {
       await vault.checkpoint();
       await compare(vault);
     }
+  });
+});
+
+describe("docs/FORMAT.md", () => {
+  it("has a script that reads a page of a backup without any of our code", async (t) => {
+    const text = readFileSync(join(import.meta.dirname, "../../docs/FORMAT.md"), "utf8");
+    const [, script] = /```js\n(.*?)```/s.exec(text) ?? [];
+    assert.ok(script !== undefined);
+    const folder = tempFolder(t);
+    const file = join(folder, "read-page.mjs");
+    writeFileSync(file, script);
+    await using vault = await Vault.open(vaultOptions(join(folder, "data")));
+    const { branch } = vault.create({ name: "a" });
+    vault.commit([put(branch, "left", "1"), put(branch, "right", "2")]);
+    await vault.maintenance.backup(join(folder, "backup"));
+    const { stdout } = spawnSync(process.execPath, [file, join(folder, "backup/pages.000001"), "1", "1"], {
+      encoding: "utf8",
+    });
+    assert.equal(stdout, "page 1/1: leaf, level 0, 2 cells\nleft\nright\n");
   });
 });
 
