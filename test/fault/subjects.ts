@@ -1,12 +1,14 @@
 /** All subjects by name, and how many faults of each the long form tries when it is given no time. */
 import { damage } from "./damage.ts";
 import { errors } from "./errors.ts";
+import { kill } from "./kill.ts";
 import { power } from "./power.ts";
 import { steps } from "./steps.ts";
 import type { Subject } from "./subject.ts";
 
 /** In the order in which they run. */
 export const subjects: Readonly<Record<string, { readonly run: Subject; readonly faults: number }>> = {
+  kill: { run: kill, faults: 10_000 },
   damage: { run: damage, faults: 10_000 },
   errors: { run: errors, faults: 5000 },
   steps: { run: steps, faults: 20_000 },
