@@ -12,7 +12,7 @@ import { FRAME_HEADER_BYTES, follows, readFrame } from "./frame.ts";
 import type { Frame, FrameFound, FrameShape } from "./frame.ts";
 import type { LogFile } from "./log-files.ts";
 import type { SegmentFolder } from "./segment-folder.ts";
-import { SEGMENT_HEADER_BYTES, readFully, segmentName } from "./segment.ts";
+import { END_MARK, SEGMENT_HEADER_BYTES, readFully, segmentName } from "./segment.ts";
 import type { SegmentHeader } from "./segment.ts";
 import { Slices } from "./slices.ts";
 
@@ -147,11 +147,17 @@ async function hasTornTail(folder: SegmentFolder, header: SegmentHeader, end: Lo
     const later = laterFrames(rest, header, end.seq);
     if (later !== undefined && later.durableSeq > end.seq) throw logDamaged(end, later.durableSeq);
     const isCut = rest.length < header.bytes - end.offset;
-    // Only a frame that was begun here names the crc before it; remains of an earlier life name another one.
-    return isCut || later !== undefined || (rest.length >= FRAME_HEADER_BYTES && rest.readUInt32LE(8) === end.crc);
+    return isCut || later !== undefined || !isEndMark(rest, header, end);
   } finally {
     await file.close();
   }
+}
+
+/** Whether the log was ended here on purpose (log.ts, invariant 6). */
+function isEndMark(rest: Buffer, { format }: SegmentHeader, end: LogPlace): boolean {
+  // Format 1 has no mark. A frame that was begun there names the crc before it, remains of an earlier life another one.
+  if (format === 1) return rest.length < FRAME_HEADER_BYTES || rest.readUInt32LE(8) !== end.crc;
+  return rest.subarray(0, END_MARK.length).equals(END_MARK.subarray(0, rest.length));
 }
 
 /** The highest seq that some valid frame beyond `seq` in `rest`, wherever it begins, knew to be durable; undefined without any. */

@@ -14,6 +14,8 @@
  *    as written. (What lies behind them is torn and does not check.)
  * 5. A failed fdatasync, or any error but a full disk, ends the log: the kernel may have dropped the pages, so asking
  *    again would lie. Reopening recovers from what is really there.
+ * 6. Behind the last frame there are zeros (END_MARK), though the rest of the segment may hold what an earlier life left:
+ *    so a last frame of which nothing is left to read still shows as a torn tail.
  */
 import assert from "node:assert/strict";
 import type { Clock, Timer } from "./clock.ts";
@@ -28,7 +30,7 @@ import type { LogPlace } from "./log-scan.ts";
 import { LogWaiters } from "./log-waiters.ts";
 import type { Progress } from "./log-waiters.ts";
 import type { OpenSegment, SegmentFolder } from "./segment-folder.ts";
-import { SEGMENT_HEADER_BYTES, WriteStopped, readFully, writeFully } from "./segment.ts";
+import { END_MARK, SEGMENT_HEADER_BYTES, WriteStopped, readFully, writeFully } from "./segment.ts";
 
 /** One flush at most, unless a single frame is larger. */
 const GROUP_BYTES_MAX: number = 1024 * 1024;
@@ -241,6 +243,7 @@ export class Log {
   async #write(group: readonly LogEntry[]): Promise<void> {
     this.#seal(group);
     const bytes = joinFrames(group.map(({ frame }) => frame));
+    await this.#markEnd(this.#place.offset + bytes.length);
     try {
       await writeFully(this.#open.file, bytes, this.#place.offset);
     } catch (error) {
@@ -249,6 +252,16 @@ export class Log {
       throw error;
     }
     this.#written(group);
+  }
+
+  /** Before the group: a process that ends in between has changed nothing that counts. */
+  async #markEnd(offset: number): Promise<void> {
+    const { file, header } = this.#open;
+    const mark = END_MARK.subarray(0, Math.max(0, header.bytes - offset));
+    await writeFully(file, mark, offset).catch((error: unknown) => {
+      // Nothing of the group was written: how much of the mark was does not matter.
+      throw error instanceof WriteStopped ? new WriteStopped(0, error.cause) : error;
+    });
   }
 
   /** Invariant 4: the first frames of a failed group are in the file whole. They count, and are synced. */

@@ -13,6 +13,7 @@ import { VaultError } from "./errors.ts";
 import { saltOf } from "./identity.ts";
 import type { LogFile, LogFiles } from "./log-files.ts";
 import {
+  END_MARK,
   LOG_FORMAT,
   SEGMENT_HEADER_BYTES,
   decodeSegmentHeader,
@@ -109,7 +110,7 @@ export class SegmentFolder {
     };
     try {
       if (!isOrdinary) await fillWithZeros(file, bytes);
-      await writeFully(file, encodeSegmentHeader(header), 0);
+      await writeFully(file, Buffer.concat([encodeSegmentHeader(header), END_MARK]).subarray(0, bytes), 0);
       await file.sync();
       await files.rename(this.#pathOf(source), this.#pathOf(segmentName(no)));
       if (isOrdinary) this.#hasSpare = false;

@@ -3,8 +3,8 @@
  * to write the file's own metadata; afterwards it is used again under a new name.
  *
  *     0      8        12    28       32      40     44     48     56   60   64
- *     | magic | format | uuid | no u32 | first | salt | size | time | 0 | crc | frames ... zeros or frames of an
- *     |       | u32    |      |        | seq   | u32  | u32  | f64  |   |     | earlier life, which have another salt
+ *     | magic | format | uuid | no u32 | first | salt | size | time | 0 | crc | frames ... 48 zeros ... zeros or frames
+ *     |       | u32    |      |        | seq   | u32  | u32  | f64  |   |     | of an earlier life, with another salt
  *
  * Invariants:
  * 1. A segment has its name (`0000000042.log`) only after its header is durable: a named file with a bad header is
@@ -17,7 +17,9 @@ import type { LogFile } from "./log-files.ts";
 
 /** Bytes before the first frame. */
 export const SEGMENT_HEADER_BYTES = 64;
-/** Raised when the layout of segments, frames or records changes. Format 2 added tags to frames, and `forget` and imported writes to records. */
+/** What stands behind the last frame, as far as the segment reaches: anything else there is a frame that was lost. */
+export const END_MARK: Buffer = Buffer.alloc(48);
+/** Raised when the layout of segments, frames or records changes. Format 2 added tags to frames, the end mark, and `forget` and imported writes to records. */
 export const LOG_FORMAT = 2;
 const FORMATS_READ: readonly number[] = [1, LOG_FORMAT];
 

@@ -284,6 +284,30 @@ async function refusal(path: string): Promise<VaultError> {
 }
 
 describe("what lies behind the end of the log", () => {
+  it("is zeros, so a last frame of which nothing can be read shows as a torn tail", async (t) => {
+    const path = await crashed(t, (vault) => writeNumbers(vault, 3), { segmentBytes: 4096 });
+    const [segment] = segmentsOf(path);
+    const data = readFileSync(segment!);
+    const last = framesOf(segment!).at(-1)!;
+    assert.ok(data.subarray(last.end, last.end + 48).equals(Buffer.alloc(48)));
+    writeFileSync(segment!, data.fill(0xa5, last.start, last.end));
+    const vault = await tempVault(t, { path, segmentBytes: 4096 });
+    assert.equal(text(vault.head("a")?.get("k")), "1");
+    assert.equal(vault.recovery.tornTail, true);
+  });
+
+  it("is zeros also where an earlier life of the segment left something", async (t) => {
+    const path = tempFolder(t);
+    const options = { path, segmentBytes: 4096, retainBytes: 0 };
+    for (let life = 0; life < 4; life++) {
+      await using vault = await Vault.open(vaultOptions(path, options));
+      assert.equal(vault.recovery.tornTail, false, `life ${life}`);
+      await writeNumbers(vault, 30);
+      await vault.checkpoint();
+      await vault.commit([put(vault.head("a")!, "k", "x".repeat(100))]).durable;
+    }
+  });
+
   it("may look like frames of any length: it is not taken for them, and costs opening no checksums", async (t) => {
     const path = await crashed(t, (vault) => writeNumbers(vault, 3), { segmentBytes: 16 * 1024 * 1024 });
     const [segment] = segmentsOf(path);
