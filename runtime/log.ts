@@ -66,6 +66,7 @@ function levelOfKnown(event: KnownEvent): LogLevel {
     case "sandbox.layer_missing":
     case "checkpoint.failed":
     case "collect.failed":
+    case "scrub.failed":
     case "page.repaired":
       return "warn";
     case "agent.checkpointed":

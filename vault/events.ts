@@ -57,6 +57,8 @@ export type VaultEvent =
       readonly damaged: number;
       readonly durationMs: number;
     }
+  /** A pass over all pages could not be finished. */
+  | { readonly type: "scrub.failed"; readonly code: string; readonly message: string }
   /** A backup was written and read back. */
   | {
       readonly type: "backup.completed";

@@ -48,6 +48,7 @@ export type { CollectTrigger } from "./collector.ts";
 export type { CheckOptions, CheckReport } from "./check.ts";
 export type { CheckProblem } from "./check-log.ts";
 export type { Damage } from "./damage.ts";
+export type { ScrubOptions, ScrubReport, ScrubSchedule } from "./scrub.ts";
 
 /** Copies of a whole vault or of one agent, and back. */
 export type { BranchOverview } from "./overview.ts";

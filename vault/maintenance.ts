@@ -22,6 +22,8 @@ import type { CheckpointRunner } from "./checkpoint-runner.ts";
 import type { CollectReport } from "./collect.ts";
 import { Collector } from "./collector.ts";
 import type { VaultOptions, VaultParts } from "./open.ts";
+import type { ScrubOptions, ScrubReport } from "./scrub.ts";
+import { Scrubber } from "./scrubber.ts";
 import type { Vault } from "./vault.ts";
 import type { ViewContext } from "./view.ts";
 
@@ -43,10 +45,12 @@ export interface MaintenanceContext {
 export class Maintenance {
   readonly #on: MaintenanceContext;
   readonly #collector: Collector;
+  readonly #scrubber: Scrubber;
 
   constructor(on: MaintenanceContext) {
     this.#on = on;
     this.#collector = new Collector(on);
+    this.#scrubber = new Scrubber(on);
   }
 
   /** Aborted when the vault begins to close: for callers whose own work should end with it. */
@@ -59,9 +63,10 @@ export class Maintenance {
     return this.#collector.livePages;
   }
 
-  /** Resolves when no collection runs. */
+  /** Resolves when neither a collection nor a scrub runs. */
   async idle(): Promise<void> {
     await this.#collector.idle();
+    await this.#scrubber.idle();
   }
 
   /**
@@ -84,6 +89,17 @@ export class Maintenance {
    */
   async check(options: CheckOptions = {}): Promise<CheckReport> {
     return checkVault(this.#on, options);
+  }
+
+  /**
+   * Reads all pages from the disk itself, past the system's cache, at most so many bytes a second. A page that is bad there and
+   * sound in memory is written anew; every bad one is told as page.damaged. Rejects with VAULT_CLOSED, VAULT_STORE_FAILED, or
+   * the reason of the signal.
+   *
+   *     const { damaged } = await vault.maintenance.scrub({ bytesPerSecond: 50e6 });
+   */
+  async scrub(options: ScrubOptions): Promise<ScrubReport> {
+    return this.#scrubber.scrub(options);
   }
 
   /**

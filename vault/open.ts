@@ -28,6 +28,7 @@ import { loadCheckpoint, replayLog } from "./recovery.ts";
 import { validRetention } from "./retention.ts";
 import type { RetentionPolicy } from "./retention.ts";
 import { finishRows } from "./row-writer.ts";
+import type { ScrubSchedule } from "./scrub.ts";
 import { SegmentFolder } from "./segment-folder.ts";
 import type { VaultState } from "./state.ts";
 import { PageStore } from "./store.ts";
@@ -51,6 +52,8 @@ export interface VaultOptions {
   readonly retention?: RetentionPolicy;
   /** When a collection starts by itself; absent: only when it is asked for. */
   readonly collectAt?: CollectTrigger;
+  /** Pages are read from the disk again and again, in passes; absent: only when it is asked for. */
+  readonly scrub?: ScrubSchedule;
   /** `os` and `memory` modes: what was written is synced after this time, 1 s at most, ... */
   readonly syncEveryMs: number;
   /** ... or after this many entries. */

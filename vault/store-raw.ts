@@ -11,7 +11,7 @@ import { systemCode } from "./log-files.ts";
 import { LMDB_PAGE_BYTES } from "./store-file.ts";
 import { LMDB_HEADER_BYTES, longHeader, saneMeta, StoreFault } from "./store-layout.ts";
 import type { LmdbMeta, LongPlace } from "./store-layout.ts";
-import { nextLeaf } from "./store-walk.ts";
+import { justBefore, nextLeaf } from "./store-walk.ts";
 import type { PagesAsked, Walk } from "./store-walk.ts";
 
 /** An open page file. */
@@ -87,7 +87,7 @@ export class RawStore {
     const header = Buffer.alloc(LMDB_HEADER_BYTES);
     let mended = 0;
     for (let at = 0; at < keys.length;) {
-      const entries = this.drive(nextLeaf(this.meta(), before(keys[at]!)));
+      const entries = this.drive(nextLeaf(this.meta(), justBefore(keys[at]!)));
       const last = entries?.at(-1);
       if (entries === undefined || last === undefined) break;
       const wanted = new Map(entries.map(({ key, value }) => [key.toString("latin1"), value]));
@@ -140,13 +140,4 @@ export function chooseMeta(pages: readonly Buffer[]): {
   const meta = metas[no];
   if (meta === undefined) throw new StoreFault(0, "neither meta page makes sense");
   return { meta, no, hasTwin: metas[1 - no] !== undefined };
-}
-
-/** The greatest key that sorts before an 8 byte key: what `nextLeaf` is to look behind. */
-function before(key: Buffer): Buffer {
-  const value = key.readBigUInt64BE(0);
-  if (value === 0n) return Buffer.alloc(0);
-  const lower = Buffer.alloc(16, 0xff);
-  lower.writeBigUInt64BE(value - 1n, 0);
-  return lower;
 }

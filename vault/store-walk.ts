@@ -75,6 +75,15 @@ export function* nextLeaf(meta: LmdbMeta, after: Buffer): Walk<readonly LmdbEntr
   return yield* leafBehind(meta, { no: table.root, depth: table.depth }, after);
 }
 
+/** What `nextLeaf` is to look behind to find an 8 byte key: a key that sorts before it and behind all others. */
+export function justBefore(key: Buffer): Buffer {
+  const value = key.readBigUInt64BE(0);
+  if (value === 0n) return Buffer.alloc(0);
+  const lower = Buffer.alloc(16, 0xff);
+  lower.writeBigUInt64BE(value - 1n, 0);
+  return lower;
+}
+
 /** Our few tables fit into one leaf of the main tree. */
 function* tableOf(meta: LmdbMeta, name: string): Walk<LmdbTree | undefined> {
   const { root: no, depth } = meta.main;

@@ -45,6 +45,7 @@ const samples: Samples = {
   "log.checkpointed": ["debug", { type: "log.checkpointed", seq: 77, pages: 3, branches: 2, durationMs: 2 }],
   "checkpoint.failed": ["warn", { type: "checkpoint.failed", code: "ENOSPC", message: "disk full" }],
   "collect.failed": ["warn", { type: "collect.failed", code: "VAULT_PAGE_DAMAGED", message: "page 1/2" }],
+  "scrub.failed": ["warn", { type: "scrub.failed", code: "VAULT_STORE_FAILED", message: "no more commits" }],
   "pages.collected": [
     "debug",
     { type: "pages.collected", pages: 3, bytes: 3, snapshots: 1, branches: 1, durationMs: 2 },
