@@ -21,6 +21,8 @@ import type { Slices } from "./slices.ts";
 
 /** Rows read at once. */
 const ROWS_AT_ONCE = 128;
+/** Page numbers read at once. */
+const NUMBERS_AT_ONCE = 512;
 
 /** See the header. */
 export interface CollectCapture {
@@ -67,6 +69,22 @@ export async function captureForCollect(on: MaintenanceContext, slices: Slices):
 function* rootsOf({ top, landmarks }: BranchState): Generator<Roots, void> {
   yield* top.allRoots();
   for (const { layer } of landmarks) yield* layer.allRoots();
+}
+
+/**
+ * Moves page counters behind the pages of a checkpoint that a crash cut off: the next one would write over some of them,
+ * and nobody would ever take the others away. To be run once after opening, while no checkpoint runs.
+ */
+export async function skipRemains({ context, parts }: MaintenanceContext, slices: Slices): Promise<void> {
+  const { folder } = parts.checkpoint;
+  for (const arena of context.state.branches.keys()) {
+    for (let isMore = true; isMore; await slices.pause()) {
+      const first = folder.nextPages.get(arena) ?? 1;
+      const last = parts.store.pageNumbers(arena, { first, limit: NUMBERS_AT_ONCE }).at(-1);
+      if (last !== undefined) folder.skipPages(arena, last + 1);
+      isMore = last !== undefined;
+    }
+  }
 }
 
 async function readRows(

@@ -12,7 +12,7 @@
  * 3. Commits, reads and checkpoints go on meanwhile; a checkpoint waits for the capture only.
  * 4. Whatever moment a crash hits, the worst that is left is garbage for the next collection.
  */
-import { captureForCollect } from "./collect-capture.ts";
+import { captureForCollect, skipRemains } from "./collect-capture.ts";
 import { applyRetention, touchPrunable } from "./collect-retention.ts";
 import { sweep } from "./collect-sweep.ts";
 import type { MaintenanceContext } from "./maintenance.ts";
@@ -36,10 +36,13 @@ export interface CollectReport {
 }
 
 /**
- * Runs one collection; one at a time. Rejects with VAULT_CLOSED when the vault is closed meanwhile, with VAULT_COMMIT_FAILED
+ * Runs one collection; one at a time. `isFirst`: since the vault was opened. Rejects with VAULT_CLOSED when the vault is closed meanwhile, with VAULT_COMMIT_FAILED
  * (disk full), VAULT_FAILED, VAULT_PAGES_DAMAGED.
  */
-export async function collect(on: MaintenanceContext): Promise<CollectReport> {
+export async function collect(
+  on: MaintenanceContext,
+  { isFirst }: { readonly isFirst: boolean },
+): Promise<CollectReport> {
   const { clock } = on.options;
   const startMs = clock.monotonicMs();
   on.closing.throwIfAborted();
@@ -47,8 +50,11 @@ export async function collect(on: MaintenanceContext): Promise<CollectReport> {
   const retained = await applyRetention(on, slices);
   await touchPrunable(on.context, slices);
   await on.checkpoints.now();
-  on.step("collect.capture");
-  const capture = await on.checkpoints.exclusively(() => captureForCollect(on, slices));
+  const capture = await on.checkpoints.exclusively(async () => {
+    if (isFirst) await skipRemains(on, slices);
+    on.step("collect.capture");
+    return captureForCollect(on, slices);
+  });
   on.step("collect.mark");
   const { pages: live, damaged } = await reachablePages(on.parts.store, capture.roots, slices);
   await capture.settled;

@@ -61,7 +61,7 @@ export class Collector {
     const { onEvent } = this.#on.options;
     this.#churn = 0;
     try {
-      const { damaged, livePages, ...done } = await collect(this.#on);
+      const { damaged, livePages, ...done } = await collect(this.#on, { isFirst: this.#livePages === undefined });
       this.#livePages = livePages;
       const [page] = damaged;
       if (page === undefined) onEvent({ type: "pages.collected", ...done });

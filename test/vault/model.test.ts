@@ -3,8 +3,9 @@
  *
  * Invariants, checked after every reopening and at the end: (1) every branch holds what the model's holds; (2) every
  * seq of every branch's past, across forks and restores, shows what the model held then; (3) names and snapshots are
- * the model's; (4) a commit that was undone on a full disk left no trace; (5) all of it, however the vault was closed:
- * cleanly, with or without checkpoints, or by copying its files while it was open, as a crash leaves them.
+ * the model's, but for snapshots that were forgotten; (4) a commit that was undone on a full disk left no trace; (5) all of it, however the vault was closed:
+ * cleanly, with or without checkpoints, or by copying its files while it was open, as a crash leaves them; (6) all of it
+ * whatever was collected meanwhile, and after a collection that nothing ran beside no page is left that nothing needs.
  */
 import assert from "node:assert/strict";
 import { cpSync, mkdtempSync } from "node:fs";
@@ -37,8 +38,8 @@ interface PastCommand {
 }
 type Command =
   | { readonly do: "write"; readonly on: Pick; readonly ops: readonly [key: number, value: number][] }
-  | { readonly do: "create" | "checkpoint" | "reopen" | "crash"; readonly on: Pick }
-  | { readonly do: "fork" | "snapshot" | "drop" | "name" | "fail"; readonly on: Pick }
+  | { readonly do: "create" | "checkpoint" | "collect" | "reopen" | "crash"; readonly on: Pick }
+  | { readonly do: "fork" | "snapshot" | "forget" | "drop" | "name" | "fail"; readonly on: Pick }
   | PastCommand;
 
 const pick = fc.nat(1000);
@@ -47,6 +48,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 12, arbitrary: fc.record({ do: fc.constant("write" as const), on: pick, ops }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("create" as const, "checkpoint" as const), on: pick }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("reopen" as const, "crash" as const), on: pick }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("collect" as const, "forget" as const), on: pick }) },
   {
     weight: 7,
     arbitrary: fc.record({ do: fc.constantFrom("fork" as const, "snapshot" as const, "name" as const), on: pick }),
@@ -103,6 +105,8 @@ class Twin {
         return this.#fromPast(branch, command);
       case "snapshot":
         return this.#snapshot(branch, `s${this.#count}`);
+      case "forget":
+        return this.#forget(branch);
       case "name":
         return this.#name(branch);
       case "drop":
@@ -111,6 +115,8 @@ class Twin {
         return this.#fail(branch);
       case "checkpoint":
         return this.#checkpoint();
+      case "collect":
+        return this.#collect();
       case "reopen":
         return this.#reopen(this.#folders.at(-1)!);
       case "crash":
@@ -146,6 +152,13 @@ class Twin {
 
   async end(): Promise<void> {
     await this.#background;
+    await this.#vault.close();
+    // Views hold their pages until the engine takes them away; a vault that was just opened has none.
+    this.#vault = await Vault.open(smallVault(this.#folders.at(-1)!, this.#files));
+    await this.#vault.maintenance.collect();
+    const { isSound, unreachablePages, problems } = await this.#vault.maintenance.check();
+    assert.deepEqual([isSound, unreachablePages, problems], [true, 0, []]);
+    await this.check();
     await this.#vault.close();
     for (const path of this.#folders) rmSync(path, { recursive: true, force: true });
   }
@@ -198,6 +211,15 @@ class Twin {
     await durable;
   }
 
+  async #forget(branch: Branch): Promise<void> {
+    const { snapshots } = this.#branches.get(branch.id)!;
+    const index = this.#count % Math.max(1, snapshots.length);
+    const snapshot = branch.snapshots()[index];
+    if (snapshot === undefined) return;
+    snapshots.splice(index, 1);
+    await this.#vault.commit([{ type: "forget", branch: branch.id, label: snapshot.label, seq: snapshot.seq }]).durable;
+  }
+
   async #name(branch: Branch): Promise<void> {
     const name = `n${this.#count % 5}`;
     const target = this.#count % 4 === 0 ? undefined : branch.id;
@@ -236,7 +258,15 @@ class Twin {
 
   /** Not awaited: the commands that follow run beside it. It may meet the full disk of `#fail`. */
   #checkpoint(): void {
-    const run = this.#vault.checkpoint().catch((error: unknown) => void code("VAULT_COMMIT_FAILED")(error));
+    this.#beside(this.#vault.checkpoint());
+  }
+
+  #collect(): void {
+    this.#beside(this.#vault.maintenance.collect());
+  }
+
+  #beside(work: Promise<unknown>): void {
+    const run = work.catch((error: unknown) => void code("VAULT_COMMIT_FAILED")(error));
     this.#background = Promise.all([this.#background, run]);
   }
 
