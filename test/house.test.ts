@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { callbackRules } from "./house/callbacks.ts";
 import { clockRules } from "./house/clock.ts";
 import { floorRules } from "./house/floors.ts";
 import { houseOf, readHouse } from "./house/house.ts";
@@ -17,7 +18,15 @@ import { wordRules } from "./house/words.ts";
 const house = readHouse(join(import.meta.dirname, ".."));
 const specimenHouse = ({ files }: Specimen) => houseOf(new Map(Object.entries(files)));
 
-for (const rule of [...floorRules, ...clockRules, ...nameRules, ...shapeRules, ...leakRules, ...wordRules]) {
+for (const rule of [
+  ...floorRules,
+  ...clockRules,
+  ...nameRules,
+  ...shapeRules,
+  ...leakRules,
+  ...wordRules,
+  ...callbackRules,
+]) {
   describe(rule.title, () => {
     it(`in this repository, ${rule.title}`, () => {
       const findings = rule.findings(house);

@@ -203,7 +203,9 @@ class Check {
     // Told before it is mended, so that every repair has its damage.
     await damages.note(bad.error);
     step("repair.page");
-    await store.transaction((draft) => draft.replacePage(bad.id, found.bytes));
+    await store.transaction((draft) => {
+      draft.replacePage(bad.id, found.bytes);
+    });
     step("repair.page.done");
     this.#repaired.push({ ...bad.id, from: found.from });
     parts.checkpoint.folder.mended();

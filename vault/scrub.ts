@@ -152,7 +152,9 @@ class Pass {
     await damages.note(pageDamaged(id, "on the disk its checksum differs"));
     const page = this.#inMemory(id);
     if (page === undefined) return;
-    await store.transaction((draft) => draft.replacePage(id, Buffer.from(page.bytes)));
+    await store.transaction((draft) => {
+      draft.replacePage(id, Buffer.from(page.bytes));
+    });
     this.#mended.push(id);
     damages.mended(id, "memory");
   }
