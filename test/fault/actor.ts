@@ -2,6 +2,7 @@
  * Whoever works on a vault in a fault test: hands it commits of every kind and enters each of them in the ledger. What is
  * done to which branch is chosen by chance from what the model says is there, so the same seed does the same.
  */
+import { join } from "node:path";
 import type { Branch, BranchId, Durability, Op, Vault } from "../../vault/index.ts";
 import type { Chance } from "../support/chance.ts";
 import type { Ledger } from "../support/ledger.ts";
@@ -20,9 +21,19 @@ export class Actor {
   readonly chance: Chance;
   /** Levels that commits ask for. */
   readonly #levels: readonly Durability[];
+  /** A folder for backups and exports. */
+  readonly #beside: string | undefined;
+  #isBackingUp = false;
   #no = 0;
 
-  constructor(options: { vault: Vault; ledger: Ledger; chance: Chance; levels?: readonly Durability[] }) {
+  constructor(options: {
+    readonly vault: Vault;
+    readonly ledger: Ledger;
+    readonly chance: Chance;
+    readonly levels?: readonly Durability[];
+    readonly beside?: string;
+  }) {
+    this.#beside = options.beside;
     this.vault = options.vault;
     this.ledger = options.ledger;
     this.chance = options.chance;
@@ -108,6 +119,24 @@ export class Actor {
     if (this.ledger.model.branches.size < 2) return this.write();
     const commit = this.vault.commit([{ type: "drop", branch: branch.id }], { durability });
     this.ledger.submit(commit, durability, (model) => withoutBranch(model, branch.id));
+  }
+
+  /** The vault, to the folder beside it; without one, or while a backup runs, this is a write. */
+  async backup(): Promise<void> {
+    if (this.#beside === undefined || this.#isBackingUp) return this.write();
+    this.#isBackingUp = true;
+    try {
+      const { seq } = await this.vault.maintenance.backup(join(this.#beside, "backup"));
+      this.ledger.backupSeq = seq;
+    } finally {
+      this.#isBackingUp = false;
+    }
+  }
+
+  /** One branch to a file in the folder beside the vault. */
+  async export(): Promise<void> {
+    if (this.#beside === undefined) return this.write();
+    await this.vault.maintenance.exportBranch(this.#branch(), join(this.#beside, "exported"));
   }
 
   /** The highest number is unique in this vault: seqs are. */

@@ -1,7 +1,7 @@
 /**
  * Opens what an end has left and compares it with the ledger: the present in full, and one point of the past.
  */
-import { Vault, VaultError } from "../../vault/index.ts";
+import { Vault, VaultError, restoreVault } from "../../vault/index.ts";
 import type { BranchId, LogFiles } from "../../vault/index.ts";
 import type { Chance } from "../support/chance.ts";
 import { judge } from "../support/ledger.ts";
@@ -48,6 +48,18 @@ export async function recover({ path, files, moment, end, chance }: Remains): Pr
     return { wrong: `it opens but cannot be read: ${error.code}: ${error.message}` };
   } finally {
     await vault.close();
+  }
+}
+
+/** Restores the backup in `from` to `to` and judges it: nothing that a finished backup had is missing. */
+export async function restored({ from, to, moment }: { from: string; to: string; moment: Moment }): Promise<Judgement> {
+  try {
+    await restoreVault({ from, vault: faultVault(to) });
+    await using vault = await Vault.open(faultVault(to));
+    return await judge(vault, moment, "backup");
+  } catch (error) {
+    if (!(error instanceof VaultError)) throw error;
+    return { wrong: `${error.code}: ${error.message}` };
   }
 }
 

@@ -25,12 +25,14 @@ export const works: readonly Work[] = [
   { name: "settle", weight: 4, run: async (actor) => actor.ledger.settled() },
   { name: "checkpoint", weight: 3, run: async (actor) => actor.vault.checkpoint() },
   { name: "collect", weight: 2, run: async (actor) => void (await actor.vault.maintenance.collect()) },
+  { name: "backup", weight: 2, run: async (actor) => actor.backup() },
+  { name: "export", weight: 1, run: async (actor) => actor.export() },
 ];
 
 const lot: readonly Work[] = works.flatMap((work) => Array.from({ length: work.weight }, () => work));
 
 /** Work that runs beside what follows it, until the scenario ends. */
-const BACKGROUND: readonly string[] = ["checkpoint", "collect", "scrub", "backup", "export"];
+const BACKGROUND: readonly string[] = ["checkpoint", "collect", "backup"];
 
 /**
  * Does `count` pieces of work chosen by chance, each kind once when there is room for all. An error of the vault ends it

@@ -7,7 +7,7 @@
  *                  and for a few steps a real process that ends itself there with SIGKILL
  *
  * Invariants: (1) no commit acknowledged in os or disk mode is lost; (2) what is found is a state the vault had;
- * (3) every image opens, and points of the past read as they were.
+ * (3) every image opens, and points of the past read as they were; (4) a backup that was done once can be restored.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
@@ -21,7 +21,7 @@ import type { Moment } from "../support/ledger.ts";
 import { lyingFiles } from "../support/lying-files.ts";
 import type { VaultModel } from "../support/vault-model.ts";
 import { Actor } from "./actor.ts";
-import { faultVault, recover } from "./recover.ts";
+import { faultVault, recover, restored } from "./recover.ts";
 import { runScenario } from "./scenario.ts";
 import { inFolder, runRounds } from "./subject.ts";
 import type { FaultOptions, Outcome, Subject } from "./subject.ts";
@@ -34,6 +34,12 @@ const FIRST_STEPS = 5;
 const SECOND_STEPS = 12;
 /** Steps at which a real process is killed. */
 const REAL_KILLS = 3;
+
+/** In the folder of a run: the vault, and what it writes beside itself. */
+const VAULT = "vault";
+const BESIDE = "beside";
+/** A backup is restored at all of its own steps, and at some of the others. */
+const RESTORED_ONE_IN = 8;
 
 const GUARDIAN = join(import.meta.dirname, "../fixtures/step-guardian.ts");
 
@@ -111,9 +117,10 @@ export async function runAt(
   ledger: Ledger,
   overrides: Partial<Parameters<typeof Vault.open>[0]>,
 ): Promise<void> {
-  mkdirSync(path, { recursive: true });
-  const vault = await Vault.open(faultVault(path, overrides));
-  const error = await runScenario(new Actor({ vault, ledger, chance }), WORK);
+  const beside = join(path, BESIDE);
+  mkdirSync(beside, { recursive: true });
+  const vault = await Vault.open(faultVault(join(path, VAULT), overrides));
+  const error = await runScenario(new Actor({ vault, ledger, chance, beside }), WORK);
   if (error !== undefined) throw error;
   await vault.close();
 }
@@ -132,11 +139,18 @@ async function recovered(
 ): Promise<VaultModel | undefined> {
   const path = join(folder, `end-${outcome.faults}`);
   writeFolder(path, instant.image);
-  const judgement = await recover({ path, moment: instant.moment, end: "kill", chance });
+  const { moment, step } = instant;
+  const judgement = await recover({ path: join(path, VAULT), moment, end: "kill", chance });
+  const isRestored = moment.floor.backup > 0 && (step.includes("backup") || chance.oneIn(RESTORED_ONE_IN));
+  const backup = isRestored
+    ? await restored({ from: join(path, BESIDE, "backup"), to: join(path, "restored"), moment })
+    : judgement;
   rmSync(path, { recursive: true });
   outcome.faults++;
-  if (!("wrong" in judgement)) return judgement.model;
-  outcome.violations.push({ round, what: `killed at ${what}${instant.step}: ${judgement.wrong}` });
+  if (isRestored) outcome.note("backups restored");
+  if (!("wrong" in judgement) && !("wrong" in backup)) return judgement.model;
+  const wrong = "wrong" in judgement ? judgement.wrong : `its backup: ${"wrong" in backup ? backup.wrong : ""}`;
+  outcome.violations.push({ round, what: `killed at ${what}${step}: ${wrong}` });
   return undefined;
 }
 
@@ -156,6 +170,6 @@ function killedAt({ path, seed, round, step }: Kill, { states }: Moment): Instan
   return {
     image,
     step: `${step} of a real process`,
-    moment: { states, floor: { kill: Number(child.stdout), power: 0 } },
+    moment: { states, floor: { kill: Number(child.stdout), power: 0, backup: 0 } },
   };
 }

@@ -19,8 +19,8 @@ interface Entry {
   isKept: boolean;
 }
 
-/** What happens to the vault: its process ends, or the power goes. */
-export type End = "kill" | "power";
+/** What happens to the vault: its process ends, the power goes, or only its backup is left. */
+export type End = "kill" | "power" | "backup";
 
 /** All that may be found after an end at one instant. */
 export interface Moment {
@@ -38,6 +38,8 @@ export class Ledger {
   readonly #start: VaultModel;
   #entries: Entry[] = [];
   readonly #open = new Set<Promise<void>>();
+  /** Up to where a backup that was reported as done goes. */
+  backupSeq = 0;
   /** Commits that were refused or failed, by code. */
   readonly failures = new Map<string, number>();
 
@@ -77,7 +79,7 @@ export class Ledger {
     const states = [{ seq: 0, model: this.#start }, ...this.#entries.map(({ seq, model }) => ({ seq, model }))];
     const last = (levels: readonly Durability[]) =>
       this.#entries.findLast(({ isKept, level }) => isKept && levels.includes(level))?.seq ?? 0;
-    return { states, floor: { kill: last(["os", "disk"]), power: last(["disk"]) } };
+    return { states, floor: { kill: last(["os", "disk"]), power: last(["disk"]), backup: this.backupSeq } };
   }
 
   #failed(entry: Entry, error: unknown): void {
