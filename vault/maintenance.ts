@@ -22,6 +22,8 @@ import type { CheckpointRunner } from "./checkpoint-runner.ts";
 import type { CollectReport } from "./collect.ts";
 import { Collector } from "./collector.ts";
 import type { VaultOptions, VaultParts } from "./open.ts";
+import { overviewOf } from "./overview.ts";
+import type { BranchOverview } from "./overview.ts";
 import type { ScrubOptions, ScrubReport } from "./scrub.ts";
 import { Scrubber } from "./scrubber.ts";
 import type { Vault } from "./vault.ts";
@@ -56,6 +58,11 @@ export class Maintenance {
   /** Aborted when the vault begins to close: for callers whose own work should end with it. */
   get closing(): AbortSignal {
     return this.#on.closing;
+  }
+
+  /** What every job works on: for a part of a job that is to be run by itself. */
+  get context(): MaintenanceContext {
+    return this.#on;
   }
 
   /** Pages that were needed when the last collection ended. */
@@ -140,5 +147,10 @@ export class Maintenance {
    */
   async importBranch(path: string, options: ImportOptions = {}): Promise<ImportReport> {
     return importState(this.#on, path, options);
+  }
+
+  /** What is in the vault, branch by branch; unnamed ones included. */
+  overview(): readonly BranchOverview[] {
+    return overviewOf(this.#on.parts.state);
   }
 }
