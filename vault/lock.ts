@@ -13,6 +13,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { VaultError } from "./errors.ts";
+import { isDiskFull } from "./log-files.ts";
 
 const LOCK_FILE = "lock";
 const OWNER_FILE = "lock-owner";
@@ -43,7 +44,14 @@ export class VaultLock {
     }
     const lock = new VaultLock(database);
     held.add(lock);
-    writeFileSync(join(folder, OWNER_FILE), `${process.pid}\n`);
+    try {
+      writeFileSync(join(folder, OWNER_FILE), `${process.pid}\n`);
+    } catch (error) {
+      // On a full disk the refusal of others does without the pid; the vault can still be read.
+      if (isDiskFull(error)) return lock;
+      lock.release();
+      throw error;
+    }
     return lock;
   }
 

@@ -27,6 +27,7 @@ import { open } from "lmdb";
 import type { Database, RootDatabase } from "lmdb";
 import type { Clock } from "./clock.ts";
 import { VaultError } from "./errors.ts";
+import { isDiskFull, systemCode } from "./log-files.ts";
 import { loadPageChecksum, Page, pageDamaged } from "./page.ts";
 import type { PageChecksum, PageId } from "./page.ts";
 import { PageCache } from "./store-cache.ts";
@@ -34,7 +35,7 @@ import { Slices } from "./slices.ts";
 import { Changes, pageKey } from "./store-draft.ts";
 import type { StoreDraft } from "./store-draft.ts";
 import { probeStore, walkInSlices } from "./probe.ts";
-import { growFile, LMDB_PAGE_BYTES } from "./store-file.ts";
+import { allocateLockFile, growFile, LMDB_PAGE_BYTES } from "./store-file.ts";
 import { RawStore } from "./store-raw.ts";
 import type { StoreWalk } from "./store-walk.ts";
 import type { PageSource } from "./tree.ts";
@@ -93,6 +94,7 @@ export class PageStore implements PageSource, AsyncDisposable {
     const checksum = await loadPageChecksum();
     probeStore(options.path);
     try {
+      allocateLockFile(options.path);
       return new PageStore(options, checksum);
     } catch (error) {
       throw openFailure(options.path, error);
@@ -357,11 +359,13 @@ export class PageStore implements PageSource, AsyncDisposable {
     return copy;
   }
 
-  /** Runs a read; what LMDB throws then means that its own structure is broken. */
+  /** Runs a read; what LMDB throws then means that its own structure is broken, or that it has failed before. */
   #guarded<T>(read: () => T): T {
     try {
       return read();
     } catch (error) {
+      // After a failed write of its meta page LMDB refuses reads as well: nothing is damaged by that.
+      if (this.#state instanceof VaultError) throw this.#state;
       throw pagesDamaged(this.#options.path, error);
     }
   }
@@ -417,8 +421,9 @@ async function microtasks(count: number): Promise<void> {
 function openFailure(path: string, error: unknown): VaultError {
   const isDamage = error instanceof Error && "code" in error && DAMAGE_CODES.includes(error.code);
   if (isDamage) return pagesDamaged(path, error);
-  const message = `LMDB cannot open the page store ${path}`;
-  return new VaultError("VAULT_STORE_FAILED", message, { details: { path }, cause: error });
+  const code = systemCode(error);
+  const message = `LMDB cannot open the page store ${path}${isDiskFull(error) ? ": the disk is full" : ""}`;
+  return new VaultError("VAULT_STORE_FAILED", message, { details: { path, code }, cause: error });
 }
 
 function pagesDamaged(path: string, cause: unknown): VaultError {
