@@ -11,6 +11,7 @@
 import { join } from "node:path";
 import { VaultError } from "./errors.ts";
 import { saltOf } from "./identity.ts";
+import { judgeFault } from "./log-faults.ts";
 import type { LogFile, LogFiles } from "./log-files.ts";
 import {
   END_MARK,
@@ -140,32 +141,45 @@ export class SegmentFolder {
     }
   }
 
-  /** Takes away the oldest segments, of which `isNeeded` says false; one becomes the spare, the others are deleted. */
+  /** Takes away the oldest segments, of which `isNeeded` says false; one becomes the spare, the others are deleted. Throws as a write does. */
   async release(isNeeded: (segment: SegmentHeader, next: SegmentHeader | undefined) => boolean): Promise<void> {
-    const { files, path, segmentBytes } = this.#options;
     for (;;) {
       const [oldest, next] = this.#segments;
       if (oldest === undefined || this.#readers > 0 || isNeeded(oldest, next)) break;
       this.#segments.shift();
-      const name = this.#pathOf(segmentName(oldest.no));
-      const canBeSpare = !this.#hasSpare && this.#preparing === undefined && oldest.bytes === segmentBytes;
-      if (canBeSpare) {
-        this.#preparing = this.#recycle(name).finally(() => (this.#preparing = undefined));
-        await this.#preparing;
-      } else {
-        await files.remove(name);
-        // One by one: what is not synced may reach the disk in any order, and a power cut would leave a hole in the log.
-        await files.syncFolder(path);
+      try {
+        await this.#letGo(oldest);
+      } catch (cause) {
+        throw judgeFault(cause).error;
       }
     }
   }
 
+  async #letGo(segment: SegmentHeader): Promise<void> {
+    const canBeSpare = !this.#hasSpare && this.#preparing === undefined && segment.bytes === this.#options.segmentBytes;
+    if (!canBeSpare) return this.#takeAway(segment, (path) => this.#options.files.remove(path));
+    this.#preparing = this.#recycle(segment).finally(() => (this.#preparing = undefined));
+    await this.#preparing;
+  }
+
   /** Durable before it counts as a spare: else a power cut brings the old name back, with the next header in the file. */
-  async #recycle(name: string): Promise<void> {
-    const { files, path } = this.#options;
-    await files.rename(name, this.#pathOf(SPARE));
-    await files.syncFolder(path);
+  async #recycle(segment: SegmentHeader): Promise<void> {
+    await this.#takeAway(segment, (path) => this.#options.files.rename(path, this.#pathOf(SPARE)));
     this.#hasSpare = true;
+  }
+
+  /**
+   * One by one: what is not synced may reach the disk in any order, and a power cut would leave a hole in the log. For the
+   * same reason a segment that could not be taken away is the oldest again.
+   */
+  async #takeAway(segment: SegmentHeader, take: (path: string) => Promise<void>): Promise<void> {
+    try {
+      await take(this.#pathOf(segmentName(segment.no)));
+    } catch (error) {
+      this.#segments.unshift(segment);
+      throw error;
+    }
+    await this.#options.files.syncFolder(this.#options.path);
   }
 
   #add(header: SegmentHeader, name: string): void {
