@@ -82,7 +82,8 @@ async function tryOne(one: Case, options: FaultOptions, outcome: Outcome): Promi
     if (one.kind !== "EIO") await worksAgain(vault, ledger, error, wrong);
     await vault.close();
   } catch (error) {
-    if (!(error instanceof VaultError)) wrong(`not a VaultError: ${String(error)}`);
+    if (!(error instanceof VaultError))
+      wrong(`not a VaultError: ${error instanceof Error ? error.stack : String(error)}`);
   }
   files.plan = () => undefined;
   const retried = retriedSync(files);

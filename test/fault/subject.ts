@@ -5,6 +5,7 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { VaultError } from "../../vault/index.ts";
 import type { Lie } from "../support/lying-files.ts";
 
 /** What a subject is asked for. */
@@ -63,7 +64,12 @@ export async function runRounds(
     outcome.faults >= options.faults || outcome.violations.length >= VIOLATIONS_MAX || options.isOver?.() === true;
   for (let no = options.round ?? 0; !isEnough(); no++) {
     const before = outcome.faults + outcome.violations.length;
-    await round(no, outcome);
+    try {
+      await round(no, outcome);
+    } catch (error) {
+      if (!(error instanceof VaultError)) throw error;
+      outcome.violations.push({ round: no, what: `the vault fails while it works: ${error.code}: ${error.message}` });
+    }
     if (outcome.faults + outcome.violations.length === before) throw new Error(`round ${no} tried nothing`);
     options.onProgress?.(outcome);
     if (options.round !== undefined) break;
