@@ -13,6 +13,7 @@
  */
 import type { BranchState } from "./branch-state.ts";
 import type { MaintenanceContext } from "./maintenance.ts";
+import { skipStoredPages } from "./page-numbers.ts";
 import type { PageId } from "./page.ts";
 import type { Roots } from "./roots.ts";
 import { BRANCH_PREFIX, LANDMARK_PREFIX, decodeBranch, decodeLandmark } from "./rows.ts";
@@ -21,8 +22,6 @@ import type { Slices } from "./slices.ts";
 
 /** Rows read at once. */
 const ROWS_AT_ONCE = 128;
-/** Page numbers read at once. */
-const NUMBERS_AT_ONCE = 512;
 
 /** See the header. */
 export interface CollectCapture {
@@ -76,15 +75,7 @@ function* rootsOf({ top, landmarks }: BranchState): Generator<Roots, void> {
  * and nobody would ever take the others away. To be run once after opening, while no checkpoint runs.
  */
 export async function skipRemains({ context, parts }: MaintenanceContext, slices: Slices): Promise<void> {
-  const { folder } = parts.checkpoint;
-  for (const arena of context.state.branches.keys()) {
-    for (let isMore = true; isMore; await slices.pause()) {
-      const first = folder.nextPages.get(arena) ?? 1;
-      const last = parts.store.pageNumbers(arena, { first, limit: NUMBERS_AT_ONCE }).at(-1);
-      if (last !== undefined) folder.skipPages(arena, last + 1);
-      isMore = last !== undefined;
-    }
-  }
+  await skipStoredPages(parts.checkpoint, context.state.branches.keys(), slices);
 }
 
 async function readRows(

@@ -18,6 +18,7 @@ import { systemFiles } from "./log-files.ts";
 import { scanLog } from "./log-scan.ts";
 import type { VaultOptions } from "./open.ts";
 import { fillStore, openPageFile } from "./restore-pages.ts";
+import { finishRows } from "./row-writer.ts";
 import { GLOBAL_KEY, ROW_PREFIXES, decodeGlobal } from "./rows.ts";
 import type { Row } from "./rows.ts";
 import { SegmentFolder } from "./segment-folder.ts";
@@ -34,7 +35,7 @@ export interface CompactOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Bytes of the page file, and pages in it. */
+/** Bytes that the page file takes on the disk, and pages in it. */
 export interface CompactReport {
   readonly bytesBefore: number;
   readonly bytesAfter: number;
@@ -45,6 +46,8 @@ export interface CompactReport {
 
 /** What LMDB keeps beside a page file for as long as somebody has it open. */
 const LMDB_LOCK = "-lock";
+/** Of `stat`, whatever the file system's own are. */
+const BLOCK_BYTES = 512;
 /** Attempts to find the vault closed properly. */
 const ATTEMPTS_MAX = 3;
 
@@ -101,6 +104,7 @@ async function rewrite(options: CompactOptions): Promise<number | undefined> {
   const store = await openPageFile(current, clock);
   let pages: number;
   try {
+    await finishRows(store);
     const rows = ROW_PREFIXES.flatMap((prefix) => store.rangeMeta(prefix));
     if (!(await isAllInPages(options.vault, rows))) return undefined;
     await requireRoom(options.vault, store.stats().fileBytes);
@@ -158,8 +162,10 @@ async function requireRoom({ path, files = systemFiles }: VaultOptions, needed: 
   throw new VaultError("VAULT_COMMIT_FAILED", message, { details: { code: "ENOSPC", free, needed } });
 }
 
+/** What the file takes on the disk: LMDB's file has room ahead that costs nothing until it is used. */
 async function sizeOf(path: string): Promise<number> {
-  return (await stat(path).catch(() => ({ size: 0 }))).size; // a vault that is about to be made has none
+  const file = await stat(path).catch(() => undefined); // a vault that is about to be made has none
+  return file === undefined ? 0 : Math.min(file.size, file.blocks * BLOCK_BYTES);
 }
 
 async function remove(path: string): Promise<void> {

@@ -24,12 +24,14 @@ import { systemCode, systemFiles } from "./log-files.ts";
 import type { LogFiles } from "./log-files.ts";
 import { steppedFiles } from "./log-steps.ts";
 import type { Durability, RecoveryReport, Seq } from "./model.ts";
+import { skipStoredPages } from "./page-numbers.ts";
 import { loadCheckpoint, replayLog } from "./recovery.ts";
 import { validRetention } from "./retention.ts";
 import type { RetentionPolicy } from "./retention.ts";
 import { finishRows } from "./row-writer.ts";
 import type { ScrubSchedule } from "./scrub.ts";
 import { SegmentFolder } from "./segment-folder.ts";
+import { Slices } from "./slices.ts";
 import type { VaultState } from "./state.ts";
 import { PageStore } from "./store.ts";
 
@@ -123,6 +125,10 @@ async function openLocked(options: VaultOptions, lock: VaultLock, listeners: Log
     const damages = new Damages({ state, pages: store, onEvent: options.onEvent });
     const onDamage = (error: VaultError) => void damages.note(error); // Its search never rejects.
     const folder = new Folder({ store, clock, nextPages: loaded.nextPages, freeBytes, onDamage });
+    if (replayed.namesPages) {
+      await skipStoredPages({ store, folder }, state.branches.keys(), new Slices());
+      folder.rewriteArenas();
+    }
     const recovery = {
       entries: replayed.entries,
       tornTail: replayed.isTorn,

@@ -42,6 +42,8 @@ export interface Replayed {
   /** Behind the last whole frame. */
   readonly end: LogPlace;
   readonly isTorn: boolean;
+  /** An entry names pages that the checkpoint may not know of (page-numbers.ts). */
+  readonly namesPages: boolean;
 }
 
 /** Where the rows of a checkpoint are: the page store, or a backup of it. */
@@ -70,16 +72,17 @@ export function loadCheckpoint(store: RowSource, uuid: string): Loaded {
 /** Replays the log behind the checkpoint into `state` and syncs it. Throws VAULT_LOG_DAMAGED, VAULT_PAGES_DAMAGED. */
 export async function replayLog(segments: SegmentFolder, { state, place }: Loaded): Promise<Replayed> {
   const start = startPlace(segments, place);
-  if (start === undefined) return { entries: 0, bytes: 0, end: LOG_START, isTorn: false };
+  if (start === undefined) return { entries: 0, bytes: 0, end: LOG_START, isTorn: false, namesPages: false };
   let entries = 0;
   let bytes = 0;
+  let namesPages = false;
   const { end, isTorn } = await scanLog(segments, start, (frame) => {
     entries++;
     bytes += frame.bytes;
-    replayFrame(state, frame);
+    namesPages = replayFrame(state, frame) || namesPages;
   });
   if (entries > 0) await syncSegments(segments, start.segmentNo);
-  return { entries, bytes, end, isTorn };
+  return { entries, bytes, end, isTorn, namesPages };
 }
 
 function startPlace(segments: SegmentFolder, place: LogPlace | undefined): LogPlace | undefined {
@@ -96,15 +99,19 @@ function startPlace(segments: SegmentFolder, place: LogPlace | undefined): LogPl
   throw new VaultError("VAULT_LOG_DAMAGED", message, { details });
 }
 
-function replayFrame(state: VaultState, frame: Frame): void {
+/** Applies an entry; true when it names pages. */
+function replayFrame(state: VaultState, frame: Frame): boolean {
   const { seq, timeMs } = frame;
   // Nothing is taken back during recovery: an entry that cannot be applied ends it.
   const applying = new Applying(seq, timeMs);
+  let namesPages = false;
   try {
     for (const record of readRecords(frame.body)) {
       state.apply(record, applying);
       applying.part++;
+      if ("source" in record && record.source.from === "roots") namesPages = true;
     }
+    return namesPages;
   } catch (cause) {
     const message = `entry ${seq} of the log does not fit the state before it`;
     throw new VaultError("VAULT_LOG_DAMAGED", message, { details: { firstLostSeq: seq }, cause });
