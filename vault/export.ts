@@ -63,8 +63,10 @@ export interface ExportJobOptions extends ExportOptions {
   readonly timeMs: number;
 }
 
-/** Entries of a base or of a difference share frames of about this size. */
-const GROUP_BYTES: number = 1024 * 1024;
+/** Entries of a base or of a difference share frames of about this size: importing one takes a millisecond. */
+const GROUP_BYTES: number = 128 * 1024;
+/** A commit stays one, unless it is larger. */
+const COMMIT_BYTES_MAX: number = 8 * 1024 * 1024;
 /** What a frame needs beside the bytes of a value. */
 const FRAME_ROOM_BYTES = 4096;
 
@@ -142,7 +144,7 @@ class ExportJob {
     let before: StateLayer | undefined;
     for (const { layer, label, seq, timeMs } of states) {
       const origin = { seq: seq as Seq, timeMs }; // Positions of landmarks are seqs.
-      await this.#write(before === undefined ? this.#all(layer) : this.#difference(before, layer), origin);
+      await this.#write(before === undefined ? this.#all(layer) : this.#difference(before, layer), { origin });
       if (label !== undefined) await this.#snapshot(timeMs, label);
       before = layer;
     }
@@ -179,7 +181,11 @@ class ExportJob {
     const origin = { seq: frame.seq, timeMs: frame.timeMs };
     switch (record.type) {
       case "write":
-        return this.#write(record.ops, record.origin ?? origin, frame.note);
+        return this.#write(record.ops, {
+          origin: record.origin ?? origin,
+          note: frame.note,
+          bytesMax: COMMIT_BYTES_MAX,
+        });
       case "snapshot": {
         const mark = this.#landmarkAt(member.branch, found);
         // One that was forgotten since is not kept in the copy either.
@@ -190,7 +196,7 @@ class ExportJob {
         if (record.source.from === "head" && record.type === "fork") return undefined;
         const after = this.#landmarkAt(member.branch, found)?.layer;
         if (after === undefined) throw lost(member.branch, seq);
-        return this.#write(this.#difference(await this.#before(found), after), origin, frame.note);
+        return this.#write(this.#difference(await this.#before(found), after), { origin, note: frame.note });
       }
       case "create":
       case "name":
@@ -228,7 +234,7 @@ class ExportJob {
   }
 
   /** Writes operations as one frame, or as several when they are many. */
-  async #write(ops: Iterable<Op>, origin: Origin, note?: Uint8Array): Promise<void> {
+  async #write(ops: Iterable<Op>, { origin, note, bytesMax = GROUP_BYTES }: WriteOptions): Promise<void> {
     let group: Op[] = [];
     let bytes = 0;
     const flush = async (): Promise<void> => {
@@ -248,7 +254,7 @@ class ExportJob {
     };
     for (const op of ops) {
       const size = keyOf(op).length * 3 + 6 + ("put" in op ? op.value.length : 0);
-      if (bytes + size > GROUP_BYTES) await flush();
+      if (bytes + size > bytesMax) await flush();
       group.push(op);
       bytes += size;
       await this.#slices.pause();
@@ -278,6 +284,13 @@ class ExportJob {
     }
     return { entries, sha256: hash.digest() };
   }
+}
+
+/** Where and when a write was first made, its note, and from which size on it is cut. */
+interface WriteOptions {
+  readonly origin: Origin;
+  readonly note?: Uint8Array | undefined;
+  readonly bytesMax?: number;
 }
 
 /** A record of the log that belongs to the export. */

@@ -26,7 +26,7 @@ describe("compacting", () => {
     const path = tempFolder(t);
     const text = await wasteful(path);
     const report = await compactVault({ vault: vaultOptions(path) });
-    assert.equal(report.bytesAfter, statSync(join(path, "pages.mdb")).size);
+    assert.ok(report.bytesAfter <= statSync(join(path, "pages.mdb")).size);
     assert.ok(report.bytesAfter < report.bytesBefore / 2, JSON.stringify(report));
     const vault = await tempVault(t, { path });
     assert.equal(await textOfVault(vault), text);
