@@ -59,6 +59,7 @@ function levelOfKnown(event: KnownEvent): LogLevel {
     case "commit.failed":
     case "vault.failed":
     case "page.damaged":
+    case "log.lost":
       return "error";
     case "code.refused":
     case "message.discarded":

@@ -12,6 +12,8 @@ export type VaultEvent =
       readonly durationMs: number;
       readonly checkpointSeq: number;
     }
+  /** Entries of the log that could not be read were given up, as the opening was told to. */
+  | { readonly type: "log.lost"; readonly firstSeq: number; readonly lastSeq: number }
   /** The log up to `seq` is in pages. */
   | {
       readonly type: "log.checkpointed";

@@ -9,6 +9,8 @@
  */
 import { access, constants, mkdir, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { replayAccepting } from "./accept-loss.ts";
+import type { LostEntries } from "./accept-loss.ts";
 import type { CheckpointOptions } from "./checkpoint.ts";
 import type { Clock } from "./clock.ts";
 import type { CollectTrigger } from "./collector.ts";
@@ -25,7 +27,7 @@ import type { LogFiles } from "./log-files.ts";
 import { steppedFiles } from "./log-steps.ts";
 import type { Durability, RecoveryReport, Seq } from "./model.ts";
 import { skipStoredPages } from "./page-numbers.ts";
-import { loadCheckpoint, replayLog } from "./recovery.ts";
+import { loadCheckpoint } from "./recovery.ts";
 import { validRetention } from "./retention.ts";
 import type { RetentionPolicy } from "./retention.ts";
 import { finishRows } from "./row-writer.ts";
@@ -60,6 +62,11 @@ export interface VaultOptions {
   readonly syncEveryMs: number;
   /** ... or after this many entries. */
   readonly syncEveryEntries: number;
+  /**
+   * Opens a log that VAULT_LOG_DAMAGED refused, without what cannot be read: `details.firstLostSeq` of that refusal. That entry
+   * and all later ones are given up; their segments stay in the folder as `lost-*.log`.
+   */
+  readonly acceptLoss?: number;
   readonly onEvent: (event: VaultEvent) => void;
   /**
    * For fault tests: told the name of every durable step, just before (`log.write`) and just after (`log.write.done`). Must
@@ -82,6 +89,8 @@ export interface VaultParts {
   readonly checkpoint: CheckpointOptions;
   readonly recovery: RecoveryReport;
   readonly replayedBytes: number;
+  /** Given up because `acceptLoss` said so: a checkpoint must follow at once. */
+  readonly lost: LostEntries | undefined;
 }
 
 /** Pages kept in memory: 256 MB. */
@@ -117,7 +126,7 @@ async function openLocked(options: VaultOptions, lock: VaultLock, listeners: Log
   try {
     await finishRows(store);
     const loaded = loadCheckpoint(store, uuid);
-    const replayed = await replayLog(segments, loaded);
+    const replayed = await replayAccepting(segments, loaded, options.acceptLoss);
     const { syncEveryMs, syncEveryEntries } = options;
     const log = new Log({ folder: segments, clock, syncEveryMs, syncEveryEntries, ...listeners }, replayed.end);
     const freeBytes = () => files.freeBytes(path);
@@ -136,7 +145,8 @@ async function openLocked(options: VaultOptions, lock: VaultLock, listeners: Log
       checkpointSeq: (loaded.place?.seq ?? 0) as Seq, // Written from one; 0 is before the first.
     };
     const checkpoint = { uuid, state, store, log, segments, folder, clock, retainBytes };
-    return { uuid, lock, store, segments, state, log, damages, checkpoint, recovery, replayedBytes: replayed.bytes };
+    const { bytes: replayedBytes, lost } = replayed;
+    return { uuid, lock, store, segments, state, log, damages, checkpoint, recovery, replayedBytes, lost };
   } catch (error) {
     await store.close();
     throw error;

@@ -118,7 +118,8 @@ function replayFrame(state: VaultState, frame: Frame): boolean {
   }
 }
 
-async function syncSegments(segments: SegmentFolder, fromNo: number): Promise<void> {
+/** Makes everything in the segments from `fromNo` on durable. */
+export async function syncSegments(segments: SegmentFolder, fromNo: number): Promise<void> {
   for (const { no } of segments.segments) {
     if (no < fromNo) continue;
     const file = await segments.openSegment(no);

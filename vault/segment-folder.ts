@@ -141,6 +141,19 @@ export class SegmentFolder {
     }
   }
 
+  /** Puts the segments behind number `no` out of the log, under other names. The newest first: a crash leaves no hole. */
+  async setAside(no: number): Promise<void> {
+    const { files, path } = this.#options;
+    for (let last = this.#segments.at(-1); last !== undefined && last.no > no; last = this.#segments.at(-1)) {
+      await files.rename(
+        this.#pathOf(segmentName(last.no)),
+        this.#pathOf(`lost-${last.firstSeq}-${segmentName(last.no)}`),
+      );
+      this.#segments.pop();
+    }
+    await files.syncFolder(path);
+  }
+
   /** Takes away the oldest segments, of which `isNeeded` says false; one becomes the spare, the others are deleted. Throws as a write does. */
   async release(isNeeded: (segment: SegmentHeader, next: SegmentHeader | undefined) => boolean): Promise<void> {
     for (;;) {

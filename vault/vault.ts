@@ -77,7 +77,10 @@ export class Vault implements AsyncDisposable {
     const vault = new Vault(options, parts);
     handlers.failed = (failure) => vault.#onLogFailure(failure);
     handlers.progress = () => vault.#pressure.relieve();
+    if (parts.lost !== undefined) options.onEvent({ type: "log.lost", ...parts.lost });
     options.onEvent({ type: "vault.recovered", ...parts.recovery });
+    // From then on the damage lies behind the checkpoint, and the next opening needs no leave.
+    if (parts.lost !== undefined) await vault.checkpoint();
     vault.#checkpoints.grew(0, 0);
     return vault;
   }

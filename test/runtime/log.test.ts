@@ -42,6 +42,7 @@ const samples: Samples = {
     "info",
     { type: "vault.recovered", entries: 3, tornTail: true, durationMs: 2, checkpointSeq: 77 },
   ],
+  "log.lost": ["error", { type: "log.lost", firstSeq: 3, lastSeq: 77 }],
   "log.checkpointed": ["debug", { type: "log.checkpointed", seq: 77, pages: 3, branches: 2, durationMs: 2 }],
   "checkpoint.failed": ["warn", { type: "checkpoint.failed", code: "ENOSPC", message: "disk full" }],
   "collect.failed": ["warn", { type: "collect.failed", code: "VAULT_PAGE_DAMAGED", message: "page 1/2" }],
