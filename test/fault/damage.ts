@@ -1,6 +1,6 @@
 /**
  * Damage: bits that flip, files that are cut and sectors of rubbish, at random places in the log, the pages, LMDB's own meta
- * pages and the vault's identity. A child opens what is left and reads everything; LMDB may take the child with it.
+ * pages, the vault's identity and its backup. A child opens what is left and reads everything; LMDB may take the child with it.
  *
  *     scenario --> image --damage--> child: open, read all --> right | refused with a code | wrong without a word
  *
@@ -9,7 +9,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Vault } from "../../vault/index.ts";
@@ -28,6 +28,8 @@ const READER = join(import.meta.dirname, "../fixtures/damage-reader.ts");
 /** Damages to one vault. */
 const DAMAGES = 250;
 const WORK = 50;
+/** Commits after the backup. */
+const TAIL = 12;
 /** A child that is silent for so long hangs in LMDB. */
 const SILENCE_MS = 10_000;
 
@@ -37,6 +39,8 @@ export interface DamageTask {
   readonly round: number;
   /** Texts of all states that the vault had, the last one is there. */
   readonly states: readonly string[];
+  /** Text of the state that was backed up. */
+  readonly backup: string;
   /** Plant a forgery: a changed value whose checksums are right. */
   readonly forged: boolean;
 }
@@ -55,9 +59,14 @@ export const damage: Subject = async (options) =>
     inFolder(async (folder) => {
       // Closed every other time: then all is in pages, and the log is not looked at for a forgery either.
       const isClosed = round % 2 === 0 && options.lie === undefined;
-      const { image, states } = await vaultToDamage(join(folder, "made"), new Chance(options.seed, round), isClosed);
+      const { image, states, backup } = await vaultToDamage(
+        join(folder, "made"),
+        new Chance(options.seed, round),
+        isClosed,
+      );
       writeFolder(join(folder, "base"), image);
-      const task: DamageTask = { seed: options.seed, round, states, forged: options.lie !== undefined };
+      renameSync(join(folder, "made-backup"), join(folder, "backup"));
+      const task: DamageTask = { seed: options.seed, round, states, backup, forged: options.lie !== undefined };
       writeFileSync(join(folder, "task.json"), JSON.stringify(task));
       const until = Math.min(options.lie === undefined ? DAMAGES : 1, Math.max(1, options.faults - outcome.faults));
       for (let no = 0; no < until;) no = await readSome(folder, { from: no, until, round }, options, outcome);
@@ -69,17 +78,23 @@ async function vaultToDamage(
   path: string,
   chance: Chance,
   isClosed: boolean,
-): Promise<{ readonly image: FolderImage; readonly states: readonly string[] }> {
+): Promise<{ readonly image: FolderImage; readonly states: readonly string[]; readonly backup: string }> {
   const ledger = new Ledger();
   const vault = await Vault.open(faultVault(path));
   const actor = new Actor({ vault, ledger, chance });
   const error = (await runScenario(actor, WORK)) ?? undefined;
   if (error !== undefined) throw error;
   await vault.barrier();
+  await vault.maintenance.backup(`${path}-backup`);
+  const backup = textOf(ledger.model);
+  // Behind the backup's checkpoint, so that the log has something that the pages do not have.
+  for (let no = 0; no < TAIL; no++) actor.write();
+  await ledger.settled();
+  await vault.barrier();
   const open = readFolder(path);
   await vault.close();
   const states = ledger.moment().states.map(({ model }) => textOf(model));
-  return { image: isClosed ? readFolder(path) : open, states };
+  return { image: isClosed ? readFolder(path) : open, states, backup };
 }
 
 interface Part {

@@ -27,6 +27,13 @@ export function damaged(base: FolderImage, chance: Chance): DamagedImage {
   return { image, what: `${name}: ${what}` };
 }
 
+/** The same somewhere in any file of a backup. */
+export function damagedFile(base: FolderImage, chance: Chance): DamagedImage {
+  const [name, content] = chance.of([...base.files].filter(([, each]) => each.length > 0));
+  const { bytes, what } = spoiled(content, { from: 0, to: content.length }, chance);
+  return { image: { ...base, files: new Map(base.files).set(name, bytes) }, what: `backup ${name}: ${what}` };
+}
+
 /** The first put of the log has another value, and all checksums of its segment are made right again. */
 export function forged(base: FolderImage): DamagedImage {
   for (const [name, content] of [...base.files].toReversed()) {
