@@ -121,6 +121,32 @@ describe("a backup", () => {
     await restored(t, to);
   });
 
+  it("keeps the pages it still has to copy from a collection", async (t) => {
+    const vault = await tempVault(t, { retainBytes: 0 });
+    const keep = vault.create({ name: "keep", ops: [{ put: "k", value: bytes("v") }] }).branch;
+    const { branch } = vault.create({ name: "a" });
+    fill(vault, branch, { count: 4000, tag: "first" });
+    await vault.checkpoint();
+    const text = await textOfVault(vault);
+    const to = tempFolder(t);
+    let collecting: Promise<{ readonly pages: number }> | undefined;
+    const onProgress = () => {
+      if (collecting !== undefined) return;
+      vault.commit([{ type: "drop", branch: branch.id }]);
+      collecting = vault.maintenance.collect();
+    };
+    await vault.maintenance.backup(to, { onProgress });
+    assert.ok(collecting !== undefined, "it took more than one slice");
+    const during = await collecting;
+    const after = await vault.maintenance.collect();
+    assert.ok(during.pages + after.pages > 20, "afterwards they go");
+    assert.equal(await textOfVault(await restored(t, to)), text);
+    assert.deepEqual(contentOf(keep), { k: "v" });
+    const next = await vault.maintenance.backup(to);
+    assert.equal(await textOfVault(await restored(t, to)), await textOfVault(vault));
+    assert.equal(next.seq, vault.stats().seq);
+  });
+
   it("is told as an event", async (t) => {
     const { events, onEvent } = eventLog();
     const vault = await tempVault(t, { onEvent });
@@ -213,6 +239,29 @@ describe("a backup folder", () => {
       await assert.rejects(restored(t, to), code(expected));
     }
     await assert.rejects(restored(t, join(to, "nowhere")), code("VAULT_BACKUP_DAMAGED"));
+  });
+
+  it("keeps the sound backup it has when the vault itself is damaged", async (t) => {
+    const path = tempFolder(t);
+    const to = tempFolder(t);
+    let text: string;
+    {
+      await using vault = await Vault.open(vaultOptions(path));
+      vault.create({ name: "a", ops: [{ put: "k", value: bytes("sound".repeat(10)) }] });
+      await vault.maintenance.backup(to);
+      text = await textOfVault(vault);
+      vault.create({ name: "b", ops: [{ put: "k", value: bytes("fresh".repeat(10)) }] });
+    }
+    const file = join(path, "pages.mdb");
+    const spoiled = readFileSync(file);
+    for (let at = spoiled.indexOf("freshfresh"); at > 0; at = spoiled.indexOf("freshfresh", at + 50))
+      spoiled[at + 3]! ^= 1;
+    writeFileSync(file, spoiled);
+    const vault = await tempVault(t, { path });
+    await assert.rejects(vault.maintenance.backup(to), code("VAULT_BACKUP_FAILED"));
+    const names = readdirSync(to).map((name) => name.split(".").at(-1));
+    assert.deepEqual(new Set(names), new Set(["json", "000001"]), "nothing of the second is left");
+    assert.equal(await textOfVault(await restored(t, to)), text);
   });
 
   it("with one flipped bit or one byte less, in any file, restores nothing", async (t) => {
