@@ -5,7 +5,7 @@
 import { availableParallelism } from "node:os";
 import { z } from "zod";
 import type { IsolateLimits } from "../sandbox/index.ts";
-import type { Durability, Point } from "../vault/index.ts";
+import type { Durability, Point, RetentionRule } from "../vault/index.ts";
 import { RuntimeError } from "./errors.ts";
 import type { RestartType } from "./supervisor.ts";
 
@@ -49,6 +49,13 @@ export interface RuntimeOptions {
   readonly osSandbox?: "auto" | "required" | "off" | undefined;
   /** pino level, or `silent` (default). */
   readonly logLevel?: "trace" | "debug" | "info" | "warn" | "error" | "silent" | undefined;
+  /**
+   * How long snapshots with labels of your own are kept, ahead of the rules for those that the runtime sets by itself
+   * (`before-restore-7`, `before-d3`: the newest 32). Default: none, so all of yours are kept for ever.
+   *
+   *     retention: [{ label: "hourly-#", count: 48 }, { label: "scratch-*", ageMs: 86_400_000 }]
+   */
+  readonly retention?: readonly RetentionRule[] | undefined;
   /** Seed of all chance in the runtime; default: from the system's entropy. */
   readonly seed?: number | undefined;
   /** Defaults for all agents of this runtime. */
@@ -64,6 +71,7 @@ export interface ParsedRuntimeOptions {
   readonly cellMemoryMb: number;
   readonly osSandbox: "auto" | "required" | "off";
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "silent";
+  readonly retention: readonly RetentionRule[];
   readonly seed: number | undefined;
   readonly limits: AgentLimits;
 }
@@ -123,6 +131,17 @@ const limits = z.strictObject({
   mailboxMax: count(10_000_000).optional(),
 });
 
+const retentionRule = z
+  .strictObject({
+    label: z
+      .string()
+      .regex(/^[^*]*\*?$/, "a * stands at the end only")
+      .min(1),
+    count: z.number().int().min(0).optional(),
+    ageMs: z.number().min(0).optional(),
+  })
+  .refine(({ count: newest, ageMs }) => newest !== undefined || ageMs !== undefined, "give a count, an age or both");
+
 const runtimeSchema = z.strictObject({
   vault: z.string().min(1),
   durability: durability.optional(),
@@ -136,6 +155,7 @@ const runtimeSchema = z.strictObject({
     .optional(),
   osSandbox: z.enum(["auto", "required", "off"]).optional(),
   logLevel: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).optional(),
+  retention: z.array(retentionRule).max(1_000).optional(),
   seed: z.number().int().min(0).max(0xffff_ffff).optional(),
   limits: limits.optional(),
 });
@@ -177,6 +197,7 @@ export function parseRuntimeOptions(input: unknown): ParsedRuntimeOptions {
     cellMemoryMb: given.cellMemoryMb ?? 1_024,
     osSandbox: given.osSandbox ?? "auto",
     logLevel: given.logLevel ?? "silent",
+    retention: (given.retention ?? []).map(ruleOf),
     seed: given.seed,
     limits: withDefaults(AGENT_LIMITS, given.limits),
   };
@@ -239,6 +260,11 @@ export function isAgentId(id: string): boolean {
 /** Checks an agent id. Throws RUNTIME_OPTIONS_INVALID. */
 export function parseAgentId(input: unknown): string {
   return parse(agentId, input, "agent id");
+}
+
+/** The rule without what was not said. */
+function ruleOf({ label, count: newest, ageMs }: z.infer<typeof retentionRule>): RetentionRule {
+  return { label, ...(newest === undefined ? {} : { count: newest }), ...(ageMs === undefined ? {} : { ageMs }) };
 }
 
 /** Defaults overlaid with what was given; an explicit `undefined` means the default. */

@@ -103,6 +103,7 @@ export class Runtime implements AsyncDisposable {
       path: options.vault,
       clock,
       durability: options.durability,
+      retention: { ...VAULT_SETTINGS.retention, rules: [...options.retention, ...VAULT_SETTINGS.retention.rules] },
       onEvent: (event) => events.emit(event),
       ...(parts.files === undefined ? {} : { files: parts.files }),
     });

@@ -4,7 +4,9 @@
  *
  * Invariants:
  * 1. The first rule whose pattern fits a label decides; a label that fits none is kept for ever. Without a policy all is.
- * 2. A snapshot stays while it is among the newest `count` of its rule on its branch, or younger than `ageMs`.
+ * 2. A snapshot stays while it is among the newest `count` of its rule on its branch, or younger than `ageMs`. Of a branch
+ *    that was left behind (no name, and the retained log has passed it) the count keeps nothing: each roll-back leaves such
+ *    a branch, with a few snapshots that no later one would ever push out.
  * 3. A branch goes only when it has no name and no snapshot that is kept, and no point within the retained log needs it.
  *
  * Ages go by wall time. A clock that jumps back keeps longer; one that jumps ahead leaves what `count` protects.
@@ -82,9 +84,10 @@ export function* retentionPlan(
   const needed = new Set<BranchId>();
   // Newest first: a parent is older than its children.
   for (const branch of branches.toSorted((a, b) => b.id - a.id)) {
-    const gone = forgotten(branch, policy.rules, { patterns, nowMs: moment.nowMs });
-    const isNeeded = needed.has(branch.id) || !policy.dropsUnnamed || keepsSnapshots(branch, gone.length);
-    if (isNeeded || branch.names.size > 0 || branch.head >= moment.firstSeq) {
+    const isLeft =
+      policy.dropsUnnamed && branch.names.size === 0 && branch.head < moment.firstSeq && !needed.has(branch.id);
+    const gone = forgotten(branch, policy.rules, { patterns, nowMs: moment.nowMs, isLeft });
+    if (!isLeft || keepsSnapshots(branch, gone.length)) {
       if (branch.parent !== undefined && branch.createdSeq >= moment.firstSeq) needed.add(branch.parent.branch);
       forget.push(...gone);
     } else drop.push({ type: "drop", branch: branch.id });
@@ -101,7 +104,11 @@ function keepsSnapshots({ landmarks }: RetainedBranch, gone: number): boolean {
 function forgotten(
   branch: RetainedBranch,
   rules: readonly RetentionRule[],
-  { patterns, nowMs }: { readonly patterns: readonly RegExp[]; readonly nowMs: number },
+  {
+    patterns,
+    nowMs,
+    isLeft,
+  }: { readonly patterns: readonly RegExp[]; readonly nowMs: number; readonly isLeft: boolean },
 ): readonly RetentionAction[] {
   const gone: RetentionAction[] = [];
   const newer = rules.map(() => 0);
@@ -111,7 +118,7 @@ function forgotten(
     const rule = rules[index];
     if (rule === undefined) continue;
     const rank = newer[index]!++;
-    const isKept = rank < (rule.count ?? 0) || nowMs - timeMs < (rule.ageMs ?? 0);
+    const isKept = rank < (isLeft ? 0 : (rule.count ?? 0)) || nowMs - timeMs < (rule.ageMs ?? 0);
     if (!isKept) gone.push({ type: "forget", branch: branch.id, label, seq });
   }
   return gone;

@@ -116,6 +116,7 @@ describe("options of Runtime.open", () => {
       cellMemoryMb: 1_024,
       osSandbox: "auto",
       logLevel: "silent",
+      retention: [],
       seed: undefined,
       limits: AGENT_LIMITS,
     });
@@ -123,7 +124,26 @@ describe("options of Runtime.open", () => {
 
   test("an option that is given as undefined has its default", () => {
     const keys = ["durability", "cells", "agentsPerCell", "cellMemoryMb", "osSandbox", "logLevel", "seed", "limits"];
+    keys.push("retention");
     assert.deepEqual(open(Object.fromEntries(keys.map((key) => [key, undefined]))), open());
+  });
+
+  test("a retention rule has a label and a count, an age or both", () => {
+    const rules = [
+      { label: "hourly-#", count: 48 },
+      { label: "scratch-*", ageMs: 1_000 },
+      { label: "x", count: 0, ageMs: 0.5 },
+    ];
+    assert.deepEqual(fieldOf(open({ retention: rules }), "retention"), rules);
+    const wrong: readonly [Json, string][] = [
+      [{ label: "x" }, "retention.0"],
+      [{ label: "", count: 1 }, "retention.0.label"],
+      [{ label: "a*b", count: 1 }, "retention.0.label"],
+      [{ label: "x", count: 1.5 }, "retention.0.count"],
+      [{ label: "x", ageMs: -1 }, "retention.0.ageMs"],
+      [{ label: "x", count: 1, days: 3 }, "retention.0"],
+    ];
+    for (const [rule, path] of wrong) assertRefused(() => open({ retention: [rule] }), path);
   });
 
   test("the vault's path is a text that is not empty", () => {

@@ -133,6 +133,10 @@ describe("a branch without a name", () => {
     assert.deepEqual(plan([branchOf(1, { head: 9, labels: [["mine", 0]] })], [], 10), []);
     const all = plan([branchOf(1, { head: 9, labels: [["auto", 0]] })], [{ label: "auto", count: 0 }], 10);
     assert.deepEqual(all, [drop(1)], "a dropped branch need not forget first");
+    const left = (timeMs: number) => [branchOf(1, { head: 9, labels: [["auto", timeMs]] })];
+    assert.deepEqual(plan(left(0), [{ label: "auto", count: 5, ageMs: DAY }], 10), [drop(1)], "no count keeps it");
+    assert.deepEqual(plan(left(NOW), [{ label: "auto", count: 5, ageMs: DAY }], 10), []);
+    assert.deepEqual(plan(left(0), [{ label: "auto", count: 5 }], 9), [], "the retained log has not passed it");
   });
 
   it("stays while a branch that was forked from it within the retained log may be asked for its past", () => {
