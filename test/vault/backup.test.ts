@@ -3,11 +3,9 @@ import assert from "node:assert/strict";
 import { cpSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import type { TestContext } from "node:test";
-import { BackupReader } from "../../vault/backup-reader.ts";
 import { BackupView } from "../../vault/backup-view.ts";
-import { Vault, restoreVault } from "../../vault/index.ts";
-import type { Branch, VaultOptions } from "../../vault/index.ts";
+import { Vault } from "../../vault/index.ts";
+import type { Branch } from "../../vault/index.ts";
 import {
   FaultyFiles,
   bytes,
@@ -19,25 +17,8 @@ import {
   tempVault,
   vaultOptions,
 } from "../support/temp-vault.ts";
+import { fill, restored } from "../support/backups.ts";
 import { textOfVault } from "../support/vault-model.ts";
-
-/** Fills a branch with `count` keys, a long value among them. */
-function fill(vault: Vault, branch: Branch, { count, tag }: { count: number; tag: string }): void {
-  const ops = Array.from({ length: count }, (_, i) => ({
-    put: `key-${String(i).padStart(6, "0")}`,
-    value: bytes(`${tag} ${i} ${"x".repeat(100)}`),
-  }));
-  vault.commit([
-    { type: "write", branch: branch.id, ops: [...ops, { put: "long", value: bytes(tag.repeat(20_000)) }] },
-  ]);
-}
-
-/** Restores to a new folder, and opens what was restored. */
-async function restored(t: TestContext, from: string, overrides: Partial<VaultOptions> = {}): Promise<Vault> {
-  const path = join(tempFolder(t), "restored");
-  await restoreVault({ from, vault: vaultOptions(path, overrides) });
-  return tempVault(t, { path, ...overrides });
-}
 
 function folderBytes(path: string): number {
   return readdirSync(path).reduce((sum, name) => sum + statSync(join(path, name)).size, 0);
@@ -364,65 +345,5 @@ describe("a backup folder", () => {
     const again = await tempVault(t, { path });
     await again.maintenance.backup(to);
     assert.equal(await textOfVault(await restored(t, to)), await textOfVault(again));
-  });
-});
-
-describe("restoring", () => {
-  it("refuses a folder that holds anything, and leaves it alone", async (t) => {
-    const vault = await tempVault(t);
-    vault.create({ name: "a" });
-    const to = tempFolder(t);
-    await vault.maintenance.backup(to);
-    const busy = tempFolder(t);
-    writeFileSync(join(busy, "mine"), "");
-    await assert.rejects(restoreVault({ from: to, vault: vaultOptions(busy) }), code("VAULT_PATH_INVALID"));
-    assert.deepEqual(readdirSync(busy), ["mine"]);
-  });
-
-  it("leaves an empty folder when the disk is full half-way", async (t) => {
-    const vault = await tempVault(t);
-    const { branch } = vault.create({ name: "a" });
-    fill(vault, branch, { count: 500, tag: "first" });
-    const from = tempFolder(t);
-    await vault.maintenance.backup(from);
-    const files = new FaultyFiles();
-    files.plan = (operation) => (operation === "sync" ? { error: "ENOSPC" } : undefined);
-    const path = tempFolder(t);
-    await assert.rejects(restoreVault({ from, vault: vaultOptions(path, { files }) }), /ENOSPC/);
-    assert.deepEqual(readdirSync(path), []);
-  });
-
-  it("without its last step leaves a folder that is refused as a vault", async (t) => {
-    const vault = await tempVault(t);
-    vault.create({ name: "a" });
-    const from = tempFolder(t);
-    await vault.maintenance.backup(from);
-    const path = tempFolder(t);
-    await restoreVault({ from, vault: vaultOptions(path) });
-    rmSync(join(path, "vault.json"));
-    await assert.rejects(Vault.open(vaultOptions(path)), code("VAULT_FORMAT_UNKNOWN"));
-  });
-});
-
-describe("a page of a backup", () => {
-  it("is answered verified or not at all", async (t) => {
-    const vault = await tempVault(t);
-    const { branch } = vault.create({ name: "a" });
-    fill(vault, branch, { count: 300, tag: "first" });
-    const to = tempFolder(t);
-    await vault.maintenance.backup(to);
-    const [pack] = readdirSync(to).filter((name) => name.startsWith("pages"));
-    const path = join(to, pack!);
-    {
-      using reader = await BackupReader.open(to);
-      assert.ok(reader.pageBytes({ arena: 1, no: 1 }) !== undefined);
-      assert.equal(reader.pageBytes({ arena: 9, no: 9 }), undefined);
-      assert.throws(() => reader.page({ arena: 9, no: 9 }), code("VAULT_PAGE_DAMAGED"));
-    }
-    const whole = readFileSync(path);
-    whole[32 + 40]! ^= 1;
-    writeFileSync(path, whole);
-    using reader = await BackupReader.open(to);
-    assert.equal(reader.pageBytes({ arena: 1, no: 1 }), undefined);
   });
 });
