@@ -4,13 +4,14 @@
  *
  *     identity, log, structure of the page file, rows --> problems
  *     roots of all rows, branches, readers --> every page --> bad ones --copy or reconstruction--> sound ones
- *                                                                 \--> named
+ *                                                                 |----state computed again------> new pages
+ *                                                                 '--> named
  *
  * Invariants:
  * 1. Pages are compared with what their parents say, and read from the file: a copy in memory proves nothing about it.
  * 2. What is walked is held: the collector does not take it away meanwhile.
- * 3. A repair writes only what was verified, under the same id, so everybody who shares the page is healed. What nobody has
- *    stays as it is.
+ * 3. A repair writes only what was verified, under the same id, so everybody who shares the page is healed; or it leads
+ *    states, computed from the log, past the page. What nobody has stays as it is.
  */
 import { checkLog } from "./check-log.ts";
 import type { CheckProblem, LogCheck } from "./check-log.ts";
@@ -28,6 +29,8 @@ import { blobFromLog } from "./repair-blob.ts";
 import { rebuildLeaf } from "./repair-leaf.ts";
 import { soundCopy } from "./repair-page.ts";
 import type { RepairSource, SoundPage } from "./repair-page.ts";
+import { StateRepair } from "./repair-state.ts";
+import { pageDamaged } from "./page.ts";
 import { treesOf } from "./roots.ts";
 import type { Roots } from "./roots.ts";
 import { Slices } from "./slices.ts";
@@ -110,6 +113,7 @@ class Check {
     } finally {
       context.holds.release(hold);
     }
+    await this.#leaveBehind();
     const left = await this.#rowsMended(rows);
     const strays = await this.#strays(watermark);
     problems.push(...left, ...strays.problems);
@@ -188,6 +192,23 @@ class Check {
     }
     const damage = await this.#on.parts.damages.note(bad.error);
     if (damage !== undefined) this.#damaged.push(damage);
+  }
+
+  /** What no copy could mend is left behind where the state can be computed again. */
+  async #leaveBehind(): Promise<void> {
+    if (this.#damaged.length === 0 || this.#options.repair !== true) return;
+    const { damages } = this.#on.parts;
+    const repair = new StateRepair(this.#on, { source: this.#source, slices: this.#slices, bad: this.#damaged });
+    if (!(await repair.run())) return;
+    for (const { arena, no } of this.#damaged.splice(0)) {
+      if (await repair.isNeeded({ arena, no })) {
+        const damage = await damages.note(pageDamaged({ arena, no }, "nobody has a copy of it"));
+        if (damage !== undefined) this.#damaged.push(damage);
+        continue;
+      }
+      this.#repaired.push({ arena, no, from: "log" });
+      damages.mended({ arena, no }, "log");
+    }
   }
 
   async #mend(bad: BadPage): Promise<boolean> {

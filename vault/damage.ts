@@ -63,16 +63,6 @@ export class Damages {
     this.#options = options;
   }
 
-  /** Is this page known to be damaged? */
-  has(id: PageId): boolean {
-    return this.#known.has(nameOf(id));
-  }
-
-  /** All that is known, in the order in which it was met. Waits for searches. */
-  async list(): Promise<readonly Damage[]> {
-    return Promise.all(this.#known.values());
-  }
-
   /** For a catch: the error with its place, if it is damage, or as it is. */
   named(error: unknown, reading: Reading): unknown {
     const id = damagedPage(error);
@@ -99,11 +89,6 @@ export class Damages {
   mended(id: PageId, from: RepairSource): void {
     this.#known.delete(nameOf(id));
     this.#options.onEvent({ type: "page.repaired", arena: id.arena, no: id.no, from });
-  }
-
-  /** A page that was taken away can no longer hurt anybody. */
-  forget(id: PageId): void {
-    this.#known.delete(nameOf(id));
   }
 
   #search(id: PageId, reason: string, span: KeySpan): Promise<Damage> {
@@ -155,7 +140,7 @@ interface Place {
 }
 
 /** The id of the page that an error is about; undefined for any other error. */
-export function damagedPage(error: unknown): PageId | undefined {
+function damagedPage(error: unknown): PageId | undefined {
   if (!(error instanceof VaultError) || error.code !== "VAULT_PAGE_DAMAGED") return undefined;
   const { arena, no } = error.details;
   return typeof arena === "number" && typeof no === "number" ? { arena, no } : undefined;
@@ -166,7 +151,8 @@ export function layersOf({ top, landmarks }: BranchState): readonly StateLayer[]
   return [top, ...landmarks.map(({ layer }) => layer)];
 }
 
-function* treesIn(layers: readonly StateLayer[]): Generator<TreeRoot, void> {
+/** All trees that reading these layers may need. */
+export function* treesIn(layers: readonly StateLayer[]): Generator<TreeRoot, void> {
   for (const layer of layers) for (const roots of layer.allRoots()) yield* treesOf(roots);
 }
 

@@ -72,6 +72,12 @@ export class StateLayer {
     this.#depth = 0;
   }
 
+  /** Some of the pages are damaged; these hold the same. */
+  replaceRoots(roots: Roots): void {
+    assert.ok(this.#roots !== undefined, "only a folded layer has pages");
+    this.#roots = roots;
+  }
+
   get(pages: PageSource, key: string): Uint8Array | undefined {
     const found = this.#roots === undefined ? this.#table?.get(key) : getFromRoots(pages, this.#roots, key);
     if (found !== undefined) return found ?? undefined;

@@ -183,15 +183,11 @@ describe("a repair", () => {
       flipPages(join(path, "pages.mdb"), [bad]);
       const vault = await tempVault(t, { path });
       const report = await vault.maintenance.check({ repair: true });
+      assert.ok(report.isSound, JSON.stringify(report));
       await vault.close();
-      const now = storedPages(join(path, "pages.mdb")).find(
-        (page) => page.id.no === bad.id.no && page.id.arena === bad.id.arena,
-      );
-      if (report.repaired.length > 0) {
-        rebuilt++;
-        assert.ok(report.isSound);
-        assert.ok(now?.bytes.equals(bad.bytes), "the very same bytes");
-      } else overwrite(join(path, "pages.mdb"), now!.at, bad.bytes);
+      // The others were left behind: the states that needed them were computed again.
+      const isIt = ({ id }: StoredPage) => id.no === bad.id.no && id.arena === bad.id.arena;
+      if (storedPages(join(path, "pages.mdb")).find(isIt)?.bytes.equals(bad.bytes) === true) rebuilt++;
     }
     assert.ok(rebuilt >= leaves.length * 0.6, `${rebuilt} of ${leaves.length}`);
     const last = await tempVault(t, { path });
@@ -199,6 +195,50 @@ describe("a repair", () => {
       names.map((name) => contentOf(last.head(name)!)),
       expected,
     );
+  });
+
+  it("computes a state again from an older one and the log when a page has no copy, and leaves the page behind", async (t) => {
+    const path = tempFolder(t);
+    const clock = new SimulatedClock();
+    const first = await tempVault(t, { path, clock });
+    // Long keys and many of them, so that the inner page is of a size that lies by itself in the file.
+    const keys = Array.from({ length: 1200 }, (_, i) => `${"k".repeat(60)}${String(i).padStart(4, "0")}`);
+    const ops = (text: string) => keys.map((key) => ({ put: key, value: bytes(`${text}-${key}-${"y".repeat(400)}`) }));
+    const ann = first.create({ name: "ann", ops: ops("first") }).branch;
+    await first.checkpoint();
+    first.commit([{ type: "snapshot", branch: ann.id, label: "first" }]);
+    const before = contentOf(ann);
+    const known = new Set(pagesOf(path, ann.id, "inner").map(({ id }) => id.no));
+    clock.advance(60_000);
+    first.commit([{ type: "write", branch: ann.id, ops: ops("second") }]);
+    await first.checkpoint(); // a new base
+    for (let i = 0; i < 20; i++) first.commit([put(ann, keys[i * 7]!, `third-${i}`)]);
+    first.fork(ann, { name: "child" });
+    await first.checkpoint();
+    first.commit([put(ann, "last", "one")]);
+    const expected = contentOf(ann);
+    await first.close();
+    const inner = pagesOf(path, ann.id, "inner").filter(({ id }) => !known.has(id.no));
+    assert.equal(inner.length, 1);
+    flipPages(join(path, "pages.mdb"), inner);
+    const { events, onEvent } = eventLog();
+    const vault = await tempVault(t, { path, clock, onEvent });
+    assert.throws(() => contentOf(vault.head("ann")!), { code: "VAULT_PAGE_DAMAGED" });
+    const report = await vault.maintenance.check({ repair: true });
+    assert.ok(report.isSound, JSON.stringify(report));
+    assert.deepEqual(
+      report.repaired.map(({ from }) => from),
+      ["log"],
+    );
+    assert.equal(events.filter(({ type }) => type === "page.repaired").length, 1);
+    assert.deepEqual(contentOf(vault.head("ann")!), expected);
+    await vault.close();
+    const again = await tempVault(t, { path, clock });
+    assert.ok((await again.maintenance.check()).isSound);
+    assert.deepEqual(contentOf(again.head("ann")!), expected);
+    assert.deepEqual(contentOf(await again.head("ann")!.at({ label: "first" })), before);
+    const { last, ...child } = expected;
+    assert.deepEqual([last, contentOf(again.head("child")!)], ["one", child]);
   });
 
   it("leaves alone what nobody has a copy of, and says so", async (t) => {
