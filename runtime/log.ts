@@ -66,6 +66,7 @@ function levelOfKnown(event: KnownEvent): LogLevel {
     case "cell.stderr":
     case "sandbox.layer_missing":
     case "checkpoint.failed":
+    case "release.failed":
     case "collect.failed":
     case "scrub.failed":
     case "page.repaired":

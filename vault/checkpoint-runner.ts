@@ -8,10 +8,11 @@
  * 3. A failure is always told as an event. A failed page store ends the vault, a full disk does not.
  */
 import assert from "node:assert/strict";
-import { runCheckpoint } from "./checkpoint.ts";
+import { releaseSegments, runCheckpoint } from "./checkpoint.ts";
 import type { CheckpointOptions } from "./checkpoint.ts";
 import { VaultError } from "./errors.ts";
 import type { VaultEvent } from "./events.ts";
+import type { LogPlace } from "./log-scan.ts";
 
 /** Readers look through at most this many layers before a checkpoint is asked for. */
 const DEPTH_MAX = 64;
@@ -111,16 +112,26 @@ export class CheckpointRunner {
     return running;
   }
 
+  /** The checkpoint is written whether or not its log can go; the next one tries again. */
+  async #release(place: LogPlace): Promise<void> {
+    try {
+      await releaseSegments(this.#options.parts, place);
+    } catch (error) {
+      this.#options.onEvent({ type: "release.failed", ...wordsOf(error) });
+    }
+  }
+
   async #run(): Promise<void> {
     const { parts, onEvent, onStoreFailure } = this.#options;
     const { log, state } = parts;
     if (log.lastSeq === this.#seq && state.dirtyBranches.size === 0 && state.dirtyNames.size === 0) return;
     this.#bytesSince = 0;
     try {
-      const { seq, pages, branches, orphans, durationMs } = await runCheckpoint(parts);
+      const { seq, place, pages, branches, orphans, durationMs } = await runCheckpoint(parts);
       this.#seq = seq;
       onEvent({ type: "log.checkpointed", seq, pages, branches, durationMs });
       this.#onPages(pages + orphans);
+      await this.#release(place);
     } catch (error) {
       onEvent({ type: "checkpoint.failed", ...wordsOf(error) });
       if (error instanceof VaultError && error.code === "VAULT_STORE_FAILED") throw onStoreFailure(error);

@@ -67,7 +67,6 @@ export async function runCheckpoint(
     const place = capture.place();
     if (place === undefined) throw new VaultError("VAULT_COMMIT_FAILED", "the commits to be checkpointed were undone");
     await writeCapture(options, { capture, place }, slices);
-    await options.segments.release((segment) => isSegmentNeeded(options, place, segment.no));
     return {
       place,
       seq: capture.seq,
@@ -81,6 +80,11 @@ export async function runCheckpoint(
     capture.giveBack();
     throw error;
   }
+}
+
+/** Lets go of the log's old segments behind `place`. Rejects with VAULT_RELEASE_FAILED; then they stay for another time. */
+export async function releaseSegments(options: CheckpointOptions, place: LogPlace): Promise<void> {
+  await options.segments.release((segment) => isSegmentNeeded(options, place, segment.no));
 }
 
 async function writeCapture(

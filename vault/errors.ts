@@ -50,6 +50,8 @@ export type VaultErrorCode =
   | "VAULT_EXPORT_FAILED"
   /** A retention rule makes no sense. */
   | "VAULT_RETENTION_INVALID"
+  /** An old segment of the log could not be taken away; told as an event, nothing is lost. */
+  | "VAULT_RELEASE_FAILED"
   /** The vault was closed. */
   | "VAULT_CLOSED"
   /** A disk error after which nothing more can be promised; reopen the vault to recover. */

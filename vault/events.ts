@@ -24,6 +24,8 @@ export type VaultEvent =
     }
   /** A checkpoint could not be finished; the log keeps everything and a later one tries again. */
   | { readonly type: "checkpoint.failed"; readonly code: string; readonly message: string }
+  /** Old segments of the log could not be taken away; nothing is lost, and the next checkpoint tries again. */
+  | { readonly type: "release.failed"; readonly code: string; readonly message: string }
   /** Pages that no state needs were taken away. */
   | {
       readonly type: "pages.collected";

@@ -11,7 +11,7 @@
 import { join } from "node:path";
 import { VaultError } from "./errors.ts";
 import { saltOf } from "./identity.ts";
-import { judgeFault } from "./log-faults.ts";
+import { systemCode } from "./log-files.ts";
 import type { LogFile, LogFiles } from "./log-files.ts";
 import {
   END_MARK,
@@ -154,7 +154,7 @@ export class SegmentFolder {
     await files.syncFolder(path);
   }
 
-  /** Takes away the oldest segments, of which `isNeeded` says false; one becomes the spare, the others are deleted. Throws as a write does. */
+  /** Takes away the oldest segments, of which `isNeeded` says false; one becomes the spare, the others are deleted. Rejects with VAULT_RELEASE_FAILED. */
   async release(isNeeded: (segment: SegmentHeader, next: SegmentHeader | undefined) => boolean): Promise<void> {
     for (;;) {
       const [oldest, next] = this.#segments;
@@ -163,7 +163,9 @@ export class SegmentFolder {
       try {
         await this.#letGo(oldest);
       } catch (cause) {
-        throw judgeFault(cause).error;
+        const details = { segment: segmentName(oldest.no), code: systemCode(cause) };
+        const message = `the old log segment ${details.segment} could not be taken away (${details.code}); it stays until the next checkpoint`;
+        throw new VaultError("VAULT_RELEASE_FAILED", message, { details, cause });
       }
     }
   }
