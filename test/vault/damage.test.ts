@@ -3,12 +3,16 @@
  * is hurt is named; what is written meanwhile is kept; nothing is ever read wrongly.
  */
 import assert from "node:assert/strict";
+import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import type { TestContext } from "node:test";
 import { VaultError } from "../../vault/index.ts";
 import type { Branch, Vault, VaultEvent } from "../../vault/index.ts";
-import { flipPages, storedPages } from "../support/page-file.ts";
+import { Chance } from "../support/chance.ts";
+import { flipPages, overwrite, storedPages } from "../support/page-file.ts";
 import type { StoredPage } from "../support/page-file.ts";
+import { seed } from "../support/random-runs.ts";
 import { SimulatedClock } from "../support/simulated-clock.ts";
 import { bytes, contentOf, eventLog, put, tempFolder, tempVault, text } from "../support/temp-vault.ts";
 
@@ -169,3 +173,93 @@ describe("a damaged page", () => {
     assert.deepEqual(contentOf(again), before);
   });
 });
+
+describe("a page file", () => {
+  it("with zeroed, swapped, foreign and half-written pages, or flipped bits, never answers wrongly", async (t) => {
+    const origin = tempFolder(t);
+    const first = await tempVault(t, { path: origin });
+    const names = ["ann", "bob", "eve"];
+    for (const name of names) await fill(first, name);
+    await first.checkpoint();
+    for (const name of names) {
+      const branch = first.head(name)!;
+      for (let i = 0; i < 40; i++) first.commit([put(branch, KEYS[i * 7]!, `later-${name}-${i}-${"z".repeat(200)}`)]);
+      first.commit([
+        { type: "write", branch: branch.id, ops: [{ put: "long", value: new Uint8Array(100_000).fill(i8(name)) }] },
+      ]);
+    }
+    await first.close();
+    const expected = new Map(names.map((name) => [name, first.head(name)!.id] as const));
+    const truth = await contents(t, origin, names);
+    const other = tempFolder(t);
+    const second = await tempVault(t, { path: other });
+    for (const name of names) await fill(second, `${name}2`);
+    await second.close();
+    const foreign = storedPages(join(other, "pages.mdb"));
+    const chance = new Chance(seed);
+    t.diagnostic(`SEED=${seed}`);
+    const kinds: Record<string, (page: StoredPage, all: readonly StoredPage[]) => Uint8Array> = {
+      zeroed: ({ bytes: page }) => new Uint8Array(page.length),
+      swapped: ({ bytes: page }, all) => fitted(page, chance.of(all).bytes),
+      foreign: ({ bytes: page }) => fitted(page, chance.of(foreign).bytes),
+      "half written": ({ bytes: page }) => Buffer.concat([page.subarray(0, 4096), Buffer.alloc(page.length - 4096)]),
+      flipped: ({ bytes: page }) => flipped(page, chance.below(page.length * 8)),
+    };
+    const tally = { right: 0, refused: 0 };
+    for (let round = 0; round < 40; round++) {
+      const path = tempFolder(t);
+      cpSync(origin, path, { recursive: true });
+      const pages = storedPages(join(path, "pages.mdb"));
+      for (const bad of chance.some(pages, 1 + chance.below(3))) {
+        const kind = chance.of(Object.keys(kinds));
+        if (bad.bytes.length > 4096) overwrite(join(path, "pages.mdb"), bad.at, kinds[kind]!(bad, pages));
+      }
+      const vault = await tempVault(t, { path });
+      for (const [name, id] of expected) {
+        for (const key of [...KEYS, "long"]) {
+          try {
+            assert.equal(text(vault.branch(id)?.get(key)), truth.get(`${name}/${key}`), `SEED=${seed} round ${round}`);
+            tally.right++;
+          } catch (error) {
+            if (!(error instanceof VaultError) || error.code !== "VAULT_PAGE_DAMAGED") throw error;
+            tally.refused++;
+          }
+        }
+      }
+      await vault.close();
+    }
+    t.diagnostic(`${tally.right} right answers, ${tally.refused} refusals, 0 wrong`);
+    assert.ok(tally.refused > 100 && tally.right > tally.refused);
+  });
+});
+
+function i8(name: string): number {
+  return name.charCodeAt(0);
+}
+
+/** What every key of every agent holds. */
+async function contents(
+  t: TestContext,
+  path: string,
+  names: readonly string[],
+): Promise<Map<string, string | undefined>> {
+  const copy = tempFolder(t);
+  cpSync(path, copy, { recursive: true });
+  const vault = await tempVault(t, { path: copy });
+  const found = names.flatMap((name) => {
+    return [...KEYS, "long"].map((key) => [`${name}/${key}`, text(vault.head(name)!.get(key))] as const);
+  });
+  await vault.close();
+  return new Map(found);
+}
+
+/** The bytes of another page in the room of this one. */
+function fitted(page: Buffer, other: Buffer): Buffer {
+  return Buffer.concat([other, Buffer.alloc(page.length)]).subarray(0, page.length);
+}
+
+function flipped(page: Buffer, bit: number): Buffer {
+  const copy = Buffer.from(page);
+  copy[bit >> 3]! ^= 1 << (bit & 7);
+  return copy;
+}
