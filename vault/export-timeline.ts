@@ -26,7 +26,8 @@ export interface Position {
 /** A state that the export names: a snapshot from before the log, or the one from which the log goes on. */
 export interface OldState extends Position {
   readonly layer: StateLayer;
-  readonly timeMs: number;
+  /** Undefined for a state that no record made: the export's own time will do. */
+  readonly timeMs: number | undefined;
   /** Of a snapshot. */
   readonly label: string | undefined;
 }
@@ -57,11 +58,17 @@ export function timelineOf(state: VaultState, target: PastState, firstSeq: numbe
   const start = oldest === undefined ? undefined : startOf(oldest, firstSeq);
   const labels = members.flatMap(snapshotsOf);
   if (start === undefined || (target.label !== undefined && target.seq < firstSeq)) {
-    const at: OldState = { layer: target.layer, seq: target.seq, part: Infinity, timeMs: 0, label: undefined };
-    return { states: [...labels.filter(({ seq }) => seq <= target.seq && seq < firstSeq), at], after: at, members: [] };
+    const { states, ...moment } = momentOf(target);
+    return { ...moment, states: [...labels.filter(({ seq }) => seq <= target.seq && seq < firstSeq), ...states] };
   }
   const older = labels.filter((each) => each.seq < firstSeq || !isBehind(each, start));
   return { states: [...older, start], after: start, members: chain };
+}
+
+/** The state of `target` and nothing before it. */
+export function momentOf({ layer, seq }: PastState): Timeline {
+  const at = { layer, seq, part: Infinity, timeMs: undefined, label: undefined };
+  return { states: [at], after: at, members: [] };
 }
 
 /** Whether a record at `position` comes behind `other`. */

@@ -13,7 +13,7 @@ import type { BranchState } from "./branch-state.ts";
 import { diffLayers } from "./diff.ts";
 import { VaultError } from "./errors.ts";
 import { ContentHash, EXPORTED_BRANCH, ExportWriter } from "./export-file.ts";
-import { byId, isBehind, timelineOf } from "./export-timeline.ts";
+import { byId, isBehind, momentOf, timelineOf } from "./export-timeline.ts";
 import type { Member, OldState, Position } from "./export-timeline.ts";
 import { FRAME_BYTES_MAX } from "./frame.ts";
 import type { Frame } from "./frame.ts";
@@ -36,6 +36,8 @@ import type { ViewContext } from "./view.ts";
 export interface ExportOptions {
   /** Which state; default: the newest. */
   readonly at?: Point;
+  /** False leaves out the past: for a log or an old page that cannot be read. */
+  readonly history?: boolean;
   readonly onProgress?: (progress: { readonly bytes: number; readonly frames: number }) => void;
   /** Ends it; the file is taken away. */
   readonly signal?: AbortSignal;
@@ -126,7 +128,8 @@ class ExportJob {
   async run(): Promise<ExportReport> {
     const { context, name, timeMs, path } = this.#options;
     const { state, folder, holds } = context;
-    const timeline = timelineOf(state, this.#target, folder.firstSeq);
+    const timeline =
+      this.#options.history === false ? momentOf(this.#target) : timelineOf(state, this.#target, folder.firstSeq);
     for (const { branch } of timeline.members) this.#landmarks.set(branch, [...branch.landmarks]);
     const landmarks = [...this.#landmarks.values()].flat();
     for (const { layer } of [this.#target, ...timeline.states, ...landmarks]) holds.watch(layer);
@@ -142,7 +145,7 @@ class ExportJob {
   /** The first state in full, each later one as its difference to the one before. */
   async #states(states: readonly OldState[]): Promise<void> {
     let before: StateLayer | undefined;
-    for (const { layer, label, seq, timeMs } of states) {
+    for (const { layer, label, seq, timeMs = this.#options.timeMs } of states) {
       const origin = { seq: seq as Seq, timeMs }; // Positions of landmarks are seqs.
       await this.#write(before === undefined ? this.#all(layer) : this.#difference(before, layer), { origin });
       if (label !== undefined) await this.#snapshot(timeMs, label);

@@ -1,6 +1,6 @@
 /** `planaria vault check | compact`: what keeps a vault sound, and small. */
 import type { Command } from "commander";
-import type { CheckReport } from "../../vault/index.ts";
+import type { CheckReport, Vault } from "../../vault/index.ts";
 import { exitCode } from "./exit-code.ts";
 import { bytesText, share } from "./vault-progress.ts";
 import { Misused, loadVault, requireVault, run, settingsFor, verb, withVault } from "./vault-verb.ts";
@@ -14,6 +14,7 @@ export function register(group: Command): void {
   })
     .option("--repair", "mend what a backup, an older state or the log allow")
     .option("--backup <folder>", "where sound copies of pages may be")
+    .option("--accept-loss <seq>", "give up this entry of a damaged log and all later ones")
     .action(async (path: string, options: CheckVerbOptions) => run(options, async (on) => check(path, options, on)));
   verb(group, "compact <vault>", {
     says: "Collects what nobody needs and writes the page file anew without it. No program may have the vault open.",
@@ -24,12 +25,13 @@ export function register(group: Command): void {
 interface CheckVerbOptions extends VerbOptions {
   readonly repair?: true;
   readonly backup?: string;
+  readonly acceptLoss?: string;
 }
 
 async function check(path: string, options: CheckVerbOptions, { signal, progress, say }: VerbContext): Promise<void> {
   const { BackupReader } = await loadVault();
   using backup = options.backup === undefined ? undefined : await BackupReader.open(options.backup);
-  await withVault(path, async (vault) => {
+  const work = async (vault: Vault): Promise<void> => {
     if (backup !== undefined && backup.manifest.uuid !== vault.uuid)
       throw new Misused(`${backup.path} is the backup of another vault`);
     const report = await vault.maintenance.check({
@@ -40,7 +42,13 @@ async function check(path: string, options: CheckVerbOptions, { signal, progress
     });
     if (!report.isSound) process.exitCode = exitCode.failed;
     say(report, () => reportText(report));
-  });
+  };
+  await withVault(path, work, options.acceptLoss === undefined ? {} : { acceptLoss: seqOf(options.acceptLoss) });
+}
+
+function seqOf(text: string): number {
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw new Misused(`--accept-loss takes the number of an entry, not ${text}`);
 }
 
 function reportText({ isSound, pages, bytes, entries, damaged, repaired, problems }: CheckReport): string {

@@ -12,8 +12,9 @@ export function register(group: Command): void {
     example: "planaria vault export ./data counter counter.planaria --at clean",
   })
     .option("--at <point>", "as it was: a label, seq:17, time:2026-11-21T10:00:00Z, -10m")
-    .action(async (path: string, agent: string, file: string, options: VerbOptions & { readonly at?: string }) =>
-      run(options, async (on) => exportAgent({ path, agent, file, at: options.at }, on)),
+    .option("--no-history", "leave out its past, for one that cannot be read")
+    .action(async (path: string, agent: string, file: string, { at, history, ...options }: ExportVerbOptions) =>
+      run(options, async (on) => exportAgent({ path, agent, file, at, history }, on)),
     );
   verb(group, "import <file> <vault>", {
     says: "Makes an agent of an exported file; in a new vault if there is none yet.",
@@ -25,21 +26,28 @@ export function register(group: Command): void {
     );
 }
 
+interface ExportVerbOptions extends VerbOptions {
+  readonly at?: string;
+  readonly history: boolean;
+}
+
 interface Exporting {
   readonly path: string;
   readonly agent: string;
   readonly file: string;
   readonly at: string | undefined;
+  readonly history: boolean;
 }
 
 async function exportAgent(
-  { path, agent, file, at }: Exporting,
+  { path, agent, file, at, history }: Exporting,
   { signal, progress, say }: VerbContext,
 ): Promise<void> {
   const point = await typedAt(at);
   await withVault(path, async (vault) => {
     const report = await vault.maintenance.exportBranch(agentOf(vault, agent), file, {
       ...point,
+      history,
       signal,
       onProgress: ({ bytes }) => progress.tell(() => `exporting: ${bytesText(bytes)}`),
     });

@@ -90,15 +90,21 @@ export async function run(options: VerbOptions, work: (context: VerbContext) => 
   }
 }
 
-/** Does something with an open vault, and closes it. `mayMake`: it need not exist yet. */
+/** How a vault is opened: `mayMake`: it need not exist yet; `acceptLoss`: see `VaultOptions`. */
+interface Opening {
+  readonly mayMake?: boolean;
+  readonly acceptLoss?: number;
+}
+
+/** Does something with an open vault, and closes it. */
 export async function withVault(
   path: string,
   work: (vault: Vault) => Promise<void>,
-  { mayMake = false }: { readonly mayMake?: boolean } = {},
+  { mayMake = false, ...opening }: Opening = {},
 ): Promise<void> {
   if (!mayMake) requireVault(path);
   const { Vault } = await loadVault();
-  await using vault = await Vault.open(await settingsFor(path));
+  await using vault = await Vault.open({ ...(await settingsFor(path)), ...opening });
   await work(vault);
 }
 
@@ -151,7 +157,8 @@ function report(error: unknown, isJson: boolean): number {
   if (!isKnown && !(error instanceof Misused) && !(error instanceof Ended)) throw error;
   const code = isKnown ? String(error.code) : undefined;
   const details = isKnown && "details" in error ? error.details : undefined;
-  const message = code === "VAULT_LOCKED" ? `${error.message} (${HOT})` : error.message;
+  const advice = ADVICE[code ?? ""];
+  const message = advice === undefined ? error.message : `${error.message} (${advice})`;
   if (isJson) process.stdout.write(`${JSON.stringify({ error: { code, message, details } })}\n`);
   else process.stderr.write(`planaria: ${message}${code === undefined ? "" : ` [${code}]`}\n`);
   // 128 and the signal's number: what a shell reports for a command that a signal has ended.
@@ -160,4 +167,10 @@ function report(error: unknown, isJson: boolean): number {
   return ENVIRONMENT.includes(code ?? "") ? exitCode.environment : exitCode.failed;
 }
 
-const HOT = "a running program backs its vault up itself: await runtime.backup(folder)";
+/** What to do about a refusal, where its message cannot know. */
+const ADVICE: Readonly<Record<string, string>> = {
+  VAULT_LOCKED: "a running program backs its vault up itself: await runtime.backup(folder)",
+  VAULT_LOG_DAMAGED:
+    "restore a backup, or go on without: planaria vault check <vault> --accept-loss <the first lost entry>",
+  VAULT_PAGES_DAMAGED: "planaria vault restore <backup> <to>",
+};

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, it } from "node:test";
@@ -112,6 +112,34 @@ describe("planaria vault", () => {
     assert.ok(Array.isArray(repaired) && repaired.length > 0);
     assert.equal((await json("check", path))["isSound"], true);
     assert.equal((await planaria(["check", path, "--backup", path])).code, 1);
+  });
+
+  it("goes on behind a damaged log only for whoever names the first lost entry", async (t) => {
+    const path = await closedVault(t);
+    {
+      await using vault = await Vault.open(vaultOptions(path));
+      for (let i = 0; i < 5; i++) await vault.commit([put(vault.head("counter")!, "late", `late ${i}`)]).durable;
+      // What a kill leaves: a log that is ahead of the pages, and then a bad block in it.
+      cpSync(path, `${path}-killed`, { recursive: true });
+    }
+    const folder = join(`${path}-killed`, "log");
+    const name = readdirSync(folder).findLast((each) => each.endsWith(".log"))!;
+    const log = readFileSync(join(folder, name));
+    log[log.indexOf("late 2")]! ^= 1;
+    writeFileSync(join(folder, name), log);
+    const refused = await planaria(["list", `${path}-killed`, "--json"]);
+    assert.equal(refused.code, 1);
+    const { code, details, message } = JSON.parse(refused.out).error;
+    assert.equal(code, "VAULT_LOG_DAMAGED");
+    assert.match(message, /--accept-loss/);
+    assert.equal((await planaria(["check", `${path}-killed`, "--accept-loss", "x"])).code, 2);
+    const accepted = await planaria(["check", `${path}-killed`, "--accept-loss", `${details.firstLostSeq}`]);
+    assert.match(accepted.out, /log: .*\nDAMAGED/, "the points in time among the lost entries are gone");
+    assert.equal((await planaria(["list", `${path}-killed`])).code, 0);
+    const file = join(tempFolder(t), "counter.planaria");
+    assert.equal((await planaria(["export", `${path}-killed`, "counter", file])).code, 1);
+    assert.equal((await json("export", `${path}-killed`, "counter", file, "--no-history"))["entries"], 3);
+    assert.equal((await json("import", file, path, "--as", "saved"))["entries"], 3);
   });
 
   it("loads nothing of the runtime, of cells or of agent code, whatever the verb", async (t) => {
