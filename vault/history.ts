@@ -12,7 +12,7 @@ import { readRecords } from "./record.ts";
 import type { LogRecord } from "./record.ts";
 import { keyOf } from "./state.ts";
 
-/** The newest `limit` entries. Reads segments from the newest back, and no more of them than it needs. */
+/** The newest `limit` entries. Reads segments from the newest back, in slices, and no more of them than it needs. */
 export async function historyOf(past: Past, branch: BranchState, limit: number): Promise<readonly HistoryEntry[]> {
   const { state, log, folder } = past;
   const until = new Map([...lineage(state, branch)].map((each) => [each.branch.id, each.untilSeq] as const));
@@ -31,9 +31,10 @@ export async function historyOf(past: Past, branch: BranchState, limit: number):
           if (entry !== undefined) found.push(entry);
         }
       });
-      entries.push(...found.toReversed());
+      // One by one: a segment has more of them than a call can have arguments.
+      for (const entry of found.toReversed()) entries.push(entry);
     }
-    entries.push(...oldSnapshots(past, branch));
+    for (const entry of oldSnapshots(past, branch)) entries.push(entry);
   });
   return entries.slice(0, limit);
 }

@@ -130,16 +130,20 @@ export class LogEntry implements Commit {
     this.#promise?.reject(failure);
   }
 
+  /** Settles this entry and whoever waited for it. A loop: entries that wait for one another form chains of any length. */
   #settle(): void {
-    if (!this.#isReached || this.#waitingFor > 0 || this.isSettled) return;
-    this.#outcome = "kept";
-    this.#undo = undefined;
-    this.#promise?.resolve();
-    const followers = this.#followers ?? NOBODY;
-    this.#followers = undefined;
-    for (const follower of followers) {
-      follower.#waitingFor--;
-      follower.#settle();
+    const ready: LogEntry[] = [this];
+    for (let entry = ready.pop(); entry !== undefined; entry = ready.pop()) {
+      if (!entry.#isReached || entry.#waitingFor > 0 || entry.isSettled) continue;
+      entry.#outcome = "kept";
+      entry.#undo = undefined;
+      entry.#promise?.resolve();
+      const followers = entry.#followers ?? NOBODY;
+      entry.#followers = undefined;
+      for (let i = followers.length - 1; i >= 0; i--) {
+        followers[i]!.#waitingFor--;
+        ready.push(followers[i]!);
+      }
     }
   }
 }
