@@ -107,11 +107,11 @@ class Check {
       this.#slices,
     );
     const problems = [...(await this.#identity()), ...log.problems, ...(await this.#structure())];
-    const { rows, hold } = await this.#capture();
+    const { rows, holds } = await this.#capture();
     try {
-      await this.#checkPages(hold.roots);
+      await this.#checkPages(holds.flatMap((hold) => hold.roots));
     } finally {
-      context.holds.release(hold);
+      for (const hold of holds) context.holds.release(hold);
     }
     await this.#leaveBehind();
     const left = await this.#rowsMended(rows);
@@ -162,22 +162,27 @@ class Check {
     return problemsOf("structure", () => this.#on.parts.store.checkStructure(this.#slices));
   }
 
-  /** The rows, and all pages that anything needs at one moment. */
-  async #capture(): Promise<{ readonly rows: RowCheck; readonly hold: Hold }> {
+  /** The rows, and holds on all pages that anything needs. */
+  async #capture(): Promise<{ readonly rows: RowCheck; readonly holds: readonly Hold[] }> {
     const { checkpoints, parts, context } = this.#on;
     return checkpoints.exclusively(async () => {
       const rows = await checkRows(parts.store, this.#slices);
-      const roots: Roots[] = [...rows.roots, ...context.holds.roots()];
+      const holds = [context.holds.take([...rows.roots, ...context.holds.roots()])];
       for (const branch of parts.state.branches.values()) {
-        for (const layer of layersOf(branch)) roots.push(...layer.allRoots());
+        // Branch by branch: one that is dropped in a pause was either held before it, or is not asked for.
+        holds.push(context.holds.take(layersOf(branch).flatMap((layer) => [...layer.allRoots()])));
+        await this.#slices.pause();
       }
-      return { rows, hold: context.holds.take(roots) };
+      return { rows, holds };
     });
   }
 
   async #checkPages(roots: readonly Roots[]): Promise<void> {
     const trees = new Map<string, TreeRoot>();
-    for (const each of roots) for (const root of treesOf(each)) trees.set(`${root.id.arena}/${root.id.no}`, root);
+    for (const each of roots) {
+      for (const root of treesOf(each)) trees.set(`${root.id.arena}/${root.id.no}`, root);
+      await this.#slices.pause();
+    }
     await this.#pages.walk(trees.values());
     for (let bad = this.#pages.takeBad(); bad.length > 0; bad = this.#pages.takeBad()) {
       for (const each of bad) await this.#treat(each);

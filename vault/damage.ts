@@ -85,6 +85,11 @@ export class Damages {
     return id === undefined ? undefined : this.#search(id, reasonOf(error), ALL_KEYS);
   }
 
+  /** Resolves when no search runs. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#known.values());
+  }
+
   /** The page is as it should be again. */
   mended(id: PageId, from: RepairSource): void {
     this.#known.delete(nameOf(id));

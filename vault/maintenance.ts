@@ -70,10 +70,11 @@ export class Maintenance {
     return this.#collector.livePages;
   }
 
-  /** Resolves when neither a collection nor a scrub runs. */
+  /** Resolves when no collection, no scrub and no search for those whom damage hurts runs. */
   async idle(): Promise<void> {
     await this.#collector.idle();
     await this.#scrubber.idle();
+    await this.#on.parts.damages.settled();
   }
 
   /**

@@ -352,7 +352,7 @@ export class Vault implements AsyncDisposable {
   async #close(): Promise<void> {
     this.#pressure.release();
     this.#ending.abort(new VaultError("VAULT_CLOSED", "the vault is closed"));
-    const { log, store, lock } = this.#parts;
+    const { log, store, lock, damages } = this.#parts;
     await this.maintenance.idle();
     try {
       if (this.#failure === undefined) {
@@ -363,6 +363,7 @@ export class Vault implements AsyncDisposable {
       // Told already: to the commits that were not kept, and as an event. The log has all the rest.
     }
     await log.close();
+    await damages.settled();
     await store.close();
     lock.release();
     this.#options.onEvent({ type: "vault.closed", seq: log.lastSeq });
