@@ -1,12 +1,71 @@
 /** The way back from a backup: a whole vault, or one page. */
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { BackupReader } from "../../vault/backup-reader.ts";
 import { Vault, restoreVault } from "../../vault/index.ts";
 import { fill } from "../support/backups.ts";
-import { FaultyFiles, code, tempFolder, tempVault, vaultOptions } from "../support/temp-vault.ts";
+import { Chance } from "../support/chance.ts";
+import { FaultyFiles, bytes, code, tempFolder, tempVault, vaultOptions } from "../support/temp-vault.ts";
+import { textOfVault } from "../support/vault-model.ts";
+
+describe("a vault that is backed up now and then", () => {
+  it(
+    "comes back as it was each time, through forks, drops, collections, restores and crashes",
+    { timeout: 120_000 },
+    async (t) => {
+      const seed = Number(process.env["SEED"] ?? 5);
+      t.diagnostic(`SEED=${seed}`);
+      for (let round = 0; round < 2; round++) {
+        const chance = new Chance(seed, round);
+        const to = tempFolder(t);
+        const settings = { retainBytes: chance.of([0, 2 ** 30]), segmentBytes: 8192 };
+        let path = tempFolder(t);
+        let vault = await Vault.open(vaultOptions(path, settings));
+        let fullBackups = 0;
+        for (let step = 0; step < 60; step++) {
+          const names = vault.names().map(({ name }) => name);
+          const branch = vault.head(names.length === 0 ? "" : chance.of(names));
+          const kind = branch === undefined ? 0 : chance.below(12);
+          const ops = Array.from({ length: 1 + chance.below(40) }, () => {
+            return {
+              put: `k${chance.below(200)}`,
+              value: bytes(`${step} `.repeat(1 + chance.below(chance.oneIn(20) ? 20_000 : 30))),
+            };
+          });
+          if (branch === undefined || kind === 0) vault.create({ name: `new-${round}-${step}`, ops });
+          else if (kind < 4) vault.commit([{ type: "write", branch: branch.id, ops }]);
+          else if (kind === 4) vault.fork(branch, { name: `fork-${round}-${step}` });
+          else if (kind === 5) vault.commit([{ type: "snapshot", branch: branch.id, label: `s${step}` }]);
+          else if (kind === 6) vault.restore(branch.id, branch);
+          else if (kind === 7 && names.length > 2) vault.commit([{ type: "drop", branch: branch.id }]);
+          else if (kind === 8) await vault.maintenance.collect();
+          else if (kind === 9) {
+            // A crash: what is on the disk at this moment, pages of an unfinished checkpoint perhaps among it.
+            const checkpoint = chance.oneIn(2) ? vault.checkpoint() : vault.barrier();
+            const image = join(tempFolder(t), "image");
+            await vault.barrier();
+            cpSync(path, image, { recursive: true });
+            await checkpoint;
+            await vault.close();
+            path = image;
+            vault = await Vault.open(vaultOptions(path, settings));
+          } else {
+            const { isFull } = await vault.maintenance.backup(to);
+            if (isFull) fullBackups++;
+            const copy = join(tempFolder(t), "copy");
+            await restoreVault({ from: to, vault: vaultOptions(copy, settings) });
+            await using again = await Vault.open(vaultOptions(copy, settings));
+            assert.equal(await textOfVault(again), await textOfVault(vault), `round ${round}, step ${step}`);
+          }
+        }
+        t.diagnostic(`round ${round}: ${fullBackups} full backups`);
+        await vault.close();
+      }
+    },
+  );
+});
 
 describe("restoring", () => {
   it("refuses a folder that holds anything, and leaves it alone", async (t) => {
