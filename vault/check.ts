@@ -68,6 +68,7 @@ export interface CheckReport {
 }
 
 const IDS_PER_STEP = 500;
+const ROOTS_PER_HOLD = 500;
 
 /** Checks a vault while it is in use. Rejects with VAULT_CLOSED, or the reason of the signal. */
 export async function checkVault(on: MaintenanceContext, options: CheckOptions): Promise<CheckReport> {
@@ -168,11 +169,16 @@ class Check {
     return checkpoints.exclusively(async () => {
       const rows = await checkRows(parts.store, this.#slices);
       const holds = [context.holds.take([...rows.roots, ...context.holds.roots()])];
+      let roots: Roots[] = [];
+      // In portions: a branch that is dropped in a pause was either held before it, or is not asked for.
       for (const branch of parts.state.branches.values()) {
-        // Branch by branch: one that is dropped in a pause was either held before it, or is not asked for.
-        holds.push(context.holds.take(layersOf(branch).flatMap((layer) => [...layer.allRoots()])));
+        for (const layer of layersOf(branch)) roots.push(...layer.allRoots());
+        if (roots.length < ROOTS_PER_HOLD) continue;
+        holds.push(context.holds.take(roots));
+        roots = [];
         await this.#slices.pause();
       }
+      holds.push(context.holds.take(roots));
       return { rows, holds };
     });
   }
