@@ -10,12 +10,6 @@ const CAPACITY_MIN_BYTES = 256;
 /** Short ASCII text is written unit by unit: a call into Node's encoder costs more than the text. */
 const SHORT_TEXT_UNITS = 64;
 
-/** Where a writer begins: room in a larger buffer, which it leaves when it needs more. */
-export interface Seat {
-  readonly bytes: Buffer;
-  readonly at: number;
-}
-
 /** Collects bytes from the front. */
 export class ByteWriter {
   #bytes: Buffer;
@@ -23,12 +17,18 @@ export class ByteWriter {
   /** Behind the last byte, counted from the front of the buffer. */
   #end: number;
 
-  /** `place`: how much is expected (a good guess saves copies), or where to write. */
-  constructor(place: number | Seat) {
-    const isSeat = typeof place !== "number";
-    this.#bytes = isSeat ? place.bytes : Buffer.allocUnsafe(Math.max(place, CAPACITY_MIN_BYTES));
-    this.#start = isSeat ? place.at : 0;
-    this.#end = this.#start;
+  /** `capacityBytes`: how much is expected; a good guess saves copies. */
+  constructor(capacityBytes: number) {
+    this.#bytes = Buffer.allocUnsafe(Math.max(capacityBytes, CAPACITY_MIN_BYTES));
+    this.#start = 0;
+    this.#end = 0;
+  }
+
+  /** Begins anew, at a place in a larger buffer, which it leaves when it needs more room than there is. */
+  begin(bytes: Buffer, at: number): void {
+    this.#bytes = bytes;
+    this.#start = at;
+    this.#end = at;
   }
 
   get length(): number {
@@ -88,7 +88,7 @@ export class ByteWriter {
     this.#bytes.writeUInt16LE(bytes, this.#start + offset);
   }
 
-  /** Everything written so far; the writer is used up. */
+  /** Everything written so far; the writer is used up, or begins anew. */
   done(): Buffer {
     return this.#bytes.subarray(this.#start, this.#end);
   }

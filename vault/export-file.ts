@@ -85,7 +85,7 @@ export class ExportWriter {
   /** Throws VAULT_VALUE_TOO_LARGE for records that do not fit into a frame. */
   async add({ timeMs, note, records }: ExportFrame): Promise<void> {
     const seq = (this.#frames + 1) as Seq; // The file's own numbers.
-    const { frame } = encodeFrame({ seq, timeMs, note, records }, 1024);
+    const { frame } = encodeFrame({ seq, timeMs, note, records }, new ByteWriter(1024));
     const place = { salt: this.#salt, previousCrc: this.#crc, previousSeq: this.#frames, durableSeq: this.#frames };
     this.#crc = sealFrame(frame, place);
     this.#frames++;

@@ -5,6 +5,7 @@
  * Invariant: bytes that were given out are never given out again. A chunk lives for as long as somebody has a window into
  * it, a value in a memtable for example; with the next checkpoint they all go.
  */
+import { ByteWriter } from "./bytes.ts";
 import { FRAME_HEADER_BYTES, encodeFrame } from "./frame.ts";
 import type { EncodedFrame, FrameContent } from "./frame.ts";
 
@@ -17,16 +18,18 @@ const OWN_BUFFER_SHARE = 0.0625;
 export class FrameBuffer {
   #chunk: Buffer = Buffer.alloc(0);
   #used = 0;
+  readonly #out = new ByteWriter(0);
 
   /** As `encodeFrame`. `bytesExpected`: a bound for the records and the note; more is possible, and slower. */
   encode(content: FrameContent, bytesExpected: number): EncodedFrame {
     const bytesMax = FRAME_HEADER_BYTES + bytesExpected;
-    if (bytesMax > CHUNK_BYTES * OWN_BUFFER_SHARE) return encodeFrame(content, bytesMax);
+    if (bytesMax > CHUNK_BYTES * OWN_BUFFER_SHARE) return encodeFrame(content, new ByteWriter(bytesMax));
     if (this.#chunk.length - this.#used < bytesMax) {
       this.#chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
       this.#used = 0;
     }
-    const encoded = encodeFrame(content, { bytes: this.#chunk, at: this.#used });
+    this.#out.begin(this.#chunk, this.#used);
+    const encoded = encodeFrame(content, this.#out);
     // One that has grown out of its seat lies elsewhere.
     if (encoded.frame.buffer === this.#chunk.buffer) this.#used += encoded.frame.length;
     return encoded;

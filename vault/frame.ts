@@ -23,8 +23,7 @@
  * what comes before it.
  */
 import { crc32 } from "node:zlib";
-import { ByteWriter } from "./bytes.ts";
-import type { Seat } from "./bytes.ts";
+import type { ByteWriter } from "./bytes.ts";
 import { VaultError } from "./errors.ts";
 import type { Seq } from "./model.ts";
 import { writeRecords } from "./record.ts";
@@ -92,8 +91,7 @@ export interface EncodedFrame {
 }
 
 /** The frame of a commit, not yet sealed. Throws VAULT_VALUE_TOO_LARGE beyond 64 MiB. */
-export function encodeFrame(content: FrameContent, place: number | Seat): EncodedFrame {
-  const out = new ByteWriter(place);
+export function encodeFrame(content: FrameContent, out: ByteWriter): EncodedFrame {
   out.zeros(FRAME_HEADER_BYTES);
   if (content.note !== undefined) out.raw(content.note);
   const records = writeRecords(out, content.records);

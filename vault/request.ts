@@ -18,20 +18,29 @@ const KEY_BYTES_MAX = 512;
 /** Names and labels are parts of the page store's row keys. */
 const NAME_BYTES_MAX = 256;
 
-/** One record, and what must hold just before it is applied. */
+/** One record, and what must hold just before it is applied (`checkStep`). */
 export interface Step {
   readonly record: LogRecord;
-  readonly check?: (state: VaultState) => void;
+  /** Of a write: its writer's epoch. */
+  readonly epoch?: number | undefined;
+  /** Of a name: where it must point. */
+  readonly expected?: { readonly branch: BranchId | undefined };
 }
 
-/** Throws VAULT_KEY_INVALID, VAULT_NAME_INVALID, VAULT_BRANCH_UNKNOWN. The step's check throws VAULT_EPOCH_STALE, VAULT_NAME_TAKEN. */
+/** Throws VAULT_EPOCH_STALE, VAULT_NAME_TAKEN, VAULT_BRANCH_UNKNOWN when the step may not be done in this state. */
+export function checkStep(state: VaultState, { record, epoch, expected }: Step): void {
+  if (record.type === "write" && epoch !== undefined) checkEpoch(state, record.branch, epoch);
+  if (record.type === "name" && expected !== undefined) checkName(state, record.name, expected.branch);
+}
+
+/** Throws VAULT_KEY_INVALID, VAULT_NAME_INVALID, VAULT_BRANCH_UNKNOWN, VAULT_EPOCH_STALE. */
 export function stepOf(state: VaultState, action: Action): Step {
   switch (action.type) {
     case "write":
       return writeStep(state, action);
     case "name": {
-      const check = "expect" in action ? { check: expectName(action.name, action.expect) } : {};
-      return { record: { type: "name", name: validName(action.name), branch: action.branch }, ...check };
+      const expected = "expect" in action ? { expected: { branch: action.expect } } : {};
+      return { record: { type: "name", name: validName(action.name), branch: action.branch }, ...expected };
     }
     case "snapshot":
       return plain({ type: "snapshot", branch: action.branch, label: validName(action.label) });
@@ -49,7 +58,7 @@ export function plain(record: LogRecord): Step {
 
 /** Gives a new branch a name that must be free. */
 export function nameStep(name: string, branch: BranchId): Step {
-  return { record: { type: "name", name: validName(name), branch }, check: expectName(name, undefined) };
+  return { record: { type: "name", name: validName(name), branch }, expected: { branch: undefined } };
 }
 
 /** Checks every key and the values' sizes. Throws VAULT_KEY_INVALID, VAULT_VALUE_TOO_LARGE. */
@@ -78,26 +87,25 @@ export function bytesExpected(steps: readonly Step[]): number {
 }
 
 function writeStep(state: VaultState, action: Action & { readonly type: "write" }): Step {
-  const { branch, ops, epoch, origin } = action;
-  const check = (at: VaultState) => {
-    const current = at.branch(branch).epoch;
-    if (epoch === undefined || (Number.isSafeInteger(epoch) && epoch >= current)) return;
-    const message = `a writer of epoch ${epoch} was fenced out of branch ${branch}, whose epoch is ${current}`;
-    throw new VaultError("VAULT_EPOCH_STALE", message, { details: { branch, epoch, current } });
-  };
-  check(state);
-  const recorded = Math.max(state.branch(branch).epoch, epoch ?? 0);
-  const imported = origin === undefined ? {} : { origin };
-  return { record: { type: "write", branch, epoch: recorded, ops: validOps(ops), ...imported }, check };
+  const { type, branch, ops, epoch, origin } = action;
+  const current = state.branch(branch).epoch;
+  if (epoch !== undefined) checkEpoch(state, branch, epoch);
+  const record = { type, branch, epoch: Math.max(current, epoch ?? 0), ops: validOps(ops) };
+  return { record: origin === undefined ? record : { ...record, origin }, epoch };
 }
 
-function expectName(name: string, expected: BranchId | undefined): (state: VaultState) => void {
-  return ({ names }) => {
-    const current = names.get(name);
-    if (current === expected) return;
-    const message = `name ${JSON.stringify(name)} points to ${current ?? "nothing"}, not to ${expected ?? "nothing"}`;
-    throw new VaultError("VAULT_NAME_TAKEN", message, { details: { name, branch: current, expected } });
-  };
+function checkEpoch(state: VaultState, branch: BranchId, epoch: number): void {
+  const current = state.branch(branch).epoch;
+  if (Number.isSafeInteger(epoch) && epoch >= current) return;
+  const message = `a writer of epoch ${epoch} was fenced out of branch ${branch}, whose epoch is ${current}`;
+  throw new VaultError("VAULT_EPOCH_STALE", message, { details: { branch, epoch, current } });
+}
+
+function checkName({ names }: VaultState, name: string, expected: BranchId | undefined): void {
+  const current = names.get(name);
+  if (current === expected) return;
+  const message = `name ${JSON.stringify(name)} points to ${current ?? "nothing"}, not to ${expected ?? "nothing"}`;
+  throw new VaultError("VAULT_NAME_TAKEN", message, { details: { name, branch: current, expected } });
 }
 
 function validName(name: string): string {

@@ -18,32 +18,43 @@ import type { BranchId, Op, Seq } from "./model.ts";
 import type { LogRecord, Source } from "./record.ts";
 import type { Roots } from "./roots.ts";
 
+const NO_STEPS: (() => void)[] = [];
+const NONE_TOUCHED: BranchState[] = [];
+
 /** The records of one commit being applied: where it stands, what it touched, and the steps that take it back. */
 export class Applying implements Undoing {
   readonly seq: Seq;
   readonly timeMs: number;
   /** Index of the record within its frame. */
   part = 0;
-  readonly #steps: (() => void)[] = [];
-  /** Few, most often one: a list costs less than a set. */
-  readonly touched: BranchState[] = [];
+  // Both lists have one element most of the time, and are made with it: an empty one that grows takes room for 17.
+  #steps: (() => void)[] = NO_STEPS;
+  #touched: BranchState[] = NONE_TOUCHED;
 
   constructor(seq: Seq, timeMs: number) {
     this.seq = seq;
     this.timeMs = timeMs;
   }
 
+  get touched(): readonly BranchState[] {
+    return this.#touched;
+  }
+
   onUndo(step: () => void): void {
-    this.#steps.push(step);
+    if (this.#steps === NO_STEPS) this.#steps = [step];
+    else this.#steps.push(step);
   }
 
   touch(branch: BranchState): void {
-    if (!this.touched.includes(branch)) this.touched.push(branch);
+    if (this.#touched === NONE_TOUCHED) this.#touched = [branch];
+    else if (!this.#touched.includes(branch)) this.#touched.push(branch);
   }
 
   /** Runs the steps, newest first, once. */
   run(): void {
-    for (const step of this.#steps.splice(0).toReversed()) step();
+    const steps = this.#steps;
+    this.#steps = NO_STEPS;
+    for (const step of steps.toReversed()) step();
   }
 }
 

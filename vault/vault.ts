@@ -36,7 +36,7 @@ import { openParts } from "./open.ts";
 import type { VaultOptions, VaultParts } from "./open.ts";
 import { Pressure } from "./pressure.ts";
 import type { Source } from "./record.ts";
-import { bytesExpected, nameStep, plain, stepOf, validOps } from "./request.ts";
+import { bytesExpected, checkStep, nameStep, plain, stepOf, validOps } from "./request.ts";
 import type { Step } from "./request.ts";
 import { Applying, branchUnknown } from "./state.ts";
 import { FrozenView, LiveBranch, layerOf } from "./view.ts";
@@ -291,7 +291,7 @@ export class Vault implements AsyncDisposable {
     const applying = new Applying(seq, timeMs);
     try {
       for (let part = 0; part < records.length; part++) {
-        steps[part]!.check?.(state);
+        checkStep(state, steps[part]!);
         applying.part = part;
         state.apply(records[part]!, applying);
       }

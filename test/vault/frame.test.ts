@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
+import { ByteWriter } from "../../vault/bytes.ts";
 import { FRAME_HEADER_BYTES, encodeFrame, follows, frameBody, readFrame, sealFrame } from "../../vault/frame.ts";
 import type { BranchId, Op, Seq } from "../../vault/model.ts";
 import { readRecords } from "../../vault/record.ts";
@@ -74,7 +75,7 @@ function plain(item: unknown): unknown {
 describe("a frame", () => {
   it("comes back as it was written, wherever it lies", (t) => {
     const property = fc.property(content, fc.nat(64), (wanted, offset) => {
-      const { frame, records } = encodeFrame(wanted, 0);
+      const { frame, records } = encodeFrame(wanted, new ByteWriter(0));
       const crc = sealFrame(frame, { ...place, previousSeq: wanted.seq - 1, durableSeq: wanted.seq - 1 });
       const found = readFrame(Buffer.concat([Buffer.alloc(offset), frame, Buffer.alloc(9)]), offset, place);
       assert.equal(found.kind, "frame");
@@ -133,7 +134,7 @@ describe("a frame", () => {
     const ops = [{ put: "k", value: new Uint8Array(64 * 1024 * 1024) }];
     const records: LogRecord[] = [{ type: "write", branch: 1 as BranchId, epoch: 0, ops }];
     const wanted = { seq: 1 as Seq, timeMs: 0, note: undefined, records };
-    assert.throws(() => encodeFrame(wanted, 0), code("VAULT_VALUE_TOO_LARGE"));
+    assert.throws(() => encodeFrame(wanted, new ByteWriter(0)), code("VAULT_VALUE_TOO_LARGE"));
   });
 
   it("with records that no version writes is a RangeError, never a wrong record", () => {
@@ -171,7 +172,7 @@ describe("a segment header", () => {
 function sealed(at: number, text: string, previousSeq = at - 1): Buffer {
   const ops = [{ put: "key", value: Buffer.from(text) }];
   const records: LogRecord[] = [{ type: "write", branch: 3 as BranchId, epoch: 0, ops }];
-  const { frame } = encodeFrame({ seq: at as Seq, timeMs: 12, note: undefined, records }, 0);
+  const { frame } = encodeFrame({ seq: at as Seq, timeMs: 12, note: undefined, records }, new ByteWriter(0));
   sealFrame(frame, { ...place, previousSeq });
   return frame;
 }
