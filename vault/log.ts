@@ -34,6 +34,8 @@ import { END_MARK, SEGMENT_HEADER_BYTES, WriteStopped, readFully, writeFully } f
 
 /** One flush at most, unless a single frame is larger. */
 const GROUP_BYTES_MAX: number = 1024 * 1024;
+/** Sealing more small frames than this in one turn would keep the thread for over a few milliseconds. */
+const GROUP_ENTRIES_MAX = 4096;
 /** Bytes of entries that wait while the disk is full; beyond it nothing more is taken. */
 const QUEUE_BYTES_MAX: number = 256 * 1024 * 1024;
 /** The `os` mode's promise: a power cut loses less than this. */
@@ -235,7 +237,8 @@ export class Log {
   #takeGroup(): LogEntry[] {
     let bytes = 0;
     const limit = Math.min(this.#bytesLeft(), GROUP_BYTES_MAX);
-    const end = this.#queue.findIndex(({ frame }, i) => (bytes += frame.length) > limit && i > 0);
+    const isOver = ({ frame }: LogEntry, i: number) => (bytes += frame.length) > limit || i === GROUP_ENTRIES_MAX;
+    const end = this.#queue.findIndex((entry, i) => isOver(entry, i) && i > 0);
     return end === -1 ? [...this.#queue] : this.#queue.slice(0, end);
   }
 

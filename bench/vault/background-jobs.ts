@@ -1,5 +1,5 @@
 /**
- * What a vault does in the background, each with something to do: checkpoints, a merge, a collection.
+ * What a vault does in the background, each with something to do: checkpoints, a merge, a collection, a scrub.
  */
 import assert from "node:assert/strict";
 import type { Vault } from "../../vault/index.ts";
@@ -28,7 +28,7 @@ const FORK_STEP = 100;
 /** All jobs, on the vault that is open now. They change the large state. */
 export function backgroundJobs(states: States): readonly BackgroundJob[] {
   const { vault } = states.lab;
-  return [oneBranch(vault), manyBranches(vault), merge(vault, states), collection(vault, states)];
+  return [oneBranch(vault), manyBranches(vault), merge(vault, states), collection(vault, states), scrub(vault)];
 }
 
 function oneBranch(vault: Vault): BackgroundJob {
@@ -66,6 +66,18 @@ function merge(vault: Vault, { lab, large, rows }: States): BackgroundJob {
       await writeRows(vault, lab.branch(large), changed);
     },
     run: () => vault.checkpoint(),
+  };
+}
+
+/** Without a limit to its rate: what it takes from the thread, not how long it lasts. */
+function scrub(vault: Vault): BackgroundJob {
+  return {
+    what: "scrub of all pages",
+    prepare: () => vault.checkpoint(),
+    async run() {
+      const { pages, damaged } = await vault.maintenance.scrub({ bytesPerSecond: Number.MAX_SAFE_INTEGER });
+      assert.ok(pages > 0 && damaged.length === 0, "there were pages to read, and all are sound");
+    },
   };
 }
 

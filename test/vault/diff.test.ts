@@ -68,10 +68,7 @@ describe("vault.diff", () => {
             vault.commit([{ type: "write", branch: branches[what]!.id, ops: [{ delete: `k${key}` }] }]);
           else vault.commit([put(branches[what]!, `k${key}`, String(value).repeat(30))]);
         }
-        assert.deepEqual(
-          shown(vault, branches["one"]!, branches["two"]),
-          expected(branches["one"]!, branches["two"]),
-        );
+        assert.deepEqual(shown(vault, branches["one"]!, branches["two"]), expected(branches["one"]!, branches["two"]));
         await vault.close();
       }),
       { seed, numRuns: 15 },
