@@ -14,6 +14,8 @@ import {
   PAGE_HEADER_BYTES,
   TOMBSTONE_FLAG,
 } from "./page.ts";
+import { CellList } from "./cells.ts";
+import type { CellRange } from "./cells.ts";
 import type { BlobRef, Page, PageKind, PageRef } from "./page.ts";
 
 /** Of an encoded blob reference, the part that says where it lies and not what it is. */
@@ -69,31 +71,35 @@ export function isTombstone(cell: Buffer): boolean {
   return cell.readUInt32LE(2) >= TOMBSTONE_FLAG;
 }
 
-/** Does this encoded leaf cell refer to a long value? */
-export function isBlobCell(cell: Buffer): boolean {
-  return (cell.readUInt32LE(2) & BLOB_FLAG) !== 0 && !isTombstone(cell);
-}
-
-/** Key and value bytes of an encoded leaf cell, a long value counted in full. */
-export function cellBytes(cell: Buffer): number {
-  const keyLength = cell.readUInt16LE(0);
-  const length = cell.readUInt32LE(2);
-  if (length >= TOMBSTONE_FLAG) return keyLength;
-  const isBlob = (length & BLOB_FLAG) !== 0;
-  return keyLength + (isBlob ? cell.readUInt32LE(LEAF_KEY_AT + keyLength + 12) : length & LENGTH_MASK);
+/** What lies in a leaf: key and value bytes, long values counted in full, and whether there is none of those. */
+export function leafTotals(page: Page): { readonly bytes: number; readonly hasNoBlobs: boolean } {
+  let bytes = 0;
+  let hasNoBlobs = true;
+  for (let i = 0; i < page.count; i++) {
+    const at = page.cellStart(i);
+    const keyLength = page.bytes.readUInt16LE(at);
+    const length = page.bytes.readUInt32LE(at + 2);
+    bytes += keyLength;
+    if (length >= TOMBSTONE_FLAG) continue;
+    const isBlob = (length & BLOB_FLAG) !== 0;
+    if (isBlob) hasNoBlobs = false;
+    bytes += isBlob ? page.bytes.readUInt32LE(at + LEAF_KEY_AT + keyLength + 12) : length & LENGTH_MASK;
+  }
+  return { bytes, hasNoBlobs };
 }
 
 /** Lays out a leaf (level 0) or inner page. The checksum stays zero: the store stamps it. */
-export function buildPage(level: number, cells: readonly Uint8Array[]): Buffer {
-  const cellsAt = PAGE_HEADER_BYTES + cells.length * CELL_OFFSET_BYTES;
-  const used = cells.reduce((sum, cell) => sum + cell.length, cellsAt);
-  const bytes = header(level === 0 ? "leaf" : "inner", level, cells.length, used);
-  let at = cellsAt;
-  for (const [index, cell] of cells.entries()) {
-    bytes.writeUInt32LE(at, PAGE_HEADER_BYTES + index * CELL_OFFSET_BYTES);
-    bytes.set(cell, at);
-    at += cell.length;
-  }
+export function buildPage(level: number, cells: readonly Buffer[]): Buffer {
+  const list = new CellList();
+  for (const cell of cells) list.push(cell);
+  return buildPageOf(level, list, { from: 0, to: list.count });
+}
+
+/** Lays out a page of some cells of a list. */
+export function buildPageOf(level: number, cells: CellList, part: CellRange): Buffer {
+  const used = PAGE_HEADER_BYTES + cells.bytesOf(part);
+  const bytes = header(level === 0 ? "leaf" : "inner", level, part.to - part.from, used);
+  cells.layOut(bytes, part);
   return bytes;
 }
 
@@ -106,9 +112,7 @@ export function buildBlobPage(slice: Uint8Array): Buffer {
 
 /** Throws an assertion when the keys of `page` do not ascend: run on every page before it is handed to the store. */
 export function assertOrdered(page: Page): void {
-  for (let i = 1; i < page.count; i++) {
-    assert.ok(page.compare(i - 1, page.key(i)) < 0, `keys ${i - 1} and ${i} of a ${page.kind} page do not ascend`);
-  }
+  assert.ok(page.isOrdered(), `the keys of a ${page.kind} page do not ascend`);
 }
 
 /** The 32 byte content hash: a leaf's cells, or an inner page's level, child hashes and keys. No id enters it. */

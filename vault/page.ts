@@ -111,25 +111,25 @@ export class Page {
 
   /** The whole encoded cell `index`, as a view. */
   cell(index: number): Buffer {
-    return this.bytes.subarray(this.#start(index), this.#end(index));
+    return this.bytes.subarray(this.cellStart(index), this.cellEnd(index));
   }
 
   /** The key of cell `index`, as a view. */
   key(index: number): Buffer {
-    const start = this.#start(index);
+    const start = this.cellStart(index);
     return this.bytes.subarray(start + this.#keyAt, start + this.#keyAt + this.bytes.readUInt16LE(start));
   }
 
   /** The key of cell `index` as text. */
   keyText(index: number): string {
-    const start = this.#start(index) + this.#keyAt;
+    const start = this.cellStart(index) + this.#keyAt;
     return this.bytes.toString("utf8", start, start + this.bytes.readUInt16LE(start - this.#keyAt));
   }
 
   /** Negative, zero or positive as the key of cell `index` sorts before, at or after `key`. */
   compare(index: number, key: Uint8Array): number {
     const bytes = this.bytes;
-    const cell = this.#start(index);
+    const cell = this.cellStart(index);
     const start = cell + this.#keyAt;
     const length = bytes.readUInt16LE(cell);
     const common = Math.min(length, key.length);
@@ -138,6 +138,12 @@ export class Page {
       if (difference !== 0) return difference;
     }
     return length - key.length;
+  }
+
+  /** Whether the keys of the cells ascend, each once. */
+  isOrdered(): boolean {
+    for (let index = 1; index < this.count; index++) if (!this.#ascends(index)) return false;
+    return true;
   }
 
   /** Index of the first cell whose key is at or after `key`; `count` when there is none. */
@@ -160,13 +166,13 @@ export class Page {
 
   /** Inner page: the id of child `index`. Cheaper than `child`, for walks that go down. */
   childId(index: number): PageId {
-    const start = this.#start(index);
+    const start = this.cellStart(index);
     return { arena: this.bytes.readUInt32LE(start + 2), no: this.bytes.readUInt32LE(start + 6) };
   }
 
   /** Inner page: child `index`. */
   child(index: number): PageRef {
-    const start = this.#start(index);
+    const start = this.cellStart(index);
     const bytes = this.bytes;
     return {
       id: this.childId(index),
@@ -180,15 +186,15 @@ export class Page {
 
   /** Leaf page: is cell `index` a tombstone, a value kept here, or a reference to a long value? */
   entryKind(index: number): "value" | "blob" | "tombstone" {
-    const length = this.bytes.readUInt32LE(this.#start(index) + 2);
+    const length = this.bytes.readUInt32LE(this.cellStart(index) + 2);
     if (length >= TOMBSTONE_FLAG) return "tombstone";
     return (length & BLOB_FLAG) === 0 ? "value" : "blob";
   }
 
   /** Leaf page: the value bytes of cell `index` as a view; the encoded reference for a long value. */
   value(index: number): Buffer {
-    const start = this.#start(index);
-    return this.bytes.subarray(start + LEAF_KEY_AT + this.bytes.readUInt16LE(start), this.#end(index));
+    const start = this.cellStart(index);
+    return this.bytes.subarray(start + LEAF_KEY_AT + this.bytes.readUInt16LE(start), this.cellEnd(index));
   }
 
   /** Leaf page: where the long value of cell `index` lies. */
@@ -202,12 +208,27 @@ export class Page {
     };
   }
 
-  #start(index: number): number {
+  /** Whether the key of cell `index` comes after the one before it. Makes no view of either. */
+  #ascends(index: number): boolean {
+    const bytes = this.bytes;
+    const [left, right] = [this.cellStart(index - 1), this.cellStart(index)];
+    const [leftLength, rightLength] = [bytes.readUInt16LE(left), bytes.readUInt16LE(right)];
+    const common = Math.min(leftLength, rightLength);
+    for (let i = this.#keyAt; i < this.#keyAt + common; i++) {
+      const difference = bytes[left + i]! - bytes[right + i]!;
+      if (difference !== 0) return difference < 0;
+    }
+    return leftLength < rightLength;
+  }
+
+  /** Where cell `index` begins in the page's bytes. */
+  cellStart(index: number): number {
     return this.bytes.readUInt32LE(PAGE_HEADER_BYTES + index * CELL_OFFSET_BYTES);
   }
 
-  #end(index: number): number {
-    return index + 1 < this.count ? this.#start(index + 1) : this.bytes.length;
+  /** Where it ends. */
+  cellEnd(index: number): number {
+    return index + 1 < this.count ? this.cellStart(index + 1) : this.bytes.length;
   }
 }
 

@@ -20,8 +20,8 @@
  *     const { root: newRoot, pages } = step.value;
  */
 import assert from "node:assert/strict";
+import { CellList } from "./cells.ts";
 import { blobCell, cellKey, isTombstone, valueCell } from "./page-build.ts";
-import { CELL_OFFSET_BYTES } from "./page.ts";
 import type { Page } from "./page.ts";
 import { buildBlob } from "./tree-blob.ts";
 import type { BuiltPage, PageAllocator } from "./tree-blob.ts";
@@ -196,8 +196,7 @@ class LeafRewrite {
   readonly #draftBytes: number;
   readonly #drafts: Item[] = [];
   #low: Uint8Array;
-  #cells: Buffer[] = [];
-  #bytes = 0;
+  #cells = new CellList();
   #at = 0;
 
   constructor(page: Page | undefined, low: Uint8Array, draftBytes: number) {
@@ -207,12 +206,8 @@ class LeafRewrite {
   }
 
   push(cell: Buffer): void {
-    if (this.#bytes >= this.#draftBytes) {
-      this.#cut();
-      this.#low = cellKey(cell);
-    }
+    if (this.#isFull) this.#begin(cell);
     this.#cells.push(cell);
-    this.#bytes += cell.length + CELL_OFFSET_BYTES;
   }
 
   /** Copies the cells before `key` and steps over the cell of `key` itself, which is returned. */
@@ -220,22 +215,37 @@ class LeafRewrite {
     const page = this.#page;
     if (page === undefined) return undefined;
     const end = page.lowerBound(key);
-    while (this.#at < end) this.push(page.cell(this.#at++));
+    this.#copyTo(page, end);
     return end < page.count && page.compare(end, key) === 0 ? page.cell(this.#at++) : undefined;
   }
 
   /** Copies the rest and returns the drafts; none when no cell is left. */
   end(): Item[] {
-    const count = this.#page?.count ?? 0;
-    while (this.#at < count) this.push(this.#page!.cell(this.#at++));
-    if (this.#cells.length > 0) this.#cut();
+    if (this.#page !== undefined) this.#copyTo(this.#page, this.#page.count);
+    if (this.#cells.count > 0) this.#cut();
     return this.#drafts;
+  }
+
+  get #isFull(): boolean {
+    return this.#cells.bytes >= this.#draftBytes;
+  }
+
+  #copyTo(page: Page, end: number): void {
+    for (; this.#at < end; this.#at++) {
+      if (this.#isFull) this.#begin(page.cell(this.#at));
+      this.#cells.pushFrom(page, this.#at);
+    }
+  }
+
+  /** The next draft begins with `cell`. */
+  #begin(cell: Buffer): void {
+    this.#cut();
+    this.#low = cellKey(cell);
   }
 
   #cut(): void {
     this.#drafts.push({ kind: "leaf", low: this.#low, cells: this.#cells });
-    this.#cells = [];
-    this.#bytes = 0;
+    this.#cells = new CellList();
   }
 }
 

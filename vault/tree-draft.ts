@@ -9,7 +9,8 @@
  * 2. An untouched subtree is carried as its ref and not read, unless a small neighbour needs its cells.
  * 3. The low key of a parent's first child is the parent's own low key.
  */
-import { assertOrdered, buildPage, cellBytes, cellKey, contentHash, innerCell, isBlobCell } from "./page-build.ts";
+import { CellList } from "./cells.ts";
+import { assertOrdered, buildPageOf, cellKey, contentHash, innerCell, leafTotals } from "./page-build.ts";
 import { CELL_OFFSET_BYTES, INNER_CELL_BYTES, Page, PAGE_HEADER_BYTES } from "./page.ts";
 import type { PageId, PageRef } from "./page.ts";
 import type { BuiltPage, PageAllocator } from "./tree-blob.ts";
@@ -27,7 +28,7 @@ export interface Kept {
 export interface LeafDraft {
   readonly kind: "leaf";
   readonly low: Uint8Array;
-  readonly cells: readonly Buffer[];
+  readonly cells: CellList;
 }
 
 /** Children of one or more inner pages to be. Either all are kept, or there is only one. */
@@ -120,7 +121,12 @@ function* fuse(items: readonly Item[], options: DraftOptions): Generator<void, I
 function* join(left: Item, right: Item, options: DraftOptions): Generator<void, Item> {
   const a = thaw(left, options);
   const b = thaw(right, options);
-  if (a.kind === "leaf" && b.kind === "leaf") return { kind: "leaf", low: a.low, cells: [...a.cells, ...b.cells] };
+  if (a.kind === "leaf" && b.kind === "leaf") {
+    const cells = new CellList();
+    cells.append(a.cells);
+    cells.append(b.cells);
+    return { kind: "leaf", low: a.low, cells };
+  }
   if (a.kind === "inner" && b.kind === "inner") {
     return { ...a, items: yield* settle([...a.items, ...b.items], options) };
   }
@@ -132,7 +138,9 @@ function thaw(item: Item, options: DraftOptions): LeafDraft | InnerDraft {
   const page = takeBack(item.ref, options) ?? loadPage(options.source, item.ref);
   const low = item.low;
   if (page.level > 0) return { kind: "inner", low, level: page.level, items: childrenOf(page, low) };
-  return { kind: "leaf", low, cells: Array.from({ length: page.count }, (_, i) => page.cell(i)) };
+  const cells = new CellList();
+  for (let i = 0; i < page.count; i++) cells.pushFrom(page, i);
+  return { kind: "leaf", low, cells };
 }
 
 /** A page that this very build sealed, before its parents were joined: it is in no store, and no longer needed. */
@@ -154,10 +162,11 @@ export function childrenOf(page: Page, low: Uint8Array): Kept[] {
 
 function* seal(item: Item, options: DraftOptions): Generator<void, readonly Kept[]> {
   if (item.kind === "kept") return [item];
-  if (item.kind === "leaf") return yield* sealRuns({ ...item, level: 0, lows: cellKey }, options);
+  if (item.kind === "leaf") return yield* sealRuns({ ...item, level: 0 }, options);
   const children = yield* sealAll(item.items, options);
-  const cells = children.map((child) => innerCell(child.low, child.ref));
-  return yield* sealRuns({ ...item, cells, lows: (_, i) => children[i]!.low, children }, options);
+  const cells = new CellList();
+  for (const child of children) cells.push(innerCell(child.low, child.ref));
+  return yield* sealRuns({ ...item, cells, children }, options);
 }
 
 function* sealAll(items: readonly Item[], options: DraftOptions): Generator<void, readonly Kept[]> {
@@ -169,43 +178,33 @@ function* sealAll(items: readonly Item[], options: DraftOptions): Generator<void
 interface Runs {
   readonly level: number;
   readonly low: Uint8Array;
-  readonly cells: readonly Buffer[];
-  readonly lows: (cell: Buffer, index: number) => Uint8Array;
+  readonly cells: CellList;
+  /** Of an inner page. */
   readonly children?: readonly Kept[];
 }
 
-function* sealRuns({ level, low, cells, lows, children }: Runs, options: DraftOptions): Generator<void, Kept[]> {
+function* sealRuns({ level, low, cells, children }: Runs, options: DraftOptions): Generator<void, Kept[]> {
   const most = options.pageBytes - PAGE_HEADER_BYTES;
-  const sizes = cells.map((cell) => cell.length + CELL_OFFSET_BYTES);
   const sealed: Kept[] = [];
-  let start = 0;
-  for (const end of splitEvenly(sizes, { wanted: Math.floor(most * FILL), most })) {
-    const run = cells.slice(start, end);
-    const ref = sealPage(level, run, options, children?.slice(start, end));
-    sealed.push({ kind: "kept", low: start === 0 ? low : lows(cells[start]!, start), ref });
-    start = end;
+  let from = 0;
+  for (const to of splitEvenly(cells.sizes(), { wanted: Math.floor(most * FILL), most })) {
+    const ref = sealPage(buildPageOf(level, cells, { from, to }), options, children?.slice(from, to));
+    const first = children === undefined ? new Uint8Array(cellKey(cells.cell(from))) : children[from]!.low;
+    sealed.push({ kind: "kept", low: from === 0 ? low : first, ref });
+    from = to;
     yield;
   }
   return sealed;
 }
 
-function sealPage(
-  level: number,
-  cells: readonly Buffer[],
-  { ids, pages }: DraftOptions,
-  children: readonly Kept[] | undefined,
-): PageRef {
+function sealPage(bytes: Buffer, { ids, pages }: DraftOptions, children: readonly Kept[] | undefined): PageRef {
   const id: PageId = { arena: ids.arena, no: ids.take(1) };
-  const bytes = buildPage(level, cells);
   const page = new Page(id, bytes);
   assertOrdered(page);
   pages.set(id.no, [id, bytes]);
+  const { level } = page;
   const sha256 = contentHash(page);
-  if (children === undefined) {
-    const total = cells.reduce((sum, cell) => sum + cellBytes(cell), 0);
-    const hasNoBlobs = !cells.some(isBlobCell);
-    return { id, level, hasNoBlobs, entries: cells.length, bytes: total, sha256 };
-  }
+  if (children === undefined) return { id, level, entries: page.count, ...leafTotals(page), sha256 };
   const entries = children.reduce((sum, child) => sum + child.ref.entries, 0);
   const hasNoBlobs = children.every(({ ref }) => ref.hasNoBlobs);
   return { id, level, hasNoBlobs, entries, bytes: children.reduce((sum, child) => sum + child.ref.bytes, 0), sha256 };
@@ -216,7 +215,7 @@ function isUnderfull(item: Item, { pageBytes }: DraftOptions): boolean {
   const enough = pageBytes * UNDERFULL;
   let size = 0;
   if (item.kind === "leaf") {
-    for (let i = 0; i < item.cells.length && size < enough; i++) size += item.cells[i]!.length + CELL_OFFSET_BYTES;
+    size = item.cells.bytes;
   } else {
     for (const child of item.items) size += INNER_CELL_BYTES + child.low.length + CELL_OFFSET_BYTES;
   }

@@ -7,11 +7,11 @@ import {
   blobCell,
   buildBlobPage,
   buildPage,
-  cellBytes,
   cellKey,
   contentHash,
   innerCell,
   isTombstone,
+  leafTotals,
   valueCell,
 } from "../../vault/page-build.ts";
 import { loadPageChecksum, Page } from "../../vault/page.ts";
@@ -43,7 +43,8 @@ describe("page layout", () => {
     );
     assert.equal(page.value(0).toString(), "one");
     assert.deepEqual({ ...page.blob(2), sha256: new Uint8Array(page.blob(2).sha256) }, blob);
-    assert.deepEqual(cells.map(cellBytes), [4, 1, 190_001]);
+    assert.deepEqual(leafTotals(page), { bytes: 4 + 1 + 190_001, hasNoBlobs: false });
+    assert.equal(leafTotals(new Page(ID, buildPage(0, cells.slice(0, 2)))).hasNoBlobs, true);
     assert.deepEqual(cells.map(isTombstone), [false, true, false]);
     assert.deepEqual(
       cells.map((cell) => cellKey(cell).toString()),
