@@ -24,8 +24,8 @@ import type { Entry, PageSource, TreeRoot } from "./tree.ts";
 /** What building needs. */
 export interface RootsOptions {
   readonly source: PageSource;
-  /** Runs a build in slices. */
-  readonly drive: (build: Generator<void, BuiltTree>) => Promise<BuiltTree>;
+  /** Runs a build in slices. Pages that come to lie in `built` may be written before the end. */
+  readonly drive: (build: Generator<void, BuiltTree>, built?: Map<number, BuiltPage>) => Promise<BuiltTree>;
   /** `baseBytes`: how large the base becomes that is built, if it is one. */
   readonly applyOptions: (baseBytes: number) => ApplyOptions;
   /** What the entries come to, roughly. */
@@ -50,7 +50,9 @@ export async function buildRoots(
 ): Promise<BuiltRoots> {
   const { source, drive, applyOptions } = options;
   if (treesOf(roots).length === 0) {
-    const { root, pages } = await drive(applyOps(source, undefined, entries(), applyOptions(options.entriesBytes)));
+    const built = new Map<number, BuiltPage>();
+    const fresh = { ...applyOptions(options.entriesBytes), built };
+    const { root, pages } = await drive(applyOps(source, undefined, entries(), fresh), built);
     return { roots: { base: root, delta: undefined }, pages };
   }
   const changed = await applyOnTop(roots, entries, options);
@@ -105,7 +107,9 @@ async function mergeIfDue({ roots, pages }: BuiltRoots, options: RootsOptions): 
   if (!options.isMergeDue(base, delta)) return { roots, pages };
   // The delta's own pages are read from memory and never written, but for the long values, which the base shares.
   const source = overlay(options.source, byName(pages));
-  const build = () => options.drive(mergeTrees(source, base, delta, options.applyOptions(base.bytes)));
+  const built = new Map<number, BuiltPage>();
+  const fresh = { ...options.applyOptions(base.bytes), built };
+  const build = () => options.drive(mergeTrees(source, base, delta, fresh), built);
   const merged = await unlessDamaged(base, options, build);
   if (merged === undefined) return { roots, pages };
   return { roots: { base: merged.root, delta: undefined }, pages: [...pages.filter(isBlob), ...merged.pages] };

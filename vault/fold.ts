@@ -7,7 +7,7 @@
  * 1. A layer is marked as folded only after its pages are durable, so a reader never looks for a page that is not there.
  *    Until then they are in a batch: pages of many layers share one transaction of the store.
  * 2. A layer that several branches, views or snapshots share is folded once, for all of them.
- * 3. No slice of work keeps the thread longer than about 5 ms; no transaction takes more than 4 MB of pages.
+ * 3. No slice of work keeps the thread longer than about 5 ms; no transaction takes more than 2 MB of pages.
  */
 import type { Clock } from "./clock.ts";
 import { VaultError } from "./errors.ts";
@@ -23,10 +23,11 @@ import type { BuiltTree } from "./tree-apply.ts";
 import type { BuiltPage } from "./tree-blob.ts";
 import type { PageSource, TreeRoot } from "./tree.ts";
 
-const SLICE_MS = 5;
-const TRANSACTION_BYTES_MAX: number = 4 * 1024 * 1024;
+/** Less than the 5 ms that a turn may be kept waiting: the collector of garbage takes the rest. */
+const SLICE_MS = 3;
+const TRANSACTION_BYTES_MAX: number = 2 * 1024 * 1024;
 /** LMDB is handed a transaction in one turn, at about 10 us a page however small it is. */
-const TRANSACTION_PAGES_MAX = 256;
+const TRANSACTION_PAGES_MAX = 128;
 /** LMDB writes inner pages and its free list beside what it is given. */
 const ROOM_FACTOR = 2;
 const ROOM_MARGIN_BYTES: number = 2 * 1024 * 1024;
@@ -171,7 +172,7 @@ export class Folder {
   async #build(roots: Roots, tables: readonly Memtable[], foldFor: FoldFor): Promise<Roots> {
     const built = await buildRoots(roots, () => entriesMerged(tables), {
       source: this.#source,
-      drive: (build) => this.#drive(build),
+      drive: (build, built) => this.#drive(build, built),
       applyOptions: (baseBytes) => this.#options(foldFor, baseBytes),
       entriesBytes: tables.reduce((sum, { bytes }) => sum + bytes, 0),
       isMergeDue: (base, delta) => isMergeDue(base, delta, foldFor.isYoung),
@@ -205,15 +206,24 @@ export class Folder {
     return first;
   }
 
-  async #drive(build: Generator<void, BuiltTree>): Promise<BuiltTree> {
+  async #drive(build: Generator<void, BuiltTree>, built = new Map<number, BuiltPage>()): Promise<BuiltTree> {
     // The slice goes on from one build to the next: many small ones in a row would else be one long one.
     for (let step = build.next(); ; step = build.next()) {
       if (this.#clock.monotonicMs() - this.#sliceStartMs >= SLICE_MS) {
         await this.ensureRoom(0);
+        if (step.done !== true) await this.#spill(built);
         this.#sliceStartMs = this.#clock.monotonicMs();
       }
       if (step.done === true) return step.value;
     }
+  }
+
+  /** Writes finished pages of a build that goes on, once they are worth a transaction. Nothing refers to them before the end. */
+  async #spill(built: Map<number, BuiltPage>): Promise<void> {
+    const pages = [...built.values()];
+    if (bytesOf(pages) < TRANSACTION_BYTES_MAX) return;
+    built.clear();
+    await this.#write(pages);
   }
 
   async #write(pages: readonly BuiltPage[]): Promise<void> {
@@ -232,12 +242,16 @@ export class Folder {
 
   async #writeBatch(pages: readonly BuiltPage[]): Promise<void> {
     if (pages.length === 0) return;
-    await this.ensureRoom(pages.reduce((sum, [, bytes]) => sum + bytes.length, 0));
+    await this.ensureRoom(bytesOf(pages));
     await this.#store.transaction((draft) => {
       for (const [id, bytes] of pages) draft.putPage(id, bytes);
     });
     this.#pagesWritten += pages.length;
   }
+}
+
+function bytesOf(pages: readonly BuiltPage[]): number {
+  return pages.reduce((sum, [, bytes]) => sum + bytes.length, 0);
 }
 
 function isMergeDue(base: TreeRoot, delta: TreeRoot, isYoung: boolean): boolean {

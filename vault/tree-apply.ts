@@ -39,11 +39,17 @@ export interface ApplyOptions {
   readonly pageBytes: number;
   /** true: a deletion is kept as a tombstone (a delta tree). false: it removes the entry (a base tree). */
   readonly keepTombstones: boolean;
+  /**
+   * Where finished pages are put, by number. Whoever drives the build may write those that are there to the store and take
+   * them out between two steps, so that a large tree is never in memory as a whole.
+   */
+  readonly built?: Map<number, BuiltPage>;
 }
 
 /** A new tree and the pages it needs beside those of the old one. Checksums are still zero: the store stamps them. */
 export interface BuiltTree {
   readonly root: TreeRoot | undefined;
+  /** Without those that were taken out of `ApplyOptions.built`. */
   readonly pages: readonly BuiltPage[];
 }
 
@@ -100,7 +106,7 @@ class TreeEditor {
   readonly #source: PageSource;
   readonly #edits: Iterator<Edit, void>;
   readonly #options: ApplyOptions;
-  readonly #pages = new Map<number, BuiltPage>();
+  readonly #pages: Map<number, BuiltPage>;
   #next: Edit | undefined;
 
   constructor(source: PageSource, edits: Iterator<Edit, void>, options: ApplyOptions) {
@@ -109,6 +115,7 @@ class TreeEditor {
     this.#source = source;
     this.#edits = edits;
     this.#options = options;
+    this.#pages = options.built ?? new Map<number, BuiltPage>();
   }
 
   *run(root: TreeRoot | undefined): Generator<void, BuiltTree> {

@@ -143,7 +143,7 @@ function thaw(item: Item, options: DraftOptions): LeafDraft | InnerDraft {
   return { kind: "leaf", low, cells };
 }
 
-/** A page that this very build sealed, before its parents were joined: it is in no store, and no longer needed. */
+/** A page that this very build sealed, before its parents were joined, unless it was written already: it is no longer needed. */
 function takeBack({ id }: PageRef, { ids, pages }: DraftOptions): Page | undefined {
   const built = id.arena === ids.arena ? pages.get(id.no) : undefined;
   if (built === undefined) return undefined;

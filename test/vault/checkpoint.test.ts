@@ -1,6 +1,6 @@
 /** Checkpoints: what a failed one leaves, and what many branches cost the thread. */
 import assert from "node:assert/strict";
-import { cpSync } from "node:fs";
+import { cpSync, rmSync } from "node:fs";
 import { describe, it } from "node:test";
 import { Vault } from "../../vault/index.ts";
 import { FaultyFiles, code, contentOf, put, tempFolder, tempVault, vaultOptions } from "../support/temp-vault.ts";
@@ -90,5 +90,35 @@ describe("a checkpoint", () => {
       await again.close();
     }
     assert.equal(seqs.size, 2, "some were cut off before the checkpoint counted, some after");
+  });
+});
+
+describe("a large build", () => {
+  it("writes its pages while it goes on, and a crash in the middle leaves the state before", async (t) => {
+    const path = tempFolder(t);
+    const copies: string[] = [];
+    let commits = 0;
+    const onStep = (step: string) => {
+      if (step !== "store.commit.done") return;
+      commits++;
+      if (commits !== 3) return;
+      const copy = `${path}-copy`;
+      cpSync(path, copy, { recursive: true });
+      copies.push(copy);
+    };
+    const vault = await tempVault(t, { path, onStep });
+    const ops = Array.from({ length: 12_000 }, (_, i) => ({ put: `key ${i}`, value: new Uint8Array(1_000).fill(i) }));
+    const { branch, commit } = vault.create({ name: "large", ops });
+    await commit.durable;
+    await vault.checkpoint();
+    assert.ok(commits > 4, `12 MB were written in ${commits} transactions`);
+    assert.equal([...branch.range()].length, 12_000);
+    const [copy] = copies;
+    t.after(() => rmSync(copy!, { recursive: true, force: true }));
+    const crashed = await tempVault(t, { path: copy! });
+    assert.equal(crashed.recovery.entries, 1, "the checkpoint had not happened");
+    await crashed.checkpoint();
+    assert.equal([...crashed.head("large")!.range()].length, 12_000);
+    assert.equal((await crashed.maintenance.check()).isSound, true);
   });
 });
