@@ -1,8 +1,12 @@
 /**
  * The log: what makes a commit durable. One writer, one flush at a time.
  *
- *     append --> queue --> group (<= 1 MiB) --write--> segment --fdatasync--> durable
+ *     append --> queue --> group (<= 1 MiB) --write--> segment --fdatasync--> durable --> told
  *                  ^ while a flush runs, entries queue here; the next group takes them all
+ *
+ * Whoever is told makes new commits, which takes as long as a flush when they are many. So the next group is on its way to
+ * the disk before the one before it is told, and a large queue without one before it is halved: then two halves of the
+ * writers take turns, one at work while the other's commits are flushed.
  *
  * Invariants:
  * 1. Frames are written in the order of their seqs. durableSeq never decreases, and everything up to it is on the disk.
@@ -36,6 +40,9 @@ import { END_MARK, SEGMENT_HEADER_BYTES, WriteStopped, readFully, writeFully } f
 const GROUP_BYTES_MAX: number = 1024 * 1024;
 /** Sealing more small frames than this in one turn would keep the thread for over a few milliseconds. */
 const GROUP_ENTRIES_MAX = 4096;
+/** Making so many commits takes about as long as a flush. Fewer are flushed at once: the flush is what they wait for. */
+const HALVED_ENTRIES_MIN = 64;
+const NOBODY: readonly LogEntry[] = [];
 /** Bytes of entries that wait while the disk is full; beyond it nothing more is taken. */
 const QUEUE_BYTES_MAX: number = 256 * 1024 * 1024;
 /** The `os` mode's promise: a power cut loses less than this. */
@@ -75,6 +82,8 @@ export class Log {
   #queue: LogEntry[] = [];
   /** Written and, if they ask for it, waiting for the sync of their step. */
   #inFlight: readonly LogEntry[] = [];
+  /** Kept, and not told yet. */
+  #due: readonly LogEntry[] = [];
   #queuedBytes = 0;
   readonly #waiters = new LogWaiters();
   #unsyncedEntries = 0;
@@ -199,6 +208,7 @@ export class Log {
   async #run(): Promise<void> {
     try {
       while (this.#failed === undefined && (this.#queue.length > 0 || this.#isSyncWanted)) await this.#step();
+      this.#tellDue();
       this.#running = undefined;
     } catch (error) {
       this.#running = undefined;
@@ -209,19 +219,29 @@ export class Log {
   async #step(): Promise<void> {
     const first = this.#queue[0];
     if (first !== undefined) {
-      if (first.frame.length > this.#bytesLeft()) await this.#rotate(first.frame.length);
+      if (first.frame.length > this.#bytesLeft()) {
+        this.#tellDue();
+        await this.#rotate(first.frame.length);
+      }
       const group = this.#takeGroup();
       await this.#write(group);
       this.#unsyncedEntries += group.length;
       if (group.some(({ level }) => level === "disk")) this.#isSyncWanted = true;
       if (this.#unsyncedEntries >= this.#options.syncEveryEntries) this.#isSyncWanted = true;
       for (const entry of group) if (entry.level !== "disk") entry.reach();
-      if (this.#isSyncWanted) await this.#sync();
-      else this.#armTimer();
-      for (const entry of group) entry.reach();
+      const syncing = this.#isSyncWanted ? this.#sync() : this.#armTimer();
+      this.#tellDue();
+      await syncing;
+      this.#due = group;
       if (this.#bytesLeft() < this.#open.header.bytes * SPARE_AT_SHARE) this.#prepareSpare();
     } else await this.#sync();
     this.#wakeWaiters();
+  }
+
+  #tellDue(): void {
+    const due = this.#due;
+    this.#due = NOBODY;
+    for (const entry of due) entry.reach();
   }
 
   /** The segment that is written; there is one once the first entry has rotated. */
@@ -237,7 +257,9 @@ export class Log {
   #takeGroup(): LogEntry[] {
     let bytes = 0;
     const limit = Math.min(this.#bytesLeft(), GROUP_BYTES_MAX);
-    const isOver = ({ frame }: LogEntry, i: number) => (bytes += frame.length) > limit || i === GROUP_ENTRIES_MAX;
+    const isHalved = this.#due.length === 0 && this.#queue.length >= HALVED_ENTRIES_MIN;
+    const most = Math.min(isHalved ? Math.ceil(this.#queue.length / 2) : Infinity, GROUP_ENTRIES_MAX);
+    const isOver = ({ frame }: LogEntry, i: number) => (bytes += frame.length) > limit || i === most;
     const end = this.#queue.findIndex((entry, i) => isOver(entry, i) && i > 0);
     return end === -1 ? [...this.#queue] : this.#queue.slice(0, end);
   }
@@ -366,6 +388,7 @@ export class Log {
   #fail(cause: unknown): void {
     const { error, isFatal } = judgeFault(cause);
     if (isFatal) this.#failed = error;
+    this.#tellDue();
     const undone = [...this.#inFlight, ...this.#queue].filter((entry) => !entry.isSettled);
     this.#queue = this.#queue.filter((entry) => entry.isSettled);
     this.#queuedBytes = this.#queue.reduce((sum, { frame }) => sum + frame.length, 0);

@@ -25,8 +25,8 @@ const FORMATS_READ: readonly number[] = [1, LOG_FORMAT];
 
 const MAGIC = Buffer.from("PLNR-LOG", "latin1");
 const NAME = /^(\d{10})\.log$/;
-/** Copying this much into the page cache takes about as long as handing it to another thread. */
-const SMALL_WRITE_BYTES: number = 64 * 1024;
+/** Copying this much into the page cache takes about as long as a trip to another thread and back. */
+const SMALL_WRITE_BYTES: number = 256 * 1024;
 const ZEROS = Buffer.alloc(1024 * 1024);
 
 /** What a segment says about itself. */

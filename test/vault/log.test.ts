@@ -74,6 +74,36 @@ describe("group commit", () => {
   });
 });
 
+describe("a crowd of writers", () => {
+  it("is flushed in halves that take turns, each on its way before the one before it is told", async (t) => {
+    const { vault, branch, files } = await slowVault(t);
+    const told: number[] = [];
+    const commits = Array.from({ length: 100 }, (_, i) => vault.commit([put(branch, `k${i}`, "v")]));
+    const all = Promise.all(commits.map(({ durable }, i) => durable.then(() => told.push(i))));
+    const syncs: number[] = [];
+    files.beforeSync = async () => void syncs.push(told.length);
+    await all;
+    assert.deepEqual(syncs, [0, 0], "nobody is told before the second half is on its way");
+    assert.deepEqual(
+      told,
+      [...told].toSorted((x, y) => x - y),
+      "in the order of the commits",
+    );
+    assert.ok(vault.durableSeq >= commits.at(-1)!.seq);
+  });
+
+  it("is told before the log fails, as far as it was kept", async (t) => {
+    const { vault, branch, files } = await slowVault(t);
+    let syncs = 0;
+    files.plan = (operation) => (operation === "sync" && ++syncs === 2 ? { error: "EIO" } : undefined);
+    const commits = Array.from({ length: 100 }, (_, i) => vault.commit([put(branch, `k${i}`, "v")]));
+    const results = await Promise.allSettled(commits.map(({ durable }) => durable));
+    const kept = results.filter(({ status }) => status === "fulfilled").length;
+    assert.equal(kept, 50);
+    assert.equal(vault.durableSeq, commits[49]!.seq);
+  });
+});
+
 describe("durability", () => {
   it("memory: kept at once, on disk when asked for", async (t) => {
     const { vault, branch } = await slowVault(t, { durability: "memory" });
