@@ -7,7 +7,7 @@
  */
 import assert from "node:assert/strict";
 import { VaultError } from "./errors.ts";
-import { landmarkBefore } from "./landmark.ts";
+import { endLandmark, landmarkBefore } from "./landmark.ts";
 import type { Landmark } from "./landmark.ts";
 import { StateLayer } from "./layer.ts";
 import type { LogEntry } from "./log-entry.ts";
@@ -90,13 +90,11 @@ export class BranchState {
 
   /** Adds a landmark, and ends the time of the one before it. Returns what takes both back. */
   addLandmark(landmark: Landmark): () => void {
-    const last = this.landmarks.at(-1);
-    const through = last?.through;
-    if (last !== undefined && !last.isPartial) last.through ??= Math.max(last.seq, landmark.seq - 1);
+    const reopen = endLandmark(this.landmarks.at(-1), landmark.seq);
     this.landmarks.push(landmark);
     return () => {
       this.landmarks = this.landmarks.filter((each) => each !== landmark);
-      if (last !== undefined) last.through = through;
+      reopen?.();
     };
   }
 

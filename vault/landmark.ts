@@ -7,7 +7,8 @@
  *
  * Invariants:
  * 1. A branch's landmarks are in the order of their seqs.
- * 2. From `seq` to `through` the branch's state was the landmark's. `through` is set when the branch changes again.
+ * 2. From `seq` to `through` the branch's state was the landmark's. `through` is set when the branch changes again, or gets
+ *    another landmark: only the last one of a branch may be without.
  * 3. A landmark that its own frame changed afterwards (a snapshot in the middle of a commit) is `isPartial`: it answers
  *    for its label only, not for a seq.
  */
@@ -50,17 +51,34 @@ export function isPrunable(landmark: Pick<Landmark, "kind" | "isPartial" | "thro
   return landmark.kind !== "snapshot" && (landmark.isPartial || !isReachable(landmark, firstSeq));
 }
 
+/** Notes that another landmark follows `last` at `seq`, though nothing changes. Returns what takes the note back, if one was made. */
+export function endLandmark(last: Landmark | undefined, seq: number): (() => void) | undefined {
+  if (last === undefined || last.through !== undefined || last.isPartial) return undefined;
+  const { isStored } = last;
+  last.through = Math.max(last.seq, seq - 1);
+  last.isStored = false;
+  return () => {
+    last.through = undefined;
+    last.isStored = isStored;
+  };
+}
+
 /** Notes that the branch changes at `seq`. Returns what takes the note back; most often there is nothing to note. */
-export function closeLandmark(landmarks: readonly Landmark[], seq: number): (() => void) | undefined {
-  const last = landmarks.at(-1);
+export function closeLandmark(
+  branch: { readonly landmarks: readonly Landmark[] },
+  seq: number,
+): (() => void) | undefined {
+  const last = branch.landmarks.at(-1);
   if (last === undefined || last.through !== undefined || last.isPartial) return undefined;
   const isStored = last.isStored;
   if (last.seq === seq) last.isPartial = true;
   else last.through = seq - 1;
   last.isStored = false;
   return () => {
-    last.through = undefined;
     last.isPartial = false;
+    // A checkpoint may have set a landmark behind it meanwhile: then its time has ended all the same.
+    if (branch.landmarks.at(-1) !== last) return;
+    last.through = undefined;
     last.isStored = isStored;
   };
 }

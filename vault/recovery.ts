@@ -12,6 +12,7 @@
 import { BranchState } from "./branch-state.ts";
 import { VaultError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
+import { endLandmark } from "./landmark.ts";
 import { StateLayer } from "./layer.ts";
 import { firstPlace, scanLog } from "./log-scan.ts";
 import type { LogPlace } from "./log-scan.ts";
@@ -143,6 +144,8 @@ function addLandmarks(state: VaultState, store: RowSource): number {
   for (const { branch: id, roots, ...row } of rows) {
     const branch = state.branches.get(id);
     if (branch === undefined) throw pagesDamaged(`a snapshot row names branch ${id}, which has no row`, { branch: id });
+    // Rows of older versions may not say when the time of a landmark ended that was followed by another.
+    endLandmark(branch.landmarks.at(-1), row.seq);
     branch.landmarks.push({ ...row, layer: StateLayer.ofRoots(roots), isStored: true });
   }
   return rows.length;

@@ -219,7 +219,7 @@ export class VaultState {
     branch.head = applying.seq;
     applying.touch(branch);
     this.dirtyBranches.add(branch.id);
-    return closeLandmark(branch.landmarks, applying.seq);
+    return closeLandmark(branch, applying.seq);
   }
 
   #layerOf(source: Source): StateLayer {
