@@ -27,6 +27,9 @@ export class Applying implements Undoing {
   readonly timeMs: number;
   /** Index of the record within its frame. */
   part = 0;
+  /** A name was taken that nobody had, or given up: no branch stands between the commits that do one and the other. */
+  takesName = false;
+  freesName = false;
   // Both lists have one element most of the time, and are made with it: an empty one that grows takes room for 17.
   #steps: (() => void)[] = NO_STEPS;
   #touched: BranchState[] = NONE_TOUCHED;
@@ -152,6 +155,7 @@ export class VaultState {
     this.branches.delete(branch.id);
     for (const name of names) this.names.delete(name);
     branch.isDropped = true;
+    if (names.length > 0) applying.freesName = true;
     this.#dirty(branch.id, names);
     applying.onUndo(() => {
       branch.isDropped = false;
@@ -180,6 +184,8 @@ export class VaultState {
     const previousId = this.names.get(name);
     const previous = previousId === undefined ? undefined : this.branches.get(previousId);
     this.#point(name, previous, next);
+    if (previous === undefined) applying.takesName = true;
+    else if (next === undefined) applying.freesName = true;
     for (const branch of [previous, next]) if (branch !== undefined) applying.touch(branch);
     applying.onUndo(() => this.#point(name, next, previous));
   }

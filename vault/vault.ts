@@ -62,6 +62,8 @@ export class Vault implements AsyncDisposable {
   /** Collecting, checking, backing up: what runs beside the data path. */
   readonly maintenance: Maintenance;
   #nextSeq: number;
+  /** The last commit that gave a name up. It waits for all earlier ones: who takes a free name builds upon them. */
+  #lastFreed: LogEntry | undefined;
   #failure: VaultError | undefined;
   #closing: Promise<void> | undefined;
 
@@ -300,11 +302,13 @@ export class Vault implements AsyncDisposable {
       throw error;
     }
     this.#nextSeq++;
-    const { touched } = applying;
+    const { touched, takesName, freesName } = applying;
     const after: LogEntry[] = [];
     for (const { lastEntry } of touched) if (lastEntry?.isSettled === false) after.push(lastEntry);
+    if ((takesName || freesName) && this.#lastFreed?.isSettled === false) after.push(this.#lastFreed);
     const level = durability ?? this.#options.durability;
     const entry = log.append({ seq, frame, level, after, undo: applying });
+    if (freesName) this.#lastFreed = entry;
     let depth = 0;
     for (const branch of touched) {
       if (!entry.isSettled) branch.lastEntry = entry;
