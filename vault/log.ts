@@ -13,7 +13,8 @@
  * 2. A `disk` entry settles after the fdatasync that covers it, an `os` entry after its write, a `memory` entry at once.
  *    What was written is synced after `syncEveryEntries` or `syncEveryMs`, never later than 1 s.
  * 3. A full disk undoes the entries that are not kept, newest first, and nothing else. Kept ones stay queued and are
- *    written when there is space; the numbers of the undone ones are skipped (frame.ts, invariant 3).
+ *    written when there is space, which is tried as often as syncs are due; the numbers of the undone ones are skipped
+ *    (frame.ts, invariant 3).
  * 4. A frame whose commit was undone is not in the log: after a partial write, whatever frames the file took whole count
  *    as written. (What lies behind them is torn and does not check.)
  * 5. A failed fdatasync, or any error but a full disk, ends the log: the kernel may have dropped the pages, so asking
@@ -395,6 +396,8 @@ export class Log {
     for (let i = undone.length - 1; i >= 0; i--) undone[i]?.fail(error);
     this.#isSyncWanted = false;
     this.#waiters.fail(error);
+    // Nobody waits for what was kept, and perhaps nobody commits again: it is tried by itself.
+    if (this.#failed === undefined && this.lastSeq > this.#durableSeq) this.#armTimer();
     this.#options.onFailure({ error, commits: undone.length, isFatal });
     this.#options.onProgress();
   }

@@ -206,6 +206,24 @@ describe("a full disk", () => {
     assert.deepEqual([contentOf(again.head("a")!), contentOf(again.head("b")!)], [{ k: "kept" }, { k: "2" }]);
   });
 
+  it("that takes writes again gets what was acknowledged, though nobody asks or commits", async (t) => {
+    const clock = new SimulatedClock();
+    const { vault, branch, files } = await slowVault(t, { clock });
+    files.plan = (operation) => (operation === "write" ? { error: "ENOSPC" } : undefined);
+    const kept = vault.commit([put(branch, "k", "1")], { durability: "memory" });
+    await assert.rejects(vault.barrier(), code("VAULT_COMMIT_FAILED"));
+    clock.advance(1000);
+    await assert.rejects(vault.barrier(), code("VAULT_COMMIT_FAILED"));
+    files.plan = () => undefined;
+    const synced = Promise.withResolvers<void>();
+    files.beforeSync = async () => synced.resolve();
+    assert.ok(clock.armed > 0, "it will be tried again");
+    clock.advance(1000);
+    await synced.promise;
+    await vault.barrier();
+    assert.ok(vault.durableSeq >= kept.seq);
+  });
+
   it("at any operation of the log loses nothing that was acknowledged", async (t) => {
     const operations = await sweep(t, (operation) => (operation === "sync" ? undefined : { error: "ENOSPC" }));
     t.diagnostic(`${operations} operations, each failing once and each failing from there on`);
