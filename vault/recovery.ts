@@ -104,7 +104,7 @@ function startPlace(segments: SegmentFolder, place: LogPlace | undefined): LogPl
 function replayFrame(state: VaultState, frame: Frame): boolean {
   const { seq, timeMs } = frame;
   // Nothing is taken back during recovery: an entry that cannot be applied ends it.
-  const applying = new Applying(seq, timeMs);
+  const applying = new Applying(seq, timeMs, { isFinal: true });
   let namesPages = false;
   try {
     for (const record of readRecords(frame.body)) {

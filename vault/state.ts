@@ -25,6 +25,7 @@ const NONE_TOUCHED: BranchState[] = [];
 export class Applying implements Undoing {
   readonly seq: Seq;
   readonly timeMs: number;
+  readonly isFinal: boolean;
   /** Index of the record within its frame. */
   part = 0;
   /** A name was taken that nobody had, or given up: no branch stands between the commits that do one and the other. */
@@ -34,9 +35,11 @@ export class Applying implements Undoing {
   #steps: (() => void)[] = NO_STEPS;
   #touched: BranchState[] = NONE_TOUCHED;
 
-  constructor(seq: Seq, timeMs: number) {
+  /** `isFinal`: nobody will take it back. */
+  constructor(seq: Seq, timeMs: number, { isFinal }: { readonly isFinal: boolean }) {
     this.seq = seq;
     this.timeMs = timeMs;
+    this.isFinal = isFinal;
   }
 
   get touched(): readonly BranchState[] {
@@ -44,6 +47,7 @@ export class Applying implements Undoing {
   }
 
   onUndo(step: () => void): void {
+    if (this.isFinal) return;
     if (this.#steps === NO_STEPS) this.#steps = [step];
     else this.#steps.push(step);
   }
@@ -112,6 +116,7 @@ export class VaultState {
     const grown = table.bytes - bytes;
     this.memtableBytes += grown;
     branch.epoch = Math.max(branch.epoch, epoch);
+    if (applying.isFinal) return;
     // One step for all of it: this is the hot path, and almost no write is ever taken back.
     applying.onUndo(() => {
       if (branch.epoch === epoch) branch.epoch = previousEpoch;

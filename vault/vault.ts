@@ -290,7 +290,7 @@ export class Vault implements AsyncDisposable {
     const timeMs = this.#options.clock.now();
     const content = { seq, timeMs, note, records: steps.map(({ record }) => record) };
     const { frame, records } = this.#frames.encode(content, bytesExpected(steps) + (note?.length ?? 0));
-    const applying = new Applying(seq, timeMs);
+    const applying = new Applying(seq, timeMs, { isFinal: false });
     try {
       for (let part = 0; part < records.length; part++) {
         checkStep(state, steps[part]!);

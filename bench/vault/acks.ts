@@ -5,7 +5,7 @@
  * What is a sample
  * 1. Every writer has one write on its way, a put of 300 bytes at a random place of its own keys; in the vault each
  *    writer is a branch. Keys and values are the same on both sides.
- * 2. Slices of both sides take turns. The vault's checkpoints run as they do in a runtime, whenever 16 MB of log are
+ * 2. Slices of both sides take turns. The vault's checkpoints run as they do in a runtime, whenever its window of log is
  *    full; what is left after a slice is folded outside of it, so that it cannot burden the other side.
  */
 import type { BranchId, Vault } from "../../vault/index.ts";

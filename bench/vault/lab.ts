@@ -13,23 +13,27 @@ import { join } from "node:path";
 import { systemClock } from "../../runtime/clock.ts";
 import { Vault } from "../../vault/index.ts";
 import type { Branch, Op, VaultEvent, VaultOptions } from "../../vault/index.ts";
+import { VAULT_SETTINGS } from "../../vault/settings.ts";
 import { PageStore } from "../../vault/store.ts";
 import { groupsOf } from "./content.ts";
 import type { Row } from "./content.ts";
 
 const MIB: number = 1 << 20;
 
-/** What `runtime/runtime.ts` opens its vault with. */
+const { segmentBytes, checkpointBytes, memtableBytes, retainBytes, syncEveryMs, syncEveryEntries } = VAULT_SETTINGS;
+/** What a runtime opens its vault with, but for jobs that start by themselves. */
 const settings = {
   clock: systemClock,
   durability: "disk",
-  segmentBytes: 16 * MIB,
-  checkpointBytes: 16 * MIB,
-  memtableBytes: 256 * MIB,
-  retainBytes: 256 * MIB,
-  syncEveryMs: 50,
-  syncEveryEntries: 100,
+  segmentBytes,
+  checkpointBytes,
+  memtableBytes,
+  retainBytes,
+  syncEveryMs,
+  syncEveryEntries,
 } as const;
+/** Log that is replayed at most. */
+export const windowText: string = `${checkpointBytes / MIB} MB of log`;
 
 /** No checkpoint but those that are asked for. */
 export const onlyWhenAsked: Partial<VaultOptions> = { checkpointBytes: 2 ** 40, memtableBytes: 2 ** 40 };

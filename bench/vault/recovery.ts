@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { Vault } from "../../vault/index.ts";
 import type { Findings, Tools } from "../suite.ts";
 import { barBelowMs, duration } from "../suite.ts";
-import { labOptions, onlyWhenAsked, VaultLab } from "./lab.ts";
+import { labOptions, onlyWhenAsked, VaultLab, windowText } from "./lab.ts";
 
 const OPEN_LIMIT = { bar: 100, aim: 50 };
 const WRITER = join(import.meta.dirname, "window-writer.ts");
@@ -17,7 +17,7 @@ const WRITER = join(import.meta.dirname, "window-writer.ts");
 /** Kills and openings, on one folder whose vault grows from round to round. */
 export async function measureRecovery(tools: Tools): Promise<Findings> {
   const rounds = tools.isQuick ? 4 : 12;
-  tools.progress(`${rounds} × kill -9 with 16 MB of log behind the checkpoint`);
+  tools.progress(`${rounds} × kill -9 with ${windowText} behind the checkpoint`);
   await using lab = await VaultLab.empty();
   const wallMs: number[] = [];
   const reportedMs: number[] = [];
@@ -32,7 +32,7 @@ export async function measureRecovery(tools: Tools): Promise<Findings> {
     entries = vault.recovery.entries;
     assert.equal(entries, written, "every acknowledged entry is replayed");
   }
-  const wall = duration("kill -9 with 16 MB of log behind the checkpoint -> vault open", wallMs);
+  const wall = duration(`kill -9 with ${windowText} behind the checkpoint -> vault open`, wallMs);
   return {
     figures: [wall, duration("  (as the vault itself reports it)", reportedMs)],
     ratios: [],

@@ -8,10 +8,11 @@
 import assert from "node:assert/strict";
 import { Vault } from "../../vault/index.ts";
 import type { Branch, Commit } from "../../vault/index.ts";
+import { VAULT_SETTINGS } from "../../vault/settings.ts";
 import { valueOf } from "./content.ts";
 import { labOptions, onlyWhenAsked } from "./lab.ts";
 
-const WINDOW_BYTES: number = 16 << 20;
+const WINDOW_BYTES: number = VAULT_SETTINGS.checkpointBytes;
 const VALUE_BYTES = 300;
 const WRITERS = 100;
 const KEYS_EACH = 1_000;
