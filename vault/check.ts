@@ -83,12 +83,15 @@ class Check {
   readonly #pages: PageCheck;
   readonly #repaired: { readonly arena: number; readonly no: number; readonly from: RepairSource }[] = [];
   readonly #damaged: Damage[] = [];
+  /** Numbers that were given out before the check began. */
+  readonly #nextPages: ReadonlyMap<number, number>;
 
   constructor(on: MaintenanceContext, options: CheckOptions) {
     const { store } = on.parts;
     const signals = options.signal === undefined ? [on.closing] : [on.closing, options.signal];
     this.#on = on;
     this.#options = options;
+    this.#nextPages = new Map(on.parts.checkpoint.folder.nextPages);
     this.#slices = new Slices({ signal: AbortSignal.any(signals) });
     this.#source = { page: (id) => store.freshPage(id) };
     this.#pages = new PageCheck({
@@ -102,7 +105,6 @@ class Check {
     const { parts, context, checkpoints } = this.#on;
     const { clock } = this.#on.options;
     const startMs = clock.monotonicMs();
-    const watermark = new Map(parts.checkpoint.folder.nextPages);
     const log = await checkLog(
       { log: parts.log, folder: parts.segments, checkpointSeq: checkpoints.seq },
       this.#slices,
@@ -116,7 +118,7 @@ class Check {
     }
     await this.#leaveBehind();
     const left = await this.#rowsMended(rows);
-    const strays = await this.#strays(watermark);
+    const strays = await this.#strays();
     problems.push(...left, ...strays.problems);
     const done = this.#pages.visited.count;
     this.#options.onProgress?.({ done, total: done });
@@ -263,20 +265,26 @@ class Check {
     return again.problems;
   }
 
-  /** Stored pages that were not visited: garbage, unless their number was never given out. */
-  async #strays(
-    watermark: ReadonlyMap<number, number>,
-  ): Promise<{ readonly unreachable: number; readonly problems: readonly CheckProblem[] }> {
+  /**
+   * Stored pages that were not visited are garbage; a crash in a checkpoint leaves some whose numbers it had not come to
+   * write down. A page that is needed with such a number is about to be written over.
+   */
+  async #strays(): Promise<{ readonly unreachable: number; readonly problems: readonly CheckProblem[] }> {
     const { store, checkpoint } = this.#on.parts;
+    const atStart = this.#nextPages;
+    const told = new Set<number>();
     const problems: CheckProblem[] = [];
     let unreachable = 0;
     for (let from = { arena: 0, no: 0 }; ;) {
       const ids = store.pageIds({ from, limit: IDS_PER_STEP });
       for (const id of ids) {
-        if (this.#pages.visited.has(id)) continue;
-        if (id.no < (watermark.get(id.arena) ?? 1)) unreachable++;
-        else if (id.no >= (checkpoint.folder.nextPages.get(id.arena) ?? Infinity)) {
-          const message = `page ${id.arena}/${id.no} has a number that was not given out yet`;
+        const nextPage = checkpoint.folder.nextPages.get(id.arena) ?? 1;
+        if (!this.#pages.visited.has(id)) {
+          // Not those that a checkpoint has written since.
+          if (id.no < (atStart.get(id.arena) ?? 1) || id.no >= nextPage) unreachable++;
+        } else if (id.no >= nextPage && !told.has(id.arena)) {
+          told.add(id.arena);
+          const message = `page ${id.arena}/${id.no} is needed and has a number that counts as free`;
           problems.push({ where: "rows", message, details: { ...id } });
         }
       }

@@ -8,11 +8,15 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { TestContext } from "node:test";
 import { BackupReader } from "../../vault/backup-reader.ts";
-import type { Branch, Vault, VaultOptions } from "../../vault/index.ts";
+import { Vault } from "../../vault/index.ts";
+import type { Branch, VaultOptions } from "../../vault/index.ts";
+import { arenaKey } from "../../vault/rows.ts";
+import { readFolder, writeFolder } from "../support/folder-image.ts";
+import type { FolderImage } from "../support/folder-image.ts";
 import { flipPages, overwrite, storedPages } from "../support/page-file.ts";
 import type { StoredPage } from "../support/page-file.ts";
 import { SimulatedClock } from "../support/simulated-clock.ts";
-import { bytes, contentOf, eventLog, put, tempFolder, tempVault } from "../support/temp-vault.ts";
+import { bytes, contentOf, eventLog, put, tempFolder, tempVault, vaultOptions } from "../support/temp-vault.ts";
 
 const KEYS = Array.from({ length: 400 }, (_, i) => `key${String(i).padStart(3, "0")}`);
 
@@ -274,5 +278,45 @@ describe("a repair", () => {
     await vault.close();
     const again = await tempVault(t, { path });
     assert.ok(again.head("bob") !== undefined && (await again.maintenance.check()).isSound);
+  });
+});
+
+describe("page numbers", () => {
+  it("that a checkpoint gave out before it was killed are garbage and no damage", async (t) => {
+    const [path, copy] = [tempFolder(t), tempFolder(t)];
+    let image: FolderImage | undefined;
+    let isWatched = false;
+    const onStep = (step: string) => {
+      if (isWatched && step === "store.commit.done") image ??= readFolder(path);
+    };
+    const vault = await tempVault(t, { path, onStep });
+    const branch = await fill(vault, "a");
+    await vault.checkpoint();
+    const { pages } = vault.stats();
+    for (const key of KEYS) vault.commit([put(branch, key, `again-${"y".repeat(300)}`)]);
+    isWatched = true;
+    await vault.checkpoint();
+    assert.ok(image !== undefined, "it was killed when its pages were written and its rows were not");
+    writeFolder(copy, image);
+    const again = await tempVault(t, { path: copy });
+    assert.ok(again.stats().pages > pages);
+    const { isSound, problems, unreachablePages } = await again.maintenance.check();
+    assert.deepEqual(problems, []);
+    assert.equal(isSound, true);
+    assert.equal(unreachablePages, again.stats().pages - pages);
+  });
+
+  it("that count as free although their pages are needed are a problem", async (t) => {
+    const path = tempFolder(t);
+    {
+      await using vault = await Vault.open(vaultOptions(path));
+      const { id } = await fill(vault, "a");
+      await vault.checkpoint();
+      await vault.maintenance.context.parts.store.transaction((draft) => draft.deleteMeta(arenaKey(id)));
+    }
+    const vault = await tempVault(t, { path });
+    const { isSound, problems } = await vault.maintenance.check();
+    assert.equal(isSound, false);
+    assert.match(problems[0]?.message ?? "", /counts as free/);
   });
 });
