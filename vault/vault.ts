@@ -81,8 +81,7 @@ export class Vault implements AsyncDisposable {
     handlers.progress = () => vault.#pressure.relieve();
     if (parts.lost !== undefined) options.onEvent({ type: "log.lost", ...parts.lost });
     options.onEvent({ type: "vault.recovered", ...parts.recovery });
-    // From then on the damage lies behind the checkpoint, and the next opening needs no leave.
-    if (parts.lost !== undefined) await vault.checkpoint();
+    if (parts.lost !== undefined) await vault.#leaveLossBehind();
     vault.#checkpoints.grew(0, 0);
     return vault;
   }
@@ -271,6 +270,16 @@ export class Vault implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** From then on the damage lies behind a checkpoint, and the next opening needs no leave. A vault that cannot is closed. */
+  async #leaveLossBehind(): Promise<void> {
+    try {
+      await this.checkpoint();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
   }
 
   #submitNew(

@@ -8,7 +8,16 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { Vault, VaultError } from "../../vault/index.ts";
 import { overwrite } from "../support/page-file.ts";
-import { contentOf, eventLog, put, tempFolder, tempVault, vaultOptions } from "../support/temp-vault.ts";
+import {
+  FaultyFiles,
+  code,
+  contentOf,
+  eventLog,
+  put,
+  tempFolder,
+  tempVault,
+  vaultOptions,
+} from "../support/temp-vault.ts";
 
 describe("damage ahead of the checkpoint", () => {
   for (const [name, segmentBytes] of [
@@ -60,4 +69,24 @@ describe("damage ahead of the checkpoint", () => {
       }
     });
   }
+});
+
+it("a loss that was accepted on a full disk is refused, and can be accepted again by the same process", async (t) => {
+  const origin = tempFolder(t);
+  const path = tempFolder(t);
+  const first = await tempVault(t, { path: origin });
+  const { branch } = first.create({ name: "ann" });
+  for (let i = 0; i < 10; i++) await first.commit([put(branch, `key${i}`, `value-${i}-`)]).durable;
+  cpSync(origin, path, { recursive: true });
+  const log = join(path, "log", "0000000001.log");
+  overwrite(log, readFileSync(log).indexOf("value-5-"), Buffer.from("X"));
+  const refusal = await Vault.open(vaultOptions(path)).catch((error: unknown) => error);
+  assert.ok(refusal instanceof VaultError && refusal.code === "VAULT_LOG_DAMAGED");
+  const acceptLoss = Number(refusal.details["firstLostSeq"]);
+  const files = new FaultyFiles();
+  files.bytesLeft = 1000;
+  await assert.rejects(Vault.open(vaultOptions(path, { acceptLoss, files })), code("VAULT_COMMIT_FAILED"));
+  files.bytesLeft = undefined;
+  const vault = await tempVault(t, { path, acceptLoss, files });
+  assert.equal(Object.keys(contentOf(vault.head("ann")!)).length, 5);
 });
