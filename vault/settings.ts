@@ -6,7 +6,7 @@
 /** See the header; `VaultOptions` says what each is. */
 export const VAULT_SETTINGS = {
   segmentBytes: 16 << 20,
-  checkpointBytes: 16 << 20, // keeps recovery under 100 ms
+  checkpointBytes: 8 << 20, // keeps recovery under 100 ms
   memtableBytes: 256 << 20,
   retainBytes: 256 << 20, // exact points in time behind the checkpoint
   syncEveryMs: 50,
