@@ -23,7 +23,11 @@ export function register(group: Command): void {
     .option("--as <name>", "the name it gets; default: its own")
     .option("--at <point>", "as it was: a label, seq:17, time:2026-11-21T10:00:00Z, -10m")
     .action(async (from: string, to: string | undefined, options: RestoreVerbOptions) =>
-      run(options, async (on) => (options.agent === undefined ? restore(from, to, on) : takeOut(from, options, on))),
+      run(options, async (on) => {
+        if (options.agent !== undefined) return takeOut(from, { ...options, to }, on);
+        requireNone(options);
+        return restore(from, to, on);
+      }),
     );
 }
 
@@ -32,6 +36,13 @@ interface RestoreVerbOptions extends VerbOptions {
   readonly into?: string;
   readonly as?: string;
   readonly at?: string;
+}
+
+/** A whole vault is restored as it was backed up: a point that was left out in silence would look as if it had been obeyed. */
+function requireNone({ into, as: name, at }: RestoreVerbOptions): void {
+  const given = Object.entries({ into, as: name, at }).find(([, value]) => value !== undefined);
+  if (given !== undefined)
+    throw new Misused(`--${given[0]} goes with --agent <name>: a backup is restored whole, as it is`);
 }
 
 async function backUp(path: string, to: string, { signal, progress, say }: VerbContext): Promise<void> {
@@ -64,11 +75,12 @@ async function restore(from: string, to: string | undefined, { signal, progress,
 
 async function takeOut(
   from: string,
-  options: RestoreVerbOptions,
+  options: RestoreVerbOptions & { readonly to: string | undefined },
   { signal, progress, say }: VerbContext,
 ): Promise<void> {
-  const { agent, into, as: name } = options;
+  const { agent, into, as: name, to } = options;
   if (agent === undefined || into === undefined) throw new Misused("say which vault takes the agent: --into <vault>");
+  if (to !== undefined) throw new Misused(`with --agent the vault is named by --into <vault>, not by ${to}`);
   const at = await typedAt(options.at);
   const { BackupView, exportFromBackup } = await loadVault();
   // Beside the vault: a temporary folder of the system may be too small for a large agent.
