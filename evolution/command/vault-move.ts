@@ -1,8 +1,9 @@
 /** `planaria vault export | import`: one agent with its history as one file. */
+import { lstat, open } from "node:fs/promises";
 import type { Command } from "commander";
 import type { Vault } from "../../vault/index.ts";
 import { bytesText, share } from "./vault-progress.ts";
-import { agentOf, run, typedAt, verb, withVault } from "./vault-verb.ts";
+import { Misused, agentOf, run, typedAt, verb, withVault } from "./vault-verb.ts";
 import type { VerbContext, VerbOptions } from "./vault-verb.ts";
 
 /** Adds the verbs. */
@@ -43,6 +44,7 @@ async function exportAgent(
   { path, agent, file, at, history }: Exporting,
   { signal, progress, say }: VerbContext,
 ): Promise<void> {
+  await requireReplaceable(file);
   const point = await typedAt(at);
   await withVault(path, async (vault) => {
     const report = await vault.maintenance.exportBranch(agentOf(vault, agent), file, {
@@ -56,6 +58,27 @@ async function exportAgent(
       return `exported ${agent} as of entry ${report.seq} to ${file}: ${what}, ${bytesText(report.bytes)}\n`;
     });
   });
+}
+
+/** What every export begins with: see docs/FORMAT.md. */
+const EXPORT_MAGIC = "PLNR-EXP";
+
+/**
+ * The export gets its name by a rename, which replaces whatever is there: a note, a vault's own page file, a device node.
+ * Only an earlier export may be replaced.
+ */
+async function requireReplaceable(file: string): Promise<void> {
+  const found = await lstat(file).catch(() => undefined);
+  if (found === undefined) return; // Also where it cannot be looked at: writing will say why.
+  if (found.isFile() && (await beginsAsExport(file))) return;
+  throw new Misused(`${file} exists and is no export of an agent; it is left as it is: choose another name`);
+}
+
+async function beginsAsExport(file: string): Promise<boolean> {
+  await using handle = await open(file, "r");
+  const head = Buffer.alloc(EXPORT_MAGIC.length);
+  const { bytesRead } = await handle.read(head, 0, head.length, 0);
+  return head.toString("latin1", 0, bytesRead) === EXPORT_MAGIC;
 }
 
 interface Importing {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, lstatSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, it } from "node:test";
@@ -203,6 +203,25 @@ describe("planaria vault", () => {
     const { out, code } = await planaria(["list", nowhere, "--json"]);
     assert.equal(code, 2);
     assert.match(JSON.parse(out).error.message, /no vault/);
+  });
+
+  it("replaces an earlier export by a new one, and nothing else", async (t) => {
+    const path = await closedVault(t);
+    const folder = tempFolder(t);
+    const [file, note, link] = [join(folder, "counter.planaria"), join(folder, "note"), join(folder, "link")];
+    await json("export", path, "counter", file);
+    assert.equal((await json("export", path, "counter", file))["entries"], 2);
+    writeFileSync(note, "precious");
+    symlinkSync(file, link);
+    for (const taken of [note, link, folder, join(path, "vault.json"), join(path, "pages.mdb")]) {
+      const before = lstatSync(taken).isFile() ? readFileSync(taken) : undefined;
+      const { code, err } = await planaria(["export", path, "counter", taken]);
+      assert.equal(code, 2, err);
+      assert.match(err, /choose another name/);
+      if (before !== undefined) assert.deepEqual(readFileSync(taken), before);
+    }
+    assert.ok(lstatSync(link).isSymbolicLink());
+    assert.equal((await json("list", path))["seq"], 3);
   });
 
   it("names the process that has the vault open, and how that one backs it up", async (t) => {
