@@ -8,7 +8,7 @@
  * 2. `--json` prints one JSON object on standard output, also for a refusal ({ error }), and nothing else there.
  * 3. SIGINT and SIGTERM end a verb between two steps: what is half-written counts for nothing.
  */
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
@@ -102,7 +102,8 @@ export async function withVault(
   work: (vault: Vault) => Promise<void>,
   { mayMake = false, ...opening }: Opening = {},
 ): Promise<void> {
-  if (!mayMake) requireVault(path);
+  if (mayMake) requireVaultOrRoom(path);
+  else requireVault(path);
   const { Vault } = await loadVault();
   await using vault = await Vault.open({ ...(await settingsFor(path)), ...opening });
   await work(vault);
@@ -118,6 +119,19 @@ export async function settingsFor(path: string): Promise<VaultOptions> {
 export function requireVault(path: string): void {
   if (!existsSync(join(path, "vault.json"))) throw new Misused(`there is no vault in ${path}`);
 }
+
+/** Ends the verb when there is no vault and the folder has files of somebody else: a vault is not made among them. */
+function requireVaultOrRoom(path: string): void {
+  if (existsSync(join(path, "vault.json")) || !existsSync(path) || !statSync(path).isDirectory()) return;
+  const foreign = readdirSync(path).find((name) => !OF_A_VAULT.test(name));
+  if (foreign !== undefined)
+    throw new Misused(
+      `there is no vault in ${path}, and none is made there: it holds ${foreign}; choose an empty folder`,
+    );
+}
+
+/** What a vault that was being made when its process died may have left. */
+const OF_A_VAULT = /^(?:lock|lock-owner|log|pages\.mdb.*|vault\.json.*)$/;
 
 /** The agent of this name, or the end of the verb. */
 export function agentOf(vault: Vault, name: string): Branch {

@@ -224,6 +224,25 @@ describe("planaria vault", () => {
     assert.equal((await json("list", path))["seq"], 3);
   });
 
+  it("makes no vault among somebody else's files", async (t) => {
+    const path = await closedVault(t);
+    const folder = tempFolder(t);
+    const [backup, file, taken] = [join(folder, "backup"), join(folder, "counter.planaria"), tempFolder(t)];
+    await json("backup", path, backup);
+    await json("export", path, "counter", file);
+    writeFileSync(join(taken, "README.md"), "");
+    for (const args of [
+      ["import", file, taken],
+      ["restore", backup, "--agent", "counter", "--into", taken],
+    ]) {
+      const { code, err } = await planaria(args);
+      assert.equal(code, 2, err);
+      assert.match(err, /it holds README\.md; choose an empty folder/);
+    }
+    assert.deepEqual(readdirSync(taken), ["README.md"]);
+    assert.equal((await json("import", file, tempFolder(t)))["name"], "counter");
+  });
+
   it("names the process that has the vault open, and how that one backs it up", async (t) => {
     const path = await closedVault(t);
     await using _vault = await Vault.open(vaultOptions(path));
