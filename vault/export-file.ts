@@ -227,11 +227,12 @@ function decodeHeader(path: string, bytes: Buffer): ExportHeader & { readonly sa
 }
 
 async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (cause) {
-    throw exportDamaged(path, "it cannot be read", cause);
-  }
+  const found = await stat(path).catch((cause: unknown) => {
+    const isMissing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
+    throw exportDamaged(path, isMissing ? "there is no such file" : "it cannot be read", cause);
+  });
+  if (!found.isFile()) throw exportDamaged(path, "it is no file");
+  return found.size;
 }
 
 async function readChunk(file: FileHandle, position: number, bytes: number): Promise<Buffer> {

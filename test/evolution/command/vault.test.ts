@@ -192,6 +192,8 @@ describe("planaria vault", () => {
       [2, /missing required argument/, "backup", path],
       [1, /VAULT_BACKUP_DAMAGED/, "restore", nowhere, join(nowhere, "to")],
       [1, /VAULT_EXPORT_DAMAGED/, "import", join(path, "vault.json"), path],
+      [1, /it is no file.*VAULT_EXPORT_DAMAGED/, "import", path, path],
+      [1, /there is no such file.*VAULT_EXPORT_DAMAGED/, "import", nowhere, path],
       [78, /VAULT_BACKUP_FAILED/, "backup", path, path],
     ];
     for (const [code, says, ...args] of cases) {
