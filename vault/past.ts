@@ -87,7 +87,7 @@ async function stateAtSeq(past: Past, branch: BranchState, seq: number): Promise
 
 async function stateOfParent(past: Past, branch: BranchState, seq: number): Promise<PastState> {
   const { parent } = branch;
-  if (parent === undefined || seq < 1) throw pointUnknown(branch, `did not exist at ${seq}`, { seq });
+  if (parent === undefined || seq < 1) throw pointUnknown(branch, `did not exist at entry ${seq}`, { seq });
   const from = past.state.branches.get(parent.branch);
   if (from === undefined) throw pointExpired(branch, seq, `its parent ${parent.branch} was dropped`);
   return stateAtSeq(past, from, Math.min(seq, parent.seq));
@@ -131,7 +131,7 @@ function opsOf(frame: Frame, branch: BranchId): Op[] {
 /** The last entry of the log at or before `timeMs`. */
 async function seqAtTime({ state, log, folder }: Past, branch: BranchState, timeMs: number): Promise<number> {
   const oldest = [...lineage(state, branch)].at(-1)?.branch ?? branch;
-  if (!(timeMs >= oldest.createdAtMs)) throw pointUnknown(branch, `did not exist at time ${timeMs}`, { timeMs });
+  if (!(timeMs >= oldest.createdAtMs)) throw pointUnknown(branch, `did not exist at ${timeText(timeMs)}`, { timeMs });
   const { lastSeq } = log;
   await log.written(lastSeq);
   return folder.reading(async () => {
@@ -163,12 +163,24 @@ function asSeq(seq: number): Seq {
   return seq as Seq; // A safe integer not beyond the log's last seq: see stateAtSeq.
 }
 
+/** As its users know it; most forks have no name. */
+function nameOf(branch: BranchState): string {
+  const [name] = branch.names;
+  return name === undefined ? `branch ${branch.id}` : `agent ${JSON.stringify(name)}`;
+}
+
+/** No date holds any number: NaN, or what lies beyond the calendar, stays a number. */
+function timeText(timeMs: number): string {
+  const date = new Date(timeMs);
+  return Number.isNaN(date.getTime()) ? `time ${timeMs}` : date.toISOString();
+}
+
 function pointUnknown(branch: BranchState, what: string, details: Readonly<Record<string, unknown>>): VaultError {
-  const message = `branch ${branch.id} ${what}`;
+  const message = `${nameOf(branch)} ${what}`;
   return new VaultError("VAULT_POINT_UNKNOWN", message, { details: { branch: branch.id, ...details } });
 }
 
 function pointExpired(branch: BranchState, point: number, why: string): VaultError {
-  const message = `branch ${branch.id} can no longer be read at ${point}: ${why}; keep snapshots or a longer log`;
+  const message = `${nameOf(branch)} can no longer be read at ${point}: ${why}; keep snapshots or a longer log`;
   return new VaultError("VAULT_POINT_EXPIRED", message, { details: { branch: branch.id, point } });
 }
