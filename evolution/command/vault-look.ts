@@ -90,7 +90,7 @@ async function diff(path: string, agent: string, { points: [a, b], on }: Compari
       on.signal.throwIfAborted();
       changes.push(plainChange(change));
     }
-    on.say({ agent, changes }, () => changes.map(changeLine).join(""));
+    on.say({ agent, changes }, () => (changes.length === 0 ? "no key differs\n" : changes.map(changeLine).join("")));
   });
 }
 
