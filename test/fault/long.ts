@@ -17,8 +17,17 @@ const PROGRESS_EVERY_MS = 10_000;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { budget: { type: "string" }, seed: { type: "string" }, round: { type: "string" } },
+  options: {
+    budget: { type: "string" },
+    seed: { type: "string" },
+    round: { type: "string" },
+    help: { type: "boolean", short: "h" },
+  },
 });
+if (values.help === true) {
+  process.stdout.write(usage());
+  process.exit();
+}
 const seed = values.seed === undefined ? Date.now() % 0x7fff_ffff : Number(values.seed);
 const unknown = positionals.filter((name) => !(name in subjects));
 if (unknown.length > 0)
@@ -45,6 +54,19 @@ async function long(name: string, run: Subject, faults: number): Promise<Outcome
       process.stderr.write(`${name}: ${outcome.toString()}, ${seconds} s\n`);
     },
   });
+}
+
+function usage(): string {
+  return `npm run test:fault -- [subject ...] [--budget <minutes>] [--seed <n>] [--round <n>]
+
+Kills, power cuts, damage and disk errors, by chance; prints "N faults, 0 violations" for each subject, and exits with 1 when
+there was a violation. Without a subject all of them, with the figures that a release asks for.
+
+Subjects: ${Object.keys(subjects).join(", ")}
+  --budget <minutes>  for each subject, however many faults that makes
+  --seed <n>          the faults of that seed; else of the time
+  --round <n>         one round only: what a violation prints
+`;
 }
 
 function report(name: string, outcome: Outcome): void {
