@@ -171,7 +171,7 @@ function report(error: unknown, isJson: boolean): number {
   if (!isKnown && !(error instanceof Misused) && !(error instanceof Ended)) throw error;
   const code = isKnown ? String(error.code) : undefined;
   const details = isKnown && "details" in error ? error.details : undefined;
-  const advice = ADVICE[code ?? ""];
+  const advice = code === "VAULT_LOG_DAMAGED" ? logAdvice(details) : ADVICE[code ?? ""];
   const message = advice === undefined ? error.message : `${error.message} (${advice})`;
   if (isJson) process.stdout.write(`${JSON.stringify({ error: { code, message, details } })}\n`);
   else process.stderr.write(`planaria: ${message}${code === undefined ? "" : ` [${code}]`}\n`);
@@ -184,7 +184,17 @@ function report(error: unknown, isJson: boolean): number {
 /** What to do about a refusal, where its message cannot know. */
 const ADVICE: Readonly<Record<string, string>> = {
   VAULT_LOCKED: "a running program backs its vault up itself: await runtime.backup(folder)",
-  VAULT_LOG_DAMAGED:
-    "restore a backup, or go on without: planaria vault check <vault> --accept-loss <the first lost entry>",
-  VAULT_PAGES_DAMAGED: "planaria vault restore <backup> <to>",
+  VAULT_PAGES_DAMAGED: "a backup is restored by: planaria vault restore <backup> <to>",
 };
+
+/** A loss can be accepted only where a segment is damaged from one entry to another: not its header, not all of it. */
+function logAdvice(details: unknown): string {
+  const isRange =
+    typeof details === "object" && details !== null && "firstLostSeq" in details && "lastLostSeq" in details;
+  if (!isRange) return "planaria vault restore <backup> <to>; this loss cannot be accepted by its number";
+  return (
+    "restore a backup; or, where the vault does not open, go on without these entries: planaria vault check <vault> " +
+    `--accept-loss ${String(details.firstLostSeq)}; or, where only its past cannot be read, save an agent without it: ` +
+    "planaria vault export --no-history"
+  );
+}

@@ -131,15 +131,22 @@ describe("planaria vault", () => {
     assert.equal(refused.code, 1);
     const { code, details, message } = JSON.parse(refused.out).error;
     assert.equal(code, "VAULT_LOG_DAMAGED");
-    assert.match(message, /--accept-loss/);
+    assert.ok(message.includes(`--accept-loss ${details.firstLostSeq};`), message);
     assert.equal((await planaria(["check", `${path}-killed`, "--accept-loss", "x"])).code, 2);
     const accepted = await planaria(["check", `${path}-killed`, "--accept-loss", `${details.firstLostSeq}`]);
     assert.match(accepted.out, /log: .*\nDAMAGED/, "the points in time among the lost entries are gone");
     assert.equal((await planaria(["list", `${path}-killed`])).code, 0);
     const file = join(tempFolder(t), "counter.planaria");
-    assert.equal((await planaria(["export", `${path}-killed`, "counter", file])).code, 1);
+    const unreadable = await planaria(["export", `${path}-killed`, "counter", file]);
+    assert.equal(unreadable.code, 1);
+    assert.match(unreadable.err, /export --no-history/);
     assert.equal((await json("export", `${path}-killed`, "counter", file, "--no-history"))["entries"], 3);
     assert.equal((await json("import", file, path, "--as", "saved"))["entries"], 3);
+    log[0]! ^= 1;
+    writeFileSync(join(folder, name), log);
+    const headless = await planaria(["check", `${path}-killed`]);
+    assert.equal(headless.code, 1);
+    assert.doesNotMatch(headless.err, /--accept-loss/, "nobody is sent where it leads nowhere");
   });
 
   it("loads nothing of the runtime, of cells or of agent code, whatever the verb", async (t) => {
