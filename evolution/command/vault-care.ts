@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import type { CheckReport, Vault } from "../../vault/index.ts";
 import { exitCode } from "./exit-code.ts";
 import { bytesText, share } from "./vault-progress.ts";
-import { Misused, loadVault, requireVault, run, settingsFor, verb, withVault } from "./vault-verb.ts";
+import { Misused, loadVault, requireBackup, requireVault, run, settingsFor, verb, withVault } from "./vault-verb.ts";
 import type { VerbContext, VerbOptions } from "./vault-verb.ts";
 
 /** Adds the verbs. */
@@ -29,6 +29,8 @@ interface CheckVerbOptions extends VerbOptions {
 }
 
 async function check(path: string, options: CheckVerbOptions, { signal, progress, say }: VerbContext): Promise<void> {
+  requireVault(path);
+  if (options.backup !== undefined) requireBackup(options.backup);
   const { BackupReader } = await loadVault();
   using backup = options.backup === undefined ? undefined : await BackupReader.open(options.backup);
   const work = async (vault: Vault): Promise<void> => {

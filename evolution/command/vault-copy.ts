@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import type { Vault } from "../../vault/index.ts";
 import { bytesText, share } from "./vault-progress.ts";
-import { Misused, loadVault, run, settingsFor, typedAt, verb, withVault } from "./vault-verb.ts";
+import { Misused, loadVault, requireBackup, run, settingsFor, typedAt, verb, withVault } from "./vault-verb.ts";
 import type { VerbContext, VerbOptions } from "./vault-verb.ts";
 
 /** Adds the verbs. */
@@ -62,6 +62,7 @@ async function backUp(path: string, to: string, { signal, progress, say }: VerbC
 
 async function restore(from: string, to: string | undefined, { signal, progress, say }: VerbContext): Promise<void> {
   if (to === undefined) throw new Misused("say where to: planaria vault restore <backup> <to>");
+  requireBackup(from);
   const { restoreVault } = await loadVault();
   const report = await restoreVault({
     from,
@@ -81,6 +82,7 @@ async function takeOut(
   const { agent, into, as: name, to } = options;
   if (agent === undefined || into === undefined) throw new Misused("say which vault takes the agent: --into <vault>");
   if (to !== undefined) throw new Misused(`with --agent the vault is named by --into <vault>, not by ${to}`);
+  requireBackup(from);
   const at = await typedAt(options.at);
   const { BackupView, exportFromBackup } = await loadVault();
   // Beside the vault: a temporary folder of the system may be too small for a large agent.

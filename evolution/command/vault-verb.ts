@@ -120,6 +120,11 @@ export function requireVault(path: string): void {
   if (!existsSync(join(path, "vault.json"))) throw new Misused(`there is no vault in ${path}`);
 }
 
+/** Ends the verb when there is no backup: a folder that was mistyped is no damaged one. */
+export function requireBackup(path: string): void {
+  if (!existsSync(join(path, "backup.json"))) throw new Misused(`there is no backup in ${path}`);
+}
+
 /** Ends the verb when there is no vault and the folder has files of somebody else: a vault is not made among them. */
 function requireVaultOrRoom(path: string): void {
   if (existsSync(join(path, "vault.json")) || !existsSync(path) || !statSync(path).isDirectory()) return;

@@ -111,7 +111,7 @@ describe("planaria vault", () => {
     const { repaired } = await json("check", path, "--repair", "--backup", backup);
     assert.ok(Array.isArray(repaired) && repaired.length > 0);
     assert.equal((await json("check", path))["isSound"], true);
-    assert.equal((await planaria(["check", path, "--backup", path])).code, 1);
+    assert.equal((await planaria(["check", path, "--backup", path])).code, 2);
   });
 
   it("goes on behind a damaged log only for whoever names the first lost entry", async (t) => {
@@ -185,6 +185,8 @@ describe("planaria vault", () => {
   it("refuses with the code that a script can branch on", async (t) => {
     const path = await closedVault(t);
     const nowhere = join(tempFolder(t), "nowhere");
+    const damaged = tempFolder(t);
+    writeFileSync(join(damaged, "backup.json"), "{");
     const cases: readonly (readonly [code: number, says: RegExp, ...args: string[]])[] = [
       [2, /no vault/, "list", nowhere],
       [2, /no agent "nobody"/, "history", path, "nobody"],
@@ -199,7 +201,10 @@ describe("planaria vault", () => {
       [2, /--as goes with --agent/, "restore", nowhere, nowhere, "--as", "a"],
       [2, /--into goes with --agent/, "restore", nowhere, nowhere, "--into", nowhere],
       [2, /missing required argument/, "backup", path],
-      [1, /VAULT_BACKUP_DAMAGED/, "restore", nowhere, join(nowhere, "to")],
+      [1, /VAULT_BACKUP_DAMAGED/, "restore", damaged, join(nowhere, "to")],
+      [2, /no backup in/, "restore", nowhere, join(nowhere, "to")],
+      [2, /no backup in/, "restore", path, "--agent", "counter", "--into", nowhere],
+      [2, /no backup in/, "check", path, "--backup", nowhere],
       [1, /VAULT_EXPORT_DAMAGED/, "import", join(path, "vault.json"), path],
       [1, /it is no file.*VAULT_EXPORT_DAMAGED/, "import", path, path],
       [1, /there is no such file.*VAULT_EXPORT_DAMAGED/, "import", nowhere, path],
