@@ -6,7 +6,7 @@
 import type { BranchState } from "./branch-state.ts";
 import type { Damages, Reading } from "./damage.ts";
 import { historyOf } from "./history.ts";
-import type { Holds } from "./holds.ts";
+import type { Hold, Holds } from "./holds.ts";
 import type { StateLayer } from "./layer.ts";
 import type { Branch, BranchId, HistoryEntry, Point, RangeOptions, Seq, Snapshot, View } from "./model.ts";
 import { stateAt } from "./past.ts";
@@ -150,11 +150,13 @@ export class LiveBranch implements Branch {
   }
 }
 
-/** The layer that a view shows at this moment. Undefined for a view of another vault. */
+/** What a view shows at this moment, frozen and claimed for as long as somebody has it. Undefined for a view of another vault. */
 export function layerOf(view: View, context: ViewContext): StateLayer | undefined {
   const live = LiveBranch.stateOf(view, context);
   if (live?.isDropped === true) throw branchUnknown(live.id);
-  return live?.top ?? FrozenView.pastOf(view, context)?.layer;
+  const layer = live?.freeze() ?? FrozenView.pastOf(view, context)?.layer;
+  if (layer !== undefined) context.holds.watch(layer);
+  return layer;
 }
 
 /** The value of a key; damage on the way is told with its place. */
@@ -174,18 +176,28 @@ function held<T extends readonly [string, unknown]>(
   context: ViewContext,
   list: (layer: StateLayer, pages: PageSource) => Iterable<T>,
 ): Iterable<T> {
-  return { [Symbol.iterator]: () => heldList(owned(), context, list) };
+  return {
+    [Symbol.iterator]: () => {
+      const { layer, branch } = owned();
+      // Now, not with the first step: until that is asked for the branch may go on, and its old pages be collected.
+      const hold = context.holds.take([...layer.allRoots()]);
+      return heldList({ layer, branch, hold, entries: list(layer, context.pages) }, context);
+    },
+  };
+}
+
+interface HeldList<T> extends Owned {
+  readonly hold: Hold;
+  readonly entries: Iterable<T>;
 }
 
 function* heldList<T extends readonly [string, unknown]>(
-  owned: Owned,
-  { pages, holds, damages }: ViewContext,
-  list: (layer: StateLayer, pages: PageSource) => Iterable<T>,
+  { hold, entries, ...owned }: HeldList<T>,
+  { holds, damages }: ViewContext,
 ): Generator<T, void> {
-  const hold = holds.take([...owned.layer.allRoots()]);
   let key = "";
   try {
-    for (const entry of list(owned.layer, pages)) {
+    for (const entry of entries) {
       [key] = entry;
       yield entry;
     }

@@ -1,7 +1,23 @@
-/** What a view shows beside its values: the keys that were deleted and have not been tidied away yet. */
+/**
+ * What a view shows beside its values: the keys that were deleted and have not been tidied away yet. And for how long: what a
+ * reader has begun with stays.
+ */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { bytes, tempVault, text } from "../support/temp-vault.ts";
+import type { Branch, Vault } from "../../vault/index.ts";
+import { bytes, put, tempVault, text } from "../support/temp-vault.ts";
+
+/** Small segments and no past: pages that nobody holds are collected at once. */
+const FORGETFUL = { retainBytes: 0, segmentBytes: 4096 };
+
+/** Writes all of it anew, often enough for its pages to be merged, and collects the old ones. */
+async function renew(vault: Vault, branch: Branch): Promise<void> {
+  for (let round = 0; round < 3; round++) {
+    for (let i = 0; i < 60; i++) await vault.commit([put(branch, `k${i}`, `${round}${"x".repeat(400)}`)]).durable;
+    await vault.checkpoint();
+    await vault.maintenance.collect();
+  }
+}
 
 describe("a view", () => {
   it("lists deleted keys too where that is asked for, so that a reader can bound its work", async (t) => {
@@ -17,5 +33,31 @@ describe("a view", () => {
       assert.deepEqual(list({ from: "b", to: "c" }), ["b 2"]);
       assert.deepEqual(list({ prefix: "c" }), ["c undefined"]);
     }
+  });
+});
+
+describe("what a reader has begun with stays, whatever is written and collected meanwhile", () => {
+  it("also before its first step", async (t) => {
+    const vault = await tempVault(t, FORGETFUL);
+    const { branch } = vault.create({ ops: [{ put: "a", value: bytes("1") }] });
+    await vault.checkpoint();
+    const iterator = branch.range()[Symbol.iterator]();
+    await renew(vault, branch);
+    assert.deepEqual(iterator.next().value, ["a", bytes("1")]);
+  });
+
+  it("as a side of a diff", async (t) => {
+    const vault = await tempVault(t, FORGETFUL);
+    const { branch } = vault.create({ ops: [{ put: "k7", value: bytes("old") }] });
+    await vault.checkpoint();
+    const before = await branch.at({ seq: branch.head });
+    vault.commit([put(branch, "a", "1"), put(branch, "z", "1")]);
+    const changes: string[] = [];
+    for (const changed of vault.diff(before, branch)) {
+      changes.push(`${changed.key} ${text(changed.after)}`);
+      vault.commit([put(branch, "y", "2"), put(branch, "z", "2")]);
+      await renew(vault, branch);
+    }
+    assert.deepEqual(changes, ["a 1", "z 1"]);
   });
 });
