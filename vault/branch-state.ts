@@ -98,6 +98,13 @@ export class BranchState {
     };
   }
 
+  /** The change at `seq` is undone: what a checkpoint that has begun since took down holds it, and was never stored. */
+  forgetCheckpoints(seq: number): void {
+    const { landmarks } = this;
+    if (!landmarks.some((each) => each.kind === "checkpoint" && each.seq >= seq)) return;
+    this.landmarks = landmarks.filter((each) => each.kind !== "checkpoint" || each.seq < seq);
+  }
+
   /** Throws VAULT_POINT_UNKNOWN. */
   snapshot({ seq, label }: { readonly seq: number; readonly label: string }): Landmark {
     const isIt = (each: Landmark) => each.kind === "snapshot" && each.seq === seq && each.label === label;

@@ -123,6 +123,7 @@ export class VaultState {
       this.memtableBytes -= grown;
       for (let i = ops.length - 1; i >= 0; i--) table.restore(keyOf(ops[i]!), before[i]);
       branch.head = head;
+      branch.forgetCheckpoints(applying.seq);
       reopen?.();
     });
   }
@@ -149,6 +150,7 @@ export class VaultState {
     applying.onUndo(() => {
       goBack(branch, top);
       branch.head = head;
+      branch.forgetCheckpoints(applying.seq);
       reopen?.();
     });
     this.#mark(branch, { kind: "restore", label: "" }, applying);

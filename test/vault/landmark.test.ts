@@ -91,3 +91,25 @@ it("a commit that is undone under a checkpoint leaves no landmark without an end
   );
   assert.deepEqual(contentOf(await branch.at({ label: "s" })), {});
 });
+
+it("a restore that is undone under a checkpoint is not what the past shows later", async (t) => {
+  const files = new FaultyFiles();
+  await using vault = await Vault.open(vaultOptions(tempFolder(t), { files }));
+  const { branch } = vault.create({ name: "a" });
+  await vault.commit([{ type: "snapshot", branch: branch.id, label: "empty" }]).durable;
+  const kept = vault.commit([put(branch, "k", "1")]);
+  await kept.durable;
+  const empty = await branch.at({ label: "empty" });
+  files.plan = (operation) => (operation === "write" ? { error: "ENOSPC" } : undefined);
+  const restored = vault.restore(branch.id, empty);
+  const written = vault.commit([put(branch, "l", "1")]);
+  const checkpoint = vault.checkpoint();
+  for (const lost of [restored.durable, written.durable, checkpoint]) {
+    await assert.rejects(lost, code("VAULT_COMMIT_FAILED"));
+  }
+  files.plan = () => undefined;
+  const later = vault.commit([put(branch, "k", "2")]);
+  await later.durable;
+  for (let seq = kept.seq; seq < later.seq; seq++)
+    assert.deepEqual(contentOf(await branch.at({ seq })), { k: "1" }, `at ${seq}`);
+});
