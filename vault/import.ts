@@ -55,6 +55,7 @@ export async function importState(on: MaintenanceContext, path: string, options:
   const signal = options.signal === undefined ? on.closing : AbortSignal.any([options.signal, on.closing]);
   const verified = await verifyExport(path, signal);
   const name = options.name ?? (await nameIn(verified));
+  requireOrdinary(name);
   requireFree(on.vault, name);
   const names = running.get(on.vault) ?? new Set<string>();
   running.set(on.vault, names);
@@ -120,7 +121,7 @@ class ImportJob {
   }
 
   #apply({ body, note }: Frame): void {
-    const actions = readRecords(body).flatMap((record) => this.#actionOf(record));
+    const actions = recordsIn(this.#verified, body).flatMap((record) => this.#actionOf(record));
     if (actions.length === 0) return;
     this.#vault.commit(actions, { durability: "memory", ...(note === undefined ? {} : { note }) });
   }
@@ -171,13 +172,29 @@ class ImportJob {
   }
 }
 
+/** The file's own sums vouch for its bytes, not for whoever wrote them. */
+function recordsIn({ path }: VerifiedExport, body: Uint8Array): readonly LogRecord[] {
+  try {
+    return readRecords(body);
+  } catch (cause) {
+    throw exportDamaged(path, "a record in it cannot be read", cause);
+  }
+}
+
 async function nameIn(verified: VerifiedExport): Promise<string> {
   for await (const { body } of readExport(verified)) {
-    const [record] = readRecords(body);
+    const [record] = recordsIn(verified, body);
     if (record?.type === "name") return record.name;
     break;
   }
   throw exportDamaged(verified.path, "it names no agent");
+}
+
+/** Under a name of the kind that marks what is left over, the agent would be gone with the next import. */
+function requireOrdinary(name: string): void {
+  if (!name.startsWith(PREFIX)) return;
+  const message = `${JSON.stringify(name)} is no agent's name: ${PREFIX} is kept for imports; import it under another name`;
+  throw new VaultError("VAULT_NAME_INVALID", message, { details: { name } });
 }
 
 function requireFree(vault: Vault, name: string): void {

@@ -144,7 +144,7 @@ export class Maintenance {
   /**
    * Makes a new agent of an exported file: the same state, the same snapshots, and a history that tells when each write was
    * made where it comes from. Durable when it resolves. Rejects with VAULT_EXPORT_DAMAGED, VAULT_FORMAT_UNKNOWN,
-   * VAULT_NAME_TAKEN, and what a commit rejects with; then there is no such agent.
+   * VAULT_NAME_TAKEN, VAULT_NAME_INVALID, and what a commit rejects with; then there is no such agent.
    */
   async importBranch(path: string, options: ImportOptions = {}): Promise<ImportReport> {
     return importState(this.#on, path, options);
