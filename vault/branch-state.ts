@@ -94,6 +94,7 @@ export class BranchState {
     this.landmarks.push(landmark);
     return () => {
       this.landmarks = this.landmarks.filter((each) => each !== landmark);
+      landmark.isUndone = true;
       reopen?.();
     };
   }

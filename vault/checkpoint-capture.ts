@@ -103,8 +103,10 @@ export class CheckpointCapture {
     for (const [name] of this.names) state.dirtyNames.add(name);
     for (const { landmark } of this.landmarks) landmark.isStored = false;
     // Their rows are still there, and nobody else would delete them.
-    for (const { branch, landmarks } of this.#pruned)
-      branch.landmarks = [...landmarks, ...branch.landmarks].toSorted(byPlace);
+    for (const { branch, landmarks } of this.#pruned) {
+      const standing = landmarks.filter(({ isUndone }) => isUndone !== true);
+      branch.landmarks = [...standing, ...branch.landmarks].toSorted(byPlace);
+    }
     state.memtableBytes += this.#memtableBytes;
   }
 

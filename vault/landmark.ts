@@ -34,6 +34,8 @@ export interface Landmark {
   isPartial: boolean;
   /** Whether the store has it as it is. */
   isStored: boolean;
+  /** The commit that made it was undone: whoever has put it aside does not bring it back. */
+  isUndone?: true;
 }
 
 /** The last landmark whose state was current at some seq up to `seq`. */

@@ -113,3 +113,20 @@ it("a restore that is undone under a checkpoint is not what the past shows later
   for (let seq = kept.seq; seq < later.seq; seq++)
     assert.deepEqual(contentOf(await branch.at({ seq })), { k: "1" }, `at ${seq}`);
 });
+
+it("a snapshot that is undone stays away, though a checkpoint had put it aside as forgotten", async (t) => {
+  const files = new FaultyFiles();
+  await using vault = await Vault.open(vaultOptions(tempFolder(t), { files }));
+  const { branch, commit } = vault.create({ name: "a" });
+  await commit.durable;
+  files.plan = (operation) => (operation === "write" ? { error: "ENOSPC" } : undefined);
+  const { seq, durable } = vault.commit([{ type: "snapshot", branch: branch.id, label: "s" }, put(branch, "k", "1")]);
+  const forgotten = vault.commit([{ type: "forget", branch: branch.id, label: "s", seq }]);
+  const checkpoint = vault.checkpoint();
+  for (const lost of [durable, forgotten.durable, checkpoint]) {
+    await assert.rejects(lost, code("VAULT_COMMIT_FAILED"));
+  }
+  files.plan = () => undefined;
+  assert.deepEqual(branch.snapshots(), []);
+  await assert.rejects(branch.at({ label: "s" }), code("VAULT_POINT_UNKNOWN"));
+});
