@@ -67,6 +67,8 @@ function levelOfKnown(event: KnownEvent): LogLevel {
     case "sandbox.layer_missing":
     case "checkpoint.failed":
     case "release.failed":
+    case "segment.mended":
+    case "segments.stranded":
     case "collect.failed":
     case "scrub.failed":
     case "page.repaired":

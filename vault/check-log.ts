@@ -14,6 +14,8 @@ export interface CheckProblem {
   readonly where: "identity" | "log" | "rows" | "structure";
   readonly message: string;
   readonly details: Readonly<Record<string, unknown>>;
+  /** Of damage to the log: the segment's number. */
+  readonly segmentNo?: number;
 }
 
 /** What the log says. */
@@ -46,9 +48,7 @@ export async function checkLog(
         const isDamage =
           error instanceof RangeError || (error instanceof VaultError && error.code === "VAULT_LOG_DAMAGED");
         if (!isDamage) throw error;
-        problems.push(
-          logProblem({ segment: segmentName(header.no), firstSeq: seen.seq + 1, untilSeq, checkpointSeq }, error),
-        );
+        problems.push(logProblem({ no: header.no, firstSeq: seen.seq + 1, untilSeq, checkpointSeq }, error));
       }
       await slices.pause();
     }
@@ -68,18 +68,24 @@ async function checkHeader(folder: SegmentFolder, no: number): Promise<void> {
 }
 
 interface Loss {
-  readonly segment: string;
+  readonly no: number;
   readonly firstSeq: number;
   readonly untilSeq: number;
   readonly checkpointSeq: number;
 }
 
-function logProblem({ segment, firstSeq, untilSeq, checkpointSeq }: Loss, error: Error): CheckProblem {
+function logProblem({ no, firstSeq, untilSeq, checkpointSeq }: Loss, error: Error): CheckProblem {
+  const segment = segmentName(no);
   const range = `entries ${firstSeq} to ${untilSeq}`;
   const isBehind = untilSeq <= checkpointSeq;
   const message = isBehind
-    ? `${range} in log segment ${segment} cannot be read; their effect is in pages, only points in time among them are lost`
+    ? `${range} in log segment ${segment} cannot be read; their effect is in pages, only points in time among them are lost; check --repair puts the segment and older ones aside`
     : `${range} in log segment ${segment} cannot be read and are not all in pages yet: take a checkpoint before closing the vault`;
   const details = error instanceof VaultError ? error.details : {};
-  return { where: "log", message, details: { ...details, segment, firstLostSeq: firstSeq, lastLostSeq: untilSeq } };
+  return {
+    where: "log",
+    segmentNo: no,
+    message,
+    details: { ...details, segment, firstLostSeq: firstSeq, lastLostSeq: untilSeq },
+  };
 }

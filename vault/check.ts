@@ -19,6 +19,7 @@ import { PageCheck } from "./check-pages.ts";
 import type { BadPage } from "./check-pages.ts";
 import { checkRows } from "./check-rows.ts";
 import type { RowCheck } from "./check-rows.ts";
+import { GLOBAL_KEY, decodeGlobal } from "./rows.ts";
 import type { Damage } from "./damage.ts";
 import { layersOf } from "./damage.ts";
 import { VaultError } from "./errors.ts";
@@ -109,7 +110,7 @@ class Check {
       { log: parts.log, folder: parts.segments, checkpointSeq: checkpoints.seq },
       this.#slices,
     );
-    const problems = [...(await this.#identity()), ...log.problems, ...(await this.#structure())];
+    const problems = [...(await this.#identity()), ...(await this.#leaveLog(log)), ...(await this.#structure())];
     const { rows, holds } = await this.#capture();
     try {
       await this.#checkPages(holds.flatMap((hold) => hold.roots));
@@ -128,6 +129,23 @@ class Check {
       problems,
       unreachablePages: strays.unreachable,
       durationMs: clock.monotonicMs() - startMs,
+    });
+  }
+
+  /** Damaged log whose entries are all in pages is put aside: what it would have told of the past is gone either way. */
+  async #leaveLog({ problems }: LogCheck): Promise<readonly CheckProblem[]> {
+    const { segments, store } = this.#on.parts;
+    if (this.#options.repair !== true || problems.length === 0) return problems;
+    return this.#on.checkpoints.exclusively(async () => {
+      const global = store.readMeta(GLOBAL_KEY);
+      // The log is read from the place of the last checkpoint on: its segment stays.
+      const needed = global === undefined ? 0 : decodeGlobal([GLOBAL_KEY, global]).place.segmentNo;
+      const behind = problems.flatMap(({ segmentNo }) => segmentNo ?? []).filter((no) => no < needed);
+      if (behind.length === 0) return problems;
+      const last = Math.max(...behind);
+      const names = await segments.setAsideThrough(last);
+      this.#on.options.onEvent({ type: "segments.stranded", segments: names });
+      return problems.filter(({ segmentNo }) => segmentNo === undefined || segmentNo > last);
     });
   }
 

@@ -14,6 +14,10 @@ export type VaultEvent =
     }
   /** Entries of the log that could not be read were given up, as the opening was told to. */
   | { readonly type: "log.lost"; readonly firstSeq: number; readonly lastSeq: number }
+  /** The header of a segment could not be read and was written anew, from the frames behind it. */
+  | { readonly type: "segment.mended"; readonly segment: string }
+  /** Old segments were put aside as `lost-*.log`: they cannot be read whole, or what follows them cannot. All of it is in pages; points in time in them are gone. */
+  | { readonly type: "segments.stranded"; readonly segments: readonly string[] }
   /** The log up to `seq` is in pages. */
   | {
       readonly type: "log.checkpointed";

@@ -91,6 +91,8 @@ export interface VaultParts {
   readonly replayedBytes: number;
   /** Given up because `acceptLoss` said so: a checkpoint must follow at once. */
   readonly lost: LostEntries | undefined;
+  /** Old segments before a hole in the log, which were put aside. */
+  readonly stranded: readonly string[];
 }
 
 /** Pages kept in memory: 256 MB. */
@@ -126,6 +128,7 @@ async function openLocked(options: VaultOptions, lock: VaultLock, listeners: Log
   try {
     await finishRows(store);
     const loaded = loadCheckpoint(store, uuid);
+    const stranded = await segments.requireRun(loaded.place?.segmentNo);
     const replayed = await replayAccepting(segments, loaded, options.acceptLoss);
     const { syncEveryMs, syncEveryEntries } = options;
     const log = new Log({ folder: segments, clock, syncEveryMs, syncEveryEntries, ...listeners }, replayed.end);
@@ -146,7 +149,7 @@ async function openLocked(options: VaultOptions, lock: VaultLock, listeners: Log
     };
     const checkpoint = { uuid, state, store, log, segments, folder, clock, retainBytes };
     const { bytes: replayedBytes, lost } = replayed;
-    return { uuid, lock, store, segments, state, log, damages, checkpoint, recovery, replayedBytes, lost };
+    return { uuid, lock, store, segments, state, log, damages, checkpoint, recovery, replayedBytes, lost, stranded };
   } catch (error) {
     await store.close();
     throw error;

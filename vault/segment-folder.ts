@@ -22,6 +22,7 @@ import {
   fillWithZeros,
 } from "./segment.ts";
 import { readFully, segmentName, segmentNo, writeFully } from "./segment.ts";
+import { mendHeader } from "./segment-mend.ts";
 import type { SegmentHeader } from "./segment.ts";
 
 const SPARE = "spare";
@@ -48,10 +49,19 @@ export interface OpenSegment {
   readonly file: LogFile;
 }
 
+function misplaced(segment: string, details: Readonly<Record<string, unknown>>): VaultError {
+  const message = `log segment ${segment} does not belong here: a segment is missing or comes from another vault`;
+  return new VaultError("VAULT_LOG_DAMAGED", message, { details: { segment, offset: 0, ...details } });
+}
+
 /** See the header. */
 export class SegmentFolder {
   readonly #options: SegmentFolderOptions;
   readonly #segments: SegmentHeader[] = [];
+  readonly #mended: string[] = [];
+  /** Before the hole, and why it is one. */
+  readonly #stranded: string[] = [];
+  #hole: VaultError | undefined;
   #hasSpare = false;
   #readers = 0;
   #preparing: Promise<void> | undefined;
@@ -60,16 +70,53 @@ export class SegmentFolder {
     this.#options = options;
   }
 
-  /** Lists the folder and reads every header. Throws VAULT_LOG_DAMAGED and VAULT_FORMAT_UNKNOWN. */
+  /**
+   * Lists the folder and reads every header; one that cannot be read is mended from the frames behind it. What lies before a
+   * hole is stranded: ask `requireRun` before anything is read. Throws VAULT_FORMAT_UNKNOWN.
+   */
   static async open(options: SegmentFolderOptions): Promise<SegmentFolder> {
     const { files, path } = options;
     const folder = new SegmentFolder(options);
     await files.makeFolder(path);
     for (const name of (await files.list(path)).toSorted()) {
       if (name === SPARE) await folder.#adoptSpare();
-      else if (segmentNo(name) !== undefined) folder.#add(await folder.#readHeader(name), name);
+      else if (segmentNo(name) !== undefined) await folder.#add(name);
     }
     return folder;
+  }
+
+  /** Segments whose headers were written anew. */
+  get mended(): readonly string[] {
+    return this.#mended;
+  }
+
+  /**
+   * Makes sure that the log goes on without a hole from segment `no`, where the last checkpoint ends; undefined when there was
+   * none. Segments that lie before a hole are put under other names and returned: all of them is behind the checkpoint. Throws
+   * VAULT_LOG_DAMAGED when the hole is ahead of it.
+   */
+  async requireRun(no: number | undefined): Promise<readonly string[]> {
+    if (this.#hole === undefined) return [];
+    if (!this.#segments.some((segment) => segment.no === no)) throw this.#hole;
+    const { files, path } = this.#options;
+    // The oldest first: a crash leaves no other hole than there is.
+    for (const name of this.#stranded) await files.rename(this.#pathOf(name), this.#pathOf(`lost-${name}`));
+    await files.syncFolder(path);
+    return this.#stranded.splice(0);
+  }
+
+  /** Puts segment `no` and all before it out of the log, under other names: all of it is behind the checkpoint. */
+  async setAsideThrough(no: number): Promise<readonly string[]> {
+    const { files, path } = this.#options;
+    const names: string[] = [];
+    for (let [first] = this.#segments; first !== undefined && first.no <= no; [first] = this.#segments) {
+      if (this.#readers > 0) break;
+      const name = segmentName(first.no);
+      this.#segments.shift();
+      await this.#takeAway(first, (from) => files.rename(from, join(path, `lost-${name}`)));
+      names.push(name);
+    }
+    return names;
   }
 
   /** Oldest first. */
@@ -197,23 +244,43 @@ export class SegmentFolder {
     await this.#options.files.syncFolder(this.#options.path);
   }
 
-  #add(header: SegmentHeader, name: string): void {
+  async #add(name: string): Promise<void> {
+    const header = await this.#readHeader(name);
     const previous = this.#segments.at(-1);
-    const isNext = previous === undefined || header.no === previous.no + 1;
-    if (!isNext || segmentName(header.no) !== name || header.uuid !== this.#options.uuid) {
-      const message = `log segment ${name} does not belong here: a segment is missing or comes from another vault`;
-      const details = { segment: name, offset: 0, firstLostSeq: previous?.firstSeq, uuid: header.uuid };
-      throw new VaultError("VAULT_LOG_DAMAGED", message, { details });
+    if (header instanceof VaultError) {
+      this.#strand([name], header);
+      return;
+    }
+    if (segmentName(header.no) !== name || header.uuid !== this.#options.uuid) {
+      this.#strand([name], misplaced(name, { firstLostSeq: previous?.firstSeq, uuid: header.uuid }));
+      return;
+    }
+    if (previous !== undefined && header.no !== previous.no + 1) {
+      this.#strand([], misplaced(name, { firstLostSeq: previous.firstSeq, uuid: header.uuid }));
     }
     this.#segments.push(header);
   }
 
-  async #readHeader(name: string): Promise<SegmentHeader> {
-    const file = await this.#options.files.open(this.#pathOf(name), "existing");
+  /** There is a hole behind all segments so far, and behind `names`. */
+  #strand(names: readonly string[], why: VaultError): void {
+    this.#hole ??= why;
+    this.#stranded.push(...this.#segments.splice(0).map(({ no }) => segmentName(no)), ...names);
+  }
+
+  /** The header, or why there is none. */
+  async #readHeader(name: string): Promise<SegmentHeader | VaultError> {
+    const { files, uuid } = this.#options;
+    const file = await files.open(this.#pathOf(name), "existing");
     try {
       const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
       const count = await readFully(file, bytes, 0);
       return decodeSegmentHeader(bytes.subarray(0, count), name);
+    } catch (error) {
+      if (!(error instanceof VaultError) || error.code !== "VAULT_LOG_DAMAGED") throw error;
+      const no = segmentNo(name) ?? 0;
+      const mended = await mendHeader(file, { uuid, no, bytes: await files.size(this.#pathOf(name)) });
+      if (mended !== undefined) this.#mended.push(name);
+      return mended ?? error;
     } finally {
       await file.close();
     }

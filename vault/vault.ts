@@ -80,6 +80,8 @@ export class Vault implements AsyncDisposable {
     handlers.failed = (failure) => vault.#onLogFailure(failure);
     handlers.progress = () => vault.#pressure.relieve();
     if (parts.lost !== undefined) options.onEvent({ type: "log.lost", ...parts.lost });
+    for (const segment of parts.segments.mended) options.onEvent({ type: "segment.mended", segment });
+    if (parts.stranded.length > 0) options.onEvent({ type: "segments.stranded", segments: parts.stranded });
     options.onEvent({ type: "vault.recovered", ...parts.recovery });
     if (parts.lost !== undefined) await vault.#leaveLossBehind();
     vault.#checkpoints.grew(0, 0);

@@ -59,6 +59,8 @@ const samples: Samples = {
   "page.repaired": ["warn", { type: "page.repaired", arena: 1, no: 2, from: "backup" }],
   "backup.completed": ["info", { type: "backup.completed", path: "./b", seq: 77, bytes: 3, durationMs: 2 }],
   "release.failed": ["warn", { type: "release.failed", code: "VAULT_RELEASE_FAILED", message: "EIO" }],
+  "segment.mended": ["warn", { type: "segment.mended", segment: "0000000001.log" }],
+  "segments.stranded": ["warn", { type: "segments.stranded", segments: ["0000000001.log"] }],
   "commit.failed": ["error", { type: "commit.failed", commits: 2, code: "ENOSPC", message: "disk full" }],
   "vault.failed": ["error", { type: "vault.failed", code: "EIO", message: "fdatasync failed" }],
   "vault.closed": ["info", { type: "vault.closed", seq: 77 }],
