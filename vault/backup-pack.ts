@@ -158,7 +158,8 @@ function readIndex(file: number, path: string): Buffer {
     throw backupDamaged(path, "it is no whole pack of pages");
   const start = trailer.readDoubleLE(0);
   const bytes = trailer.readUInt32LE(8) * ENTRY_BYTES;
-  if (start + bytes + TRAILER_BYTES !== size) throw backupDamaged(path, "its index is not where its trailer says");
+  if (start < HEADER_BYTES || start + bytes + TRAILER_BYTES !== size)
+    throw backupDamaged(path, "its index is not where its trailer says");
   const index = readAt(file, start, bytes);
   if (index.length !== bytes || crc32(index) !== trailer.readUInt32LE(12))
     throw backupDamaged(path, "its index fails its checksum");

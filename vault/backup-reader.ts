@@ -16,6 +16,7 @@ import type { BackupFile, BackupManifest } from "./backup-manifest.ts";
 import { PackReader } from "./backup-pack.ts";
 import { readRowsFile } from "./backup-rows.ts";
 import { VaultError } from "./errors.ts";
+import { assertWellFormed } from "./page-shape.ts";
 import { Page, loadPageChecksum, pageDamaged } from "./page.ts";
 import type { PageChecksum, PageId } from "./page.ts";
 import type { Row } from "./rows.ts";
@@ -82,7 +83,10 @@ export class BackupReader implements PageSource, Disposable {
   page(id: PageId): Page {
     const bytes = this.pageBytes(id);
     if (bytes === undefined) throw pageDamaged(id, `the backup ${this.path} has no sound copy of it`);
-    return new Page(id, bytes);
+    const page = new Page(id, bytes);
+    // A backup comes from anywhere, and the checksum can be had by anybody.
+    assertWellFormed(page);
+    return page;
   }
 
   /** A row, as `PageStore.readMeta`. */
