@@ -190,9 +190,11 @@ export class VaultState {
     const next = id === undefined ? undefined : this.branch(id);
     const previousId = this.names.get(name);
     const previous = previousId === undefined ? undefined : this.branches.get(previousId);
-    this.#point(name, previous, next);
     if (previous === undefined) applying.takesName = true;
-    else if (next === undefined) applying.freesName = true;
+    // Nothing to take back: whoever takes the name next does not build upon this.
+    if (previous === undefined && next === undefined) return;
+    this.#point(name, previous, next);
+    if (next === undefined) applying.freesName = true;
     for (const branch of [previous, next]) if (branch !== undefined) applying.touch(branch);
     applying.onUndo(() => this.#point(name, next, previous));
   }

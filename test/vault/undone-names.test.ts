@@ -55,4 +55,17 @@ describe("a name that is taken behind a commit which is undone", () => {
       ["first", "second"],
     );
   });
+
+  it("stays taken when that commit only freed what was free", async (t) => {
+    const files = new FaultyFiles();
+    await using vault = await Vault.open(vaultOptions(tempFolder(t), { files }));
+    await vault.create({ name: "other" }).commit.durable;
+    files.plan = (operation) => (operation === "write" ? { error: "ENOSPC" } : undefined);
+    const freed = vault.commit([{ type: "name", name: "n", branch: undefined }]);
+    const taken = vault.create({ name: "n", durability: "memory" });
+    assert.equal(taken.commit.isDurable, true);
+    await assert.rejects(freed.durable, code("VAULT_COMMIT_FAILED"));
+    files.plan = () => undefined;
+    assert.equal(vault.head("n")?.id, taken.branch.id);
+  });
 });
