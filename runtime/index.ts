@@ -15,8 +15,8 @@ export type { TreeNode } from "./tree.ts";
 export type { ExitNotice } from "./child.ts";
 export type { RestartType } from "./supervisor.ts";
 
-/** What `Runtime.backup` says. */
-export type { BackupReport } from "../vault/index.ts";
+/** How `Runtime.backup` is asked for, and what it says. */
+export type { BackupOptions, BackupReport } from "../vault/index.ts";
 
 /** Why an agent ended. */
 export { isAbnormal, isCharged } from "./exit-reason.ts";

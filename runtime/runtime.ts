@@ -12,7 +12,7 @@
 import { fileURLToPath } from "node:url";
 import type { AnyAgentDefinition, Artifact } from "../sandbox/index.ts";
 import { compile } from "../sandbox/index.ts";
-import type { BackupReport, Clock } from "../vault/index.ts";
+import type { BackupOptions, BackupReport, Clock } from "../vault/index.ts";
 import { VAULT_SETTINGS, Vault } from "../vault/index.ts";
 import { Agent } from "./agent.ts";
 import type { AgentHost } from "./agent-host.ts";
@@ -222,12 +222,13 @@ export class Runtime implements AsyncDisposable {
 
   /**
    * Copies the vault as it is now to a folder, while everything goes on: all of it the first time, afterwards what is new.
-   * `planaria vault restore` brings it back. Rejects with VAULT_BACKUP_FAILED, VAULT_BACKUP_DAMAGED; an earlier backup
+   * Files of earlier backups are read again, and written anew where they are bad (`mended` in the report); `verify: "new"`
+   * leaves that out for a very large vault. `planaria vault restore` brings it back. Rejects with VAULT_BACKUP_FAILED, VAULT_BACKUP_DAMAGED; an earlier backup
    * in the folder is then still good.
    */
-  async backup(to: string): Promise<BackupReport> {
+  async backup(to: string, options: Pick<BackupOptions, "verify"> = {}): Promise<BackupReport> {
     this.#requireOpen();
-    return this.#vault.maintenance.backup(to);
+    return this.#vault.maintenance.backup(to, options);
   }
 
   /** Live cells. */

@@ -8,11 +8,14 @@
  * 1. The backup is the vault as it was at the checkpoint. Commits go on; the pages it needs are held, the log is kept.
  * 2. The packs of a backup hold, with every page, all pages below it. So a page that an earlier pack has needs no second look
  *    (backup-plan.ts says when an earlier pack may be relied on).
- * 3. It counts only when it was read back: every file's sha256, every new page's checksum, and from the rows of the copy
+ * 3. Nothing is relied on that an earlier backup wrote and that was not looked at again (backup-earlier.ts).
+ * 4. It counts only when it was read back: every file's sha256, every new page's checksum, and from the rows of the copy
  *    down every page that they reach.
  */
 import { join } from "node:path";
 import type { BackupFile, BackupManifest } from "./backup-manifest.ts";
+import { badFiles, reliableFiles } from "./backup-earlier.ts";
+import type { MendedFile } from "./backup-earlier.ts";
 import { BackupFolder } from "./backup-folder.ts";
 import type { HashedFile } from "./backup-file.ts";
 import { NO_PLACE, backupDamaged } from "./backup-manifest.ts";
@@ -37,16 +40,24 @@ import { pagesOfTree } from "./tree.ts";
 import type { PageSource } from "./tree.ts";
 import type { Vault } from "./vault.ts";
 
-/** How far a backup is. */
-export interface BackupProgress {
-  readonly phase: "mark" | "copy" | "verify";
-  readonly pages: number;
-  /** Of how many; unknown while marking. */
-  readonly pagesTotal: number | undefined;
-}
+/** How far a backup is: reading what earlier ones wrote, then finding, copying and reading back pages. */
+export type BackupProgress =
+  | { readonly phase: "earlier"; readonly bytes: number; readonly bytesTotal: number }
+  | {
+      readonly phase: "mark" | "copy" | "verify";
+      readonly pages: number;
+      /** Of how many; unknown while marking. */
+      readonly pagesTotal: number | undefined;
+    };
 
 /** How a backup is asked for. */
 export interface BackupOptions {
+  /**
+   * "all", the default: every file of the folder is read again, so the backup is whole when this resolves. "new": of files that
+   * earlier backups wrote only their presence and length are looked at; for vaults that take too long to read, with
+   * "all" now and then.
+   */
+  readonly verify?: "all" | "new";
   readonly onProgress?: (progress: BackupProgress) => void;
   /** Ends it; the folder then holds the backup that it held before. */
   readonly signal?: AbortSignal;
@@ -60,6 +71,8 @@ export interface BackupReport {
   readonly generation: number;
   /** All pages were written, not only new ones. */
   readonly isFull: boolean;
+  /** Files of earlier backups that were damaged or gone; what they held was written anew. */
+  readonly mended: readonly MendedFile[];
   readonly pages: number;
   readonly pagesWritten: number;
   readonly bytes: number;
@@ -93,7 +106,11 @@ async function backUpNow(on: MaintenanceContext, to: string, options: BackupOpti
     signal.throwIfAborted();
     const claim = { path: to, uuid: on.parts.uuid, timeMs: clock.now(), files, step: on.step };
     folder = await BackupFolder.claim(claim);
-    const job = new BackupJob(on, folder, { slices: new Slices({ signal }), onProgress: options.onProgress });
+    const { onProgress, verify = "all" } = options;
+    const tellEarlier = (bytes: number, bytesTotal: number): void =>
+      onProgress?.({ phase: "earlier", bytes, bytesTotal });
+    const mended = await badFiles(folder.path, folder.previous, { verify, signal, onProgress: tellEarlier });
+    const job = new BackupJob(on, folder, { slices: new Slices({ signal }), onProgress, mended });
     const report = await on.parts.segments.reading(async () => job.run());
     const durationMs = clock.monotonicMs() - startMs;
     onEvent({ type: "backup.completed", path: to, seq: report.seq, bytes: report.bytes, durationMs });
@@ -107,6 +124,7 @@ async function backUpNow(on: MaintenanceContext, to: string, options: BackupOpti
 interface BackupTools {
   readonly slices: Slices;
   readonly onProgress: ((progress: BackupProgress) => void) | undefined;
+  readonly mended: readonly MendedFile[];
 }
 
 /** What the vault holds at the checkpoint. */
@@ -138,7 +156,8 @@ class BackupJob {
     try {
       const { previous } = this.#folder;
       const isGrown = await continuesAt(parts.segments, parts.log.writtenSeq, previous.place);
-      return await this.#copy(captured.capture, isGrown ? previous : { ...previous, files: [] });
+      const files = isGrown ? reliableFiles(previous, this.#tools.mended) : [];
+      return await this.#copy(captured.capture, { ...previous, files });
     } finally {
       holds.release(captured.hold);
     }
@@ -184,6 +203,7 @@ class BackupJob {
       seq: place.seq,
       generation,
       isFull,
+      mended: this.#tools.mended,
       pages: needed.count,
       pagesWritten,
       bytes: sum(files),
@@ -258,7 +278,7 @@ class BackupJob {
     });
   }
 
-  /** Invariant 3. Throws VAULT_BACKUP_DAMAGED. */
+  /** Invariant 4. Throws VAULT_BACKUP_DAMAGED. */
   async #verify(manifest: BackupManifest, added: readonly BackupFile[]): Promise<void> {
     using reader = await BackupReader.of(this.#folder.path, manifest);
     await reader.verifyFiles(added);

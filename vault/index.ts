@@ -60,6 +60,7 @@ export { exportFromBackup } from "./export.ts";
 export type { ExportOptions, ExportReport } from "./export.ts";
 export type { ImportOptions, ImportReport } from "./import.ts";
 export type { BackupOptions, BackupProgress, BackupReport } from "./backup.ts";
+export type { MendedFile } from "./backup-earlier.ts";
 export { restoreVault } from "./restore.ts";
 export type { RestoreOptions, RestoreProgress, RestoreReport } from "./restore.ts";
 

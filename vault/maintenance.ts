@@ -111,8 +111,9 @@ export class Maintenance {
   }
 
   /**
-   * Copies the vault as it is now to a folder, while it is in use: all of it the first time, afterwards what is new. It was
-   * read back from the disk when the promise resolves. Rejects with VAULT_BACKUP_FAILED (disk full, damaged source, a folder
+   * Copies the vault as it is now to a folder, while it is in use: all of it the first time, afterwards what is new. The
+   * whole folder was read back from the disk when the promise resolves, and what earlier backups wrote and is bad now was
+   * written anew (`mended` in the report). Rejects with VAULT_BACKUP_FAILED (disk full, damaged source, a folder
    * that holds other files or the backup of another vault), VAULT_BACKUP_DAMAGED (what lies there cannot be read);
    * whatever an earlier backup wrote there is then still good.
    *

@@ -10,9 +10,13 @@ import type { VerbContext, VerbOptions } from "./vault-verb.ts";
 /** Adds the verbs. */
 export function register(group: Command): void {
   verb(group, "backup <vault> <to>", {
-    says: "Copies a vault that no program has open to a folder; what is there already is not copied again.",
+    says: "Copies a vault that no program has open to a folder; what is there already is read again, not copied again.",
     example: "planaria vault backup ./data /mnt/backup/planaria",
-  }).action(async (path: string, to: string, options: VerbOptions) => run(options, async (on) => backUp(path, to, on)));
+  })
+    .option("--quick", "do not read again what earlier backups wrote: a file that went bad since is not noticed")
+    .action(async (path: string, to: string, options: BackupVerbOptions) =>
+      run(options, async (on) => backUp({ path, to, verify: options.quick === true ? "new" : "all" }, on)),
+    );
   verb(group, "restore <backup> [to]", {
     says: "Makes a new vault of a backup; or, with --agent, takes one agent out of it.",
     example:
@@ -31,6 +35,10 @@ export function register(group: Command): void {
     );
 }
 
+interface BackupVerbOptions extends VerbOptions {
+  readonly quick?: true;
+}
+
 interface RestoreVerbOptions extends VerbOptions {
   readonly agent?: string;
   readonly into?: string;
@@ -45,17 +53,31 @@ function requireNone({ into, as: name, at }: RestoreVerbOptions): void {
     throw new Misused(`--${given[0]} goes with --agent <name>: a backup is restored whole, as it is`);
 }
 
-async function backUp(path: string, to: string, { signal, progress, say }: VerbContext): Promise<void> {
+interface BackingUp {
+  readonly path: string;
+  readonly to: string;
+  readonly verify: "all" | "new";
+}
+
+async function backUp({ path, to, verify }: BackingUp, { signal, progress, say }: VerbContext): Promise<void> {
   await withVault(path, async (vault) => {
     const report = await vault.maintenance.backup(to, {
+      verify,
       signal,
-      onProgress: ({ phase, pages, pagesTotal }) =>
-        progress.tell(() => `${phase}: ${share(pages, pagesTotal, "pages")}`),
+      onProgress: (each) =>
+        progress.tell(() =>
+          each.phase === "earlier"
+            ? `reading earlier files: ${bytesText(each.bytes)} of ${bytesText(each.bytesTotal)}`
+            : `${each.phase}: ${share(each.pages, each.pagesTotal, "pages")}`,
+        ),
     });
     say(report, () => {
       const what = report.isFull ? "all pages" : `${report.pagesWritten} new pages`;
       const size = `${bytesText(report.bytesWritten)} written, ${bytesText(report.bytes)} in all`;
-      return `backed up ${path} up to entry ${report.seq}: ${what} of ${report.pages}, ${size}\n`;
+      const mended = report.mended.map(
+        ({ name, reason }) => `mended ${name}, written by an earlier backup: ${reason}\n`,
+      );
+      return `${mended.join("")}backed up ${path} up to entry ${report.seq}: ${what} of ${report.pages}, ${size}\n`;
     });
   });
 }

@@ -114,6 +114,22 @@ describe("planaria vault", () => {
     assert.equal((await planaria(["check", path, "--backup", path])).code, 2);
   });
 
+  it("says which files of an earlier backup it has mended, and does not look with --quick", async (t) => {
+    const path = await closedVault(t);
+    const to = tempFolder(t);
+    await json("backup", path, to);
+    const pack = join(to, "pages.000001");
+    const spoiled = readFileSync(pack);
+    spoiled[40]! ^= 1;
+    writeFileSync(pack, spoiled);
+    assert.deepEqual((await json("backup", path, to, "--quick"))["mended"], []);
+    assert.match(
+      (await planaria(["backup", path, to])).out,
+      /^mended pages\.000001, .*sha256.*\nbacked up .*all pages/,
+    );
+    assert.equal((await json("restore", to, join(tempFolder(t), "copy")))["names"], 1);
+  });
+
   it("goes on behind a damaged log only for whoever names the first lost entry", async (t) => {
     const path = await closedVault(t);
     {
