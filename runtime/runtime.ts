@@ -223,7 +223,7 @@ export class Runtime implements AsyncDisposable {
   /**
    * Copies the vault as it is now to a folder, while everything goes on: all of it the first time, afterwards what is new.
    * Files of earlier backups are read again, and written anew where they are bad (`mended` in the report); `verify: "new"`
-   * leaves that out for a very large vault. `planaria vault restore` brings it back. Rejects with VAULT_BACKUP_FAILED, VAULT_BACKUP_DAMAGED; an earlier backup
+   * leaves that out for a very large vault. `planaria vault restore` brings it back. Rejects with VAULT_BACKUP_FAILED, VAULT_BACKUP_DAMAGED, VAULT_PATH_INVALID (a folder in the vault's own); an earlier backup
    * in the folder is then still good.
    */
   async backup(to: string, options: Pick<BackupOptions, "verify"> = {}): Promise<BackupReport> {

@@ -6,7 +6,7 @@
 
 /** Every way in which the vault refuses or fails. */
 export type VaultErrorCode =
-  /** The vault's path is a file, or its folder cannot be created. */
+  /** The vault's path is a file, or its folder cannot be created; or a copy of the vault is to go into its own folder. */
   | "VAULT_PATH_INVALID"
   /** The vault's folder may not be written by this user. */
   | "VAULT_PATH_DENIED"

@@ -22,6 +22,7 @@ import type { CheckpointRunner } from "./checkpoint-runner.ts";
 import type { CollectReport } from "./collect.ts";
 import { Collector } from "./collector.ts";
 import type { VaultOptions, VaultParts } from "./open.ts";
+import { requireOutside } from "./outside.ts";
 import { overviewOf } from "./overview.ts";
 import type { BranchOverview } from "./overview.ts";
 import type { ScrubOptions, ScrubReport } from "./scrub.ts";
@@ -114,19 +115,20 @@ export class Maintenance {
    * Copies the vault as it is now to a folder, while it is in use: all of it the first time, afterwards what is new. The
    * whole folder was read back from the disk when the promise resolves, and what earlier backups wrote and is bad now was
    * written anew (`mended` in the report). Rejects with VAULT_BACKUP_FAILED (disk full, damaged source, a folder
-   * that holds other files or the backup of another vault), VAULT_BACKUP_DAMAGED (what lies there cannot be read);
+   * that holds other files or the backup of another vault), VAULT_BACKUP_DAMAGED (what lies there cannot be read), VAULT_PATH_INVALID (a place in the vault's own folder);
    * whatever an earlier backup wrote there is then still good.
    *
    *     const { seq, bytesWritten } = await vault.maintenance.backup("/mnt/backup/planaria");
    */
   async backup(to: string, options: BackupOptions = {}): Promise<BackupReport> {
+    await requireOutside(this.#on.options.path, to);
     return backUp(this.#on, to, options);
   }
 
   /**
    * Writes one branch with its past to a file that any vault can import: all writes that the log still has, with their times
    * and notes, and all snapshots. Rejects with VAULT_POINT_UNKNOWN, VAULT_POINT_EXPIRED, VAULT_PAGE_DAMAGED,
-   * VAULT_EXPORT_FAILED (disk full); then there is no file, or the one that was there before.
+   * VAULT_EXPORT_FAILED (disk full), VAULT_PATH_INVALID (a place in the vault's own folder); then there is no file, or the one that was there before.
    *
    *     await vault.maintenance.exportBranch(vault.head("counter")!, "counter.planaria");
    */
@@ -134,6 +136,7 @@ export class Maintenance {
     const { vault, context, parts, options: settings } = this.#on;
     const state = LiveBranch.stateOf(branch, context);
     if (state === undefined) throw new VaultError("VAULT_BRANCH_UNKNOWN", "this branch is not of this vault");
+    await requireOutside(settings.path, path);
     // What is exported is on the disk: a commit that is undone later must not live on in a copy.
     await vault.barrier();
     const { files = systemFiles, clock } = settings;

@@ -203,6 +203,8 @@ describe("planaria vault", () => {
     const nowhere = join(tempFolder(t), "nowhere");
     const damaged = tempFolder(t);
     writeFileSync(join(damaged, "backup.json"), "{");
+    const busy = tempFolder(t);
+    writeFileSync(join(busy, "mine"), "");
     const cases: readonly (readonly [code: number, says: RegExp, ...args: string[]])[] = [
       [2, /no vault/, "list", nowhere],
       [2, /no agent "nobody"/, "history", path, "nobody"],
@@ -224,7 +226,16 @@ describe("planaria vault", () => {
       [1, /VAULT_EXPORT_DAMAGED/, "import", join(path, "vault.json"), path],
       [1, /it is no file.*VAULT_EXPORT_DAMAGED/, "import", path, path],
       [1, /there is no such file.*VAULT_EXPORT_DAMAGED/, "import", nowhere, path],
-      [78, /VAULT_BACKUP_FAILED/, "backup", path, path],
+      [78, /VAULT_BACKUP_FAILED/, "backup", path, busy],
+      [2, /lies inside the vault .*VAULT_PATH_INVALID/, "backup", path, path],
+      [
+        2,
+        /lies inside the vault .*VAULT_PATH_INVALID/,
+        "export",
+        path,
+        "counter",
+        join(path, "deep", "counter.planaria"),
+      ],
     ];
     for (const [code, says, ...args] of cases) {
       const end = await planaria(args);
