@@ -6,7 +6,8 @@
  * Invariants:
  * 1. Nothing is written before the whole backup has been read and found sound.
  * 2. Until `vault.json` is there the folder is no vault, and is refused as one: a restore that was cut short is not taken for
- *    a vault that lost something.
+ *    a vault that lost something. The next restore says so too, and does not take it away: a vault whose `vault.json` is gone
+ *    looks the same.
  * 3. A restore that fails before that leaves the folder as empty as it was. What was restored and does not check stays to be
  *    looked at; that is only so if the vault was damaged when it was backed up.
  */
@@ -29,6 +30,8 @@ import { Vault } from "./vault.ts";
 
 /** What taking the lock leaves in a folder. */
 const LOCK_FILES: readonly string[] = ["lock", "lock-owner"];
+/** What a restore that was killed may leave in a folder: everything but `vault.json`. */
+const MADE: readonly string[] = [...LOCK_FILES, "log", "pages.mdb", "pages.mdb-lock", "vault.json.new"];
 const ZEROS = Buffer.alloc(256 * 1024);
 
 /** How far a restore is. */
@@ -100,9 +103,9 @@ async function verifyAll(
   await reader.verifyFiles(files, { onFile, ...(signal === undefined ? {} : { signal }) });
 }
 
-/** Makes the folder and takes its lock; refuses one that holds anything. */
+/** Makes the folder and takes its lock; refuses one that holds anything but the lock of somebody who is gone. */
 async function lockEmpty(files: LogFiles, path: string): Promise<VaultLock> {
-  await requireEmpty(files, path, []);
+  await requireEmpty(files, path, MADE);
   const lock = VaultLock.acquire(path);
   try {
     // Somebody may have made a vault in between; from here on nobody can.
@@ -123,8 +126,13 @@ async function requireEmpty(files: LogFiles, path: string, allowed: readonly str
     throw new VaultError("VAULT_PATH_INVALID", `${path} cannot be made into a vault`, { details: { path }, cause });
   }
   const found = names.find((name) => !allowed.includes(name));
-  if (found === undefined) return;
-  const message = `${path} is not empty (it holds ${found}); a vault is restored to a new folder`;
+  // What a restore makes, it makes with the lock taken: without a lock it is somebody else's.
+  const isMade = names.includes("lock") && names.every((name) => MADE.includes(name));
+  if (found === undefined && (isMade || names.length === 0)) return;
+  const message = isMade
+    ? `an interrupted restore lies in ${path} (it holds ${found} and no vault.json): delete that folder and run restore ` +
+      "again; keep a copy if it ever was a vault in use"
+    : `${path} is not empty (it holds ${found ?? names[0]}); a vault is restored to a new folder`;
   throw new VaultError("VAULT_PATH_INVALID", message, { details: { path } });
 }
 
@@ -198,7 +206,7 @@ async function lookAt(options: VaultOptions, from: string): Promise<{ readonly n
 }
 
 async function clear(path: string): Promise<void> {
-  for (const name of [...LOCK_FILES, "log", "pages.mdb", "pages.mdb-lock", "vault.json", "vault.json.new"]) {
+  for (const name of [...MADE, "vault.json"]) {
     await rm(join(path, name), { recursive: true, force: true });
   }
 }

@@ -1,6 +1,6 @@
 /** The way back from a backup: a whole vault, or one page. */
 import assert from "node:assert/strict";
-import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { BackupReader } from "../../vault/backup-reader.ts";
@@ -77,6 +77,47 @@ describe("restoring", () => {
     writeFileSync(join(busy, "mine"), "");
     await assert.rejects(restoreVault({ from: to, vault: vaultOptions(busy) }), code("VAULT_PATH_INVALID"));
     assert.deepEqual(readdirSync(busy), ["mine"]);
+  });
+
+  it("says what to do about one that was killed, and begins again where only its lock is left", async (t) => {
+    const vault = await tempVault(t);
+    vault.create({ name: "a" });
+    const from = tempFolder(t);
+    await vault.maintenance.backup(from);
+    const path = join(tempFolder(t), "to");
+    const images: string[] = [];
+    let meanwhile: Promise<void> | undefined;
+    const onStep = (step: string): void => {
+      if (!step.startsWith("restore.") || step === "restore.identity.done") return;
+      // While it runs the other one is told that somebody has the vault.
+      meanwhile ??= assert.rejects(restoreVault({ from, vault: vaultOptions(path) }), code("VAULT_LOCKED"));
+      const image = join(tempFolder(t), "image");
+      mkdirSync(image);
+      for (const name of readdirSync(path)) {
+        // A handle to the lock file, closed again, would drop the lock.
+        if (name === "lock") writeFileSync(join(image, name), "");
+        else cpSync(join(path, name), join(image, name), { recursive: true });
+      }
+      images.push(image);
+    };
+    await restoreVault({ from, vault: vaultOptions(path, { onStep }) });
+    await meanwhile;
+    assert.equal(images.length, 2);
+    for (const image of images) {
+      const names = readdirSync(image);
+      await assert.rejects(
+        restoreVault({ from, vault: vaultOptions(image) }),
+        /an interrupted restore lies in .* delete that folder and run restore again/,
+      );
+      assert.deepEqual(new Set(readdirSync(image)), new Set(names));
+      for (const name of names) if (!name.startsWith("lock")) rmSync(join(image, name), { recursive: true });
+      await restoreVault({ from, vault: vaultOptions(image) });
+      assert.deepEqual((await tempVault(t, { path: image })).names(), vault.names());
+    }
+    const foreign = tempFolder(t);
+    mkdirSync(join(foreign, "log"));
+    await assert.rejects(restoreVault({ from, vault: vaultOptions(foreign) }), /not empty \(it holds log\)/);
+    assert.deepEqual(readdirSync(foreign), ["log"]);
   });
 
   it("leaves an empty folder when the disk is full half-way", async (t) => {
