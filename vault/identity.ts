@@ -24,12 +24,29 @@ export async function identify(folder: string): Promise<string> {
     throw error;
   });
   if (text !== undefined) return parseIdentity(folder, text);
-  const names = await readdir(folder);
-  const trace = names.find((name) => TRACES.includes(name));
-  if (trace !== undefined) throw formatUnknown(folder, `it holds ${trace} but no ${FILE}`);
+  refuseTraces(folder, await readdir(folder));
   const uuid = randomUUID();
   await writeIdentity(folder, uuid);
   return uuid;
+}
+
+/**
+ * Whether a vault lies in the folder, as far as that can be told without opening it; nothing is written. Throws
+ * VAULT_FORMAT_UNKNOWN where there is one that has lost its identity.
+ */
+export async function isVault(folder: string): Promise<boolean> {
+  const names = await readdir(folder).catch((error: unknown): string[] => {
+    if (["ENOENT", "ENOTDIR"].includes(systemCode(error))) return [];
+    throw error;
+  });
+  if (names.includes(FILE)) return true;
+  refuseTraces(folder, names);
+  return false;
+}
+
+function refuseTraces(folder: string, names: readonly string[]): void {
+  const trace = TRACES.find((name) => names.includes(name));
+  if (trace !== undefined) throw formatUnknown(folder, `it holds ${trace} but no ${FILE}`);
 }
 
 /** The salt of a segment's checksums. Differs from one segment number to the next, so that old frames do not check. */

@@ -38,6 +38,7 @@ export type { VaultEvent } from "./events.ts";
 export { Vault } from "./vault.ts";
 export type { VaultOptions } from "./open.ts";
 export { VAULT_SETTINGS } from "./settings.ts";
+export { isVault } from "./identity.ts";
 
 /** What is kept, and when the rest is taken away. */
 export type { RetentionPolicy, RetentionRule } from "./retention.ts";

@@ -29,7 +29,7 @@ interface CheckVerbOptions extends VerbOptions {
 }
 
 async function check(path: string, options: CheckVerbOptions, { signal, progress, say }: VerbContext): Promise<void> {
-  requireVault(path);
+  await requireVault(path);
   if (options.backup !== undefined) requireBackup(options.backup);
   const { BackupReader } = await loadVault();
   using backup = options.backup === undefined ? undefined : await BackupReader.open(options.backup);
@@ -73,7 +73,7 @@ function whom({ agents, branches, keys }: CheckReport["damaged"][number]): strin
 }
 
 async function compact(path: string, { signal, progress, say }: VerbContext): Promise<void> {
-  requireVault(path);
+  await requireVault(path);
   const { compactVault } = await loadVault();
   const report = await compactVault({
     vault: await settingsFor(path),

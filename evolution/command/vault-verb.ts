@@ -103,7 +103,7 @@ export async function withVault(
   { mayMake = false, ...opening }: Opening = {},
 ): Promise<void> {
   if (mayMake) requireVaultOrRoom(path);
-  else requireVault(path);
+  else await requireVault(path);
   const { Vault } = await loadVault();
   await using vault = await Vault.open({ ...(await settingsFor(path)), ...opening });
   await work(vault);
@@ -116,8 +116,9 @@ export async function settingsFor(path: string): Promise<VaultOptions> {
 }
 
 /** Ends the verb when there is no vault: opening would make one. */
-export function requireVault(path: string): void {
-  if (!existsSync(join(path, "vault.json"))) throw new Misused(`there is no vault in ${path}`);
+export async function requireVault(path: string): Promise<void> {
+  const { isVault } = await loadVault();
+  if (!(await isVault(path))) throw new Misused(`there is no vault in ${path}`);
 }
 
 /** Ends the verb when there is no backup: a folder that was mistyped is no damaged one. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, lstatSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, lstatSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, it } from "node:test";
@@ -246,6 +246,19 @@ describe("planaria vault", () => {
     const { out, code } = await planaria(["list", nowhere, "--json"]);
     assert.equal(code, 2);
     assert.match(JSON.parse(out).error.message, /no vault/);
+  });
+
+  it("tells a vault that has lost its vault.json from a folder without a vault, and leaves both as they are", async (t) => {
+    for (const trace of ["log", "pages.mdb"]) {
+      const path = await closedVault(t);
+      for (const name of readdirSync(path)) if (name !== trace) rmSync(join(path, name), { recursive: true });
+      for (const name of ["list", "check", "compact"]) {
+        const { code, err } = await planaria([name, path]);
+        assert.equal(code, 78, err);
+        assert.match(err, new RegExp(`it holds ${trace} but no vault\\.json \\[VAULT_FORMAT_UNKNOWN\\]`));
+      }
+      assert.deepEqual(readdirSync(path), [trace]);
+    }
   });
 
   it("replaces an earlier export by a new one, and nothing else", async (t) => {
