@@ -14,6 +14,7 @@ import { ContentHash, EXPORTED_BRANCH, exportDamaged, readExport, verifyExport }
 import type { VerifiedExport } from "./export-file.ts";
 import { VaultError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
+import { IMPORT_PREFIX, isImportName } from "./import-name.ts";
 import type { MaintenanceContext } from "./maintenance.ts";
 import type { Action, Branch, BranchId } from "./model.ts";
 import { readRecords } from "./record.ts";
@@ -40,8 +41,6 @@ export interface ImportReport {
   readonly snapshots: number;
 }
 
-/** Names of branches that are being filled. Names that begin so are nobody's agents. */
-const PREFIX = "~import/";
 /** Bytes of frames between two looks at what waits for the disk. */
 const STRETCH_BYTES: number = 8 * 1024 * 1024;
 /** Tables beyond this are folded into pages before more is taken. */
@@ -60,7 +59,7 @@ export async function importState(on: MaintenanceContext, path: string, options:
   const names = running.get(on.vault) ?? new Set<string>();
   running.set(on.vault, names);
   dropLeftovers(on.vault, names);
-  const part = `${PREFIX}${on.vault.stats().seq + 1}`;
+  const part = `${IMPORT_PREFIX}${on.vault.stats().seq + 1}`;
   names.add(part);
   try {
     return await new ImportJob(on.vault, verified, { ...options, name, part, signal }).run();
@@ -192,8 +191,8 @@ async function nameIn(verified: VerifiedExport): Promise<string> {
 
 /** Under a name of the kind that marks what is left over, the agent would be gone with the next import. */
 function requireOrdinary(name: string): void {
-  if (!name.startsWith(PREFIX)) return;
-  const message = `${JSON.stringify(name)} is no agent's name: ${PREFIX} is kept for imports; import it under another name`;
+  if (!isImportName(name)) return;
+  const message = `${JSON.stringify(name)} is no agent's name: ${IMPORT_PREFIX} is kept for imports; import it under another name`;
   throw new VaultError("VAULT_NAME_INVALID", message, { details: { name } });
 }
 
@@ -206,7 +205,7 @@ function requireFree(vault: Vault, name: string): void {
 
 function dropLeftovers(vault: Vault, alive: ReadonlySet<string>): void {
   for (const { name, branch } of vault.names()) {
-    if (name.startsWith(PREFIX) && !alive.has(name)) drop(vault, name, branch);
+    if (isImportName(name) && !alive.has(name)) drop(vault, name, branch);
   }
 }
 

@@ -53,6 +53,7 @@ export type { ScrubOptions, ScrubReport, ScrubSchedule } from "./scrub.ts";
 
 /** Copies of a whole vault or of one agent, and back. */
 export type { BranchOverview } from "./overview.ts";
+export { unmakeVault } from "./unmake.ts";
 export { compactVault } from "./compact.ts";
 export type { CompactOptions, CompactReport } from "./compact.ts";
 export { BackupReader } from "./backup-reader.ts";

@@ -1,5 +1,6 @@
 /** What is in a vault, branch by branch, without reading any of their content. */
 import type { BranchState } from "./branch-state.ts";
+import { isImportName } from "./import-name.ts";
 import type { BranchId, Seq, Snapshot } from "./model.ts";
 import { treesOf } from "./roots.ts";
 import type { Roots } from "./roots.ts";
@@ -8,7 +9,7 @@ import type { VaultState } from "./state.ts";
 /** One branch. */
 export interface BranchOverview {
   readonly branch: BranchId;
-  /** Undefined: left behind by a promotion or a roll-back, or still being imported. */
+  /** Undefined: left behind by a promotion, a roll-back, or an import that is running or was killed. */
   readonly name: string | undefined;
   readonly head: Seq;
   readonly createdAtMs: number;
@@ -24,7 +25,7 @@ export function overviewOf({ branches }: VaultState): readonly BranchOverview[] 
 }
 
 function overviewOfBranch({ id, names, head, createdAtMs, parent, top, landmarks }: BranchState): BranchOverview {
-  const [name] = names;
+  const name = [...names].find((each) => !isImportName(each));
   let bytes = 0;
   for (const { table, roots } of top.chain()) bytes += (table?.bytes ?? 0) + (roots === undefined ? 0 : bytesOf(roots));
   const snapshots = landmarks.filter(({ kind }) => kind === "snapshot");

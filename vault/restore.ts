@@ -11,7 +11,7 @@
  * 3. A restore that fails before that leaves the folder as empty as it was. What was restored and does not check stays to be
  *    looked at; that is only so if the vault was damaged when it was backed up.
  */
-import { open, rm } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { HashedFile, readPieces } from "./backup-file.ts";
 import type { BackupFile } from "./backup-manifest.ts";
@@ -26,12 +26,9 @@ import { fillStore, openPageFile } from "./restore-pages.ts";
 import { SEGMENT_HEADER_BYTES, decodeSegmentHeader, segmentName } from "./segment.ts";
 import type { SegmentHeader } from "./segment.ts";
 import { Slices } from "./slices.ts";
+import { LOCK_FILES, PARTS, clearFolder } from "./unmake.ts";
 import { Vault } from "./vault.ts";
 
-/** What taking the lock leaves in a folder. */
-const LOCK_FILES: readonly string[] = ["lock", "lock-owner"];
-/** What a restore that was killed may leave in a folder: everything but `vault.json`. */
-const MADE: readonly string[] = [...LOCK_FILES, "log", "pages.mdb", "pages.mdb-lock", "vault.json.new"];
 const ZEROS = Buffer.alloc(256 * 1024);
 
 /** How far a restore is. */
@@ -78,7 +75,7 @@ export async function restoreVault(options: RestoreOptions): Promise<RestoreRepo
   try {
     pages = await build(reader, options);
   } catch (error) {
-    await clear(vault.path);
+    await clearFolder(vault.path);
     throw error;
   } finally {
     lock.release();
@@ -105,7 +102,7 @@ async function verifyAll(
 
 /** Makes the folder and takes its lock; refuses one that holds anything but the lock of somebody who is gone. */
 async function lockEmpty(files: LogFiles, path: string): Promise<VaultLock> {
-  await requireEmpty(files, path, MADE);
+  await requireEmpty(files, path, PARTS);
   const lock = VaultLock.acquire(path);
   try {
     // Somebody may have made a vault in between; from here on nobody can.
@@ -127,7 +124,7 @@ async function requireEmpty(files: LogFiles, path: string, allowed: readonly str
   }
   const found = names.find((name) => !allowed.includes(name));
   // What a restore makes, it makes with the lock taken: without a lock it is somebody else's.
-  const isMade = names.includes("lock") && names.every((name) => MADE.includes(name));
+  const isMade = names.includes("lock") && names.every((name) => PARTS.includes(name));
   if (found === undefined && (isMade || names.length === 0)) return;
   const message = isMade
     ? `an interrupted restore lies in ${path} (it holds ${found} and no vault.json): delete that folder and run restore ` +
@@ -202,11 +199,5 @@ async function lookAt(options: VaultOptions, from: string): Promise<{ readonly n
     throw new VaultError("VAULT_BACKUP_DAMAGED", message, { details: { path: from, damaged, problems } });
   } finally {
     await vault.close();
-  }
-}
-
-async function clear(path: string): Promise<void> {
-  for (const name of [...MADE, "vault.json"]) {
-    await rm(join(path, name), { recursive: true, force: true });
   }
 }

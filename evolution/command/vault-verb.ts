@@ -10,7 +10,7 @@
  */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { constants } from "node:os";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
 import type { Branch, Point, Vault, VaultOptions } from "../../vault/index.ts";
 import { exitCode } from "./exit-code.ts";
@@ -96,7 +96,7 @@ interface Opening {
   readonly acceptLoss?: number;
 }
 
-/** Does something with an open vault, and closes it. */
+/** Does something with an open vault, and closes it. One that was made for this goes again when it fails. */
 export async function withVault(
   path: string,
   work: (vault: Vault) => Promise<void>,
@@ -104,9 +104,25 @@ export async function withVault(
 ): Promise<void> {
   if (mayMake) requireVaultOrRoom(path);
   else await requireVault(path);
-  const { Vault } = await loadVault();
-  await using vault = await Vault.open({ ...(await settingsFor(path)), ...opening });
-  await work(vault);
+  const { Vault, unmakeVault } = await loadVault();
+  const isNew = !existsSync(join(path, "vault.json"));
+  const folders = missingFolders(path);
+  let uuid: string | undefined;
+  try {
+    await using vault = await Vault.open({ ...(await settingsFor(path)), ...opening });
+    ({ uuid } = vault);
+    await work(vault);
+  } catch (error) {
+    if (isNew && uuid !== undefined) await unmakeVault({ path: resolve(path), uuid, folders });
+    throw error;
+  }
+}
+
+/** How many folders have to be made for this one to be there. */
+function missingFolders(path: string): number {
+  let count = 0;
+  for (let folder = resolve(path); !existsSync(folder); folder = dirname(folder)) count++;
+  return count;
 }
 
 /** How a vault is opened by a verb. */

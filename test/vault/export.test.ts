@@ -225,6 +225,8 @@ describe("importing", () => {
     const before = vault.stats().branches;
     // What a kill in the middle leaves.
     vault.create({ name: "~import/7", ops: [{ put: "half", value: bytes("way") }] });
+    const listed = vault.maintenance.overview().map(({ name }) => name);
+    assert.deepEqual(listed, ["a", undefined], "it is listed as nobody's");
     const enough = new AbortController();
     const onProgress = ({ frames }: { frames: number }) =>
       frames === 3 ? enough.abort(new Error("enough")) : undefined;

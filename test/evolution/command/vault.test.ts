@@ -280,6 +280,28 @@ describe("planaria vault", () => {
     assert.equal((await json("list", path))["seq"], 3);
   });
 
+  it("leaves no vault behind where an import into a new one fails", async (t) => {
+    const path = await closedVault(t);
+    const [folder, empty] = [tempFolder(t), tempFolder(t)];
+    const [file, backup] = [join(folder, "broken"), join(folder, "backup")];
+    await json("export", path, "counter", file);
+    await json("backup", path, backup);
+    const broken = readFileSync(file);
+    broken[broken.length >> 1]! ^= 1;
+    writeFileSync(file, broken);
+    for (const to of [join(folder, "new"), join(folder, "deep", "new"), empty]) {
+      assert.equal((await planaria(["import", file, to])).code, 1);
+      const named = ["restore", backup, "--agent", "counter", "--as", "~import/1", "--into", to];
+      // Beside a folder that is not there yet nothing can be kept meanwhile.
+      if (existsSync(join(to, ".."))) assert.match((await planaria(named)).err, /VAULT_NAME_INVALID/);
+    }
+    assert.deepEqual(readdirSync(folder).toSorted(), ["backup", "broken"]);
+    assert.deepEqual(readdirSync(empty), []);
+    // A vault that was there stays.
+    assert.equal((await planaria(["import", file, path])).code, 1);
+    assert.equal((await json("list", path))["seq"], 3);
+  });
+
   it("makes no vault among somebody else's files", async (t) => {
     const path = await closedVault(t);
     const folder = tempFolder(t);
