@@ -90,8 +90,20 @@ function linked(members: readonly Member[], firstSeq: number): readonly Member[]
     const isBornHere = member.branch.createdSeq >= firstSeq;
     const older = members[from - 1];
     if (!isBornHere || older === undefined || startOf(older, firstSeq) === undefined) return members.slice(from);
+    if (!isForkTold(member, older, firstSeq)) return members.slice(from);
   }
   return members;
+}
+
+/** Whether what a fork changed can be told: it began with its parent's state at that moment, or with a point that is still there. */
+function isForkTold({ branch }: Member, { branch: parent }: Member, firstSeq: number): boolean {
+  const seq = branch.parent?.seq ?? 0;
+  const isOfHead = branch.landmarks.some((each) => each.kind === "start" && each.seq === branch.createdSeq);
+  if (isOfHead || seq >= parent.head) return true;
+  const mark = parent.landmarkBefore(seq);
+  if (mark === undefined) return parent.parent === undefined && parent.createdSeq >= firstSeq;
+  const through = mark.through ?? mark.seq;
+  return through >= seq || through + 1 >= firstSeq;
 }
 
 /** The first kept state of a member from which none of its later records is missing. */

@@ -143,6 +143,25 @@ describe("an exported agent", () => {
     }
   });
 
+  it("begins with its fork where the log no longer says what its parent held at that moment", async (t) => {
+    const vault = await tempVault(t, { retainBytes: 3 * 4096, segmentBytes: 4096 });
+    const { branch } = vault.create({ name: "parent" });
+    const write = (i: number) => vault.commit([put(branch, `k${i}`, "x".repeat(400))]);
+    for (let i = 0; i < 40; i++) write(i);
+    const { seq } = vault.commit([{ type: "snapshot", branch: branch.id, label: "s" }, put(branch, "k0", "2")]);
+    for (let i = 40; i < 50; i++) write(i);
+    await vault.checkpoint();
+    const { firstSeq } = vault.maintenance.context.parts.segments;
+    assert.ok(firstSeq !== undefined && firstSeq > 1 && firstSeq < seq);
+    const { branch: fork } = vault.fork(await branch.at({ label: "s" }), { name: "fork" });
+    vault.commit([put(fork, "later", "1")]);
+    const path = join(tempFolder(t), "fork");
+    await vault.maintenance.exportBranch(fork, path);
+    await vault.maintenance.importBranch(path, { name: "copy" });
+    const copy = vault.head("copy")!;
+    assert.deepEqual(await pastOf(copy, ["s"]), await pastOf(fork, ["s"]));
+  });
+
   it("keeps every snapshot through forks, restores, lost parents and a log that begins late", async (t) => {
     const seed = Number(process.env["SEED"] ?? 11);
     t.diagnostic(`SEED=${seed}`);
