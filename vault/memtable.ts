@@ -30,6 +30,7 @@ export class Memtable {
   #runs: string[][] = NO_RUNS;
   #bytes = 0;
   #isFrozen = false;
+  #version = 0;
   /** Grows whenever a key comes or goes, so that a range in progress knows to look for its place again. */
   #shape = 0;
 
@@ -45,6 +46,11 @@ export class Memtable {
 
   get isFrozen(): boolean {
     return this.#isFrozen;
+  }
+
+  /** Another one whenever anything has changed. */
+  get version(): number {
+    return this.#version;
   }
 
   /** O(1). `null` is a tombstone, `undefined` means the key was not written here. The bytes are shared: do not change them. */
@@ -136,6 +142,7 @@ export class Memtable {
   }
 
   #set(key: string, value: Uint8Array | null): Found {
+    this.#version++;
     if (this.#values === EMPTY) {
       this.#values = new Map();
       this.#runs = [];
@@ -162,6 +169,7 @@ export class Memtable {
   }
 
   #removeKey(key: string): void {
+    this.#version++;
     this.#shape++;
     const { run: at, index } = this.#seek(key);
     const run = this.#runs[at];

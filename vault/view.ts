@@ -12,7 +12,7 @@ import type { Branch, BranchId, HistoryEntry, Point, RangeOptions, Seq, Snapshot
 import { stateAt } from "./past.ts";
 import type { Past, PastState } from "./past.ts";
 import { branchUnknown } from "./state.ts";
-import type { PageSource } from "./tree.ts";
+import type { Entry, PageSource } from "./tree.ts";
 
 /** What the views of one vault share. */
 export interface ViewContext extends Past {
@@ -48,19 +48,11 @@ export class FrozenView implements View {
   }
 
   range(options: RangeOptions = {}): Iterable<readonly [string, Uint8Array]> {
-    return held(
-      () => this.#past,
-      this.#context,
-      (layer, pages) => layer.range(pages, options),
-    );
+    return held(this.#past, this.#context, (layer, pages) => layer.range(pages, options));
   }
 
   entries(options: Omit<RangeOptions, "limit"> = {}): Iterable<readonly [string, Uint8Array | null]> {
-    return held(
-      () => this.#past,
-      this.#context,
-      (layer, pages) => layer.entries(pages, options),
-    );
+    return held(this.#past, this.#context, (layer, pages) => layer.entries(pages, options));
   }
 }
 
@@ -115,19 +107,12 @@ export class LiveBranch implements Branch {
   }
 
   range(options: RangeOptions = {}): Iterable<readonly [string, Uint8Array]> {
-    return held(
-      () => ({ layer: this.#standing.top, branch: this.id }),
-      this.#context,
-      (layer, pages) => layer.range(pages, options),
-    );
+    const { limit, ...bounds } = options;
+    return { [Symbol.iterator]: () => visible(new LiveList(this.#context, this.#standing, bounds), limit) };
   }
 
   entries(options: Omit<RangeOptions, "limit"> = {}): Iterable<readonly [string, Uint8Array | null]> {
-    return held(
-      () => ({ layer: this.#standing.top, branch: this.id }),
-      this.#context,
-      (layer, pages) => layer.entries(pages, options),
-    );
+    return { [Symbol.iterator]: () => new LiveList(this.#context, this.#standing, options).steps() };
   }
 
   snapshots(): readonly Snapshot[] {
@@ -170,16 +155,91 @@ function getNamed({ pages, damages }: ViewContext, reading: Reading): Uint8Array
 
 type Owned = Pick<Reading, "layer" | "branch">;
 
-/** Lists part of a layer. Can be iterated again and again; each time from the state of that moment. */
+/** Lists part of a live branch, each entry as it is when it is reached: whenever something has changed, it begins anew behind the last. */
+class LiveList {
+  readonly #context: ViewContext;
+  readonly #state: BranchState;
+  #bounds: Bounds;
+  #top: StateLayer;
+  #version: number | undefined;
+  #entries: Iterator<Entry>;
+  #hold: Hold;
+
+  /** Begins at once: until the first step is asked for the branch may go on, and its old pages be collected. */
+  constructor(context: ViewContext, state: BranchState, bounds: Bounds) {
+    this.#context = context;
+    this.#state = state;
+    this.#bounds = bounds;
+    this.#top = state.top;
+    this.#version = state.top.table?.version;
+    this.#hold = context.holds.take([...state.top.allRoots()]);
+    this.#entries = state.top.entries(context.pages, bounds)[Symbol.iterator]();
+  }
+
+  *steps(): Generator<Entry, void> {
+    const { holds, damages } = this.#context;
+    let key = "";
+    try {
+      for (;;) {
+        if (this.#isStale()) this.#beginAnew(key);
+        const step = this.#entries.next();
+        if (step.done === true) return;
+        [key] = step.value;
+        yield step.value;
+      }
+    } catch (error) {
+      throw damages === undefined ? error : damages.named(error, { layer: this.#top, branch: this.#state.id, key });
+    } finally {
+      this.#entries.return?.();
+      holds.release(this.#hold);
+    }
+  }
+
+  /** A branch that was dropped meanwhile is listed as it was. */
+  #isStale(): boolean {
+    const { isDropped, top } = this.#state;
+    return !isDropped && (top !== this.#top || top.table?.version !== this.#version);
+  }
+
+  #beginAnew(last: string): void {
+    const { holds, pages } = this.#context;
+    if (last !== "") this.#bounds = behind(this.#bounds, last);
+    this.#entries.return?.();
+    holds.release(this.#hold);
+    this.#top = this.#state.top;
+    this.#version = this.#top.table?.version;
+    this.#hold = holds.take([...this.#top.allRoots()]);
+    this.#entries = this.#top.entries(pages, this.#bounds)[Symbol.iterator]();
+  }
+}
+
+type Bounds = Omit<RangeOptions, "limit">;
+
+/** What is left of the bounds once `key` was listed. */
+function behind(bounds: Bounds, key: string): Bounds {
+  return bounds.reverse === true ? { ...bounds, to: key } : { ...bounds, from: `${key}\0` };
+}
+
+/** Without deleted keys, at most `limit`. */
+function* visible(list: LiveList, limit: number = Infinity): Generator<readonly [string, Uint8Array], void> {
+  let left = limit;
+  if (left <= 0) return;
+  for (const [key, value] of list.steps()) {
+    if (value === null) continue;
+    yield [key, value];
+    if (--left <= 0) return;
+  }
+}
+
+/** Lists part of a layer. Can be iterated again and again. */
 function held<T extends readonly [string, unknown]>(
-  owned: () => Owned,
+  owned: Owned,
   context: ViewContext,
   list: (layer: StateLayer, pages: PageSource) => Iterable<T>,
 ): Iterable<T> {
   return {
     [Symbol.iterator]: () => {
-      const { layer, branch } = owned();
-      // Now, not with the first step: until that is asked for the branch may go on, and its old pages be collected.
+      const { layer, branch } = owned;
       const hold = context.holds.take([...layer.allRoots()]);
       return heldList({ layer, branch, hold, entries: list(layer, context.pages) }, context);
     },

@@ -61,3 +61,26 @@ describe("what a reader has begun with stays, whatever is written and collected 
     assert.deepEqual(changes, ["a 1", "z 1"]);
   });
 });
+
+describe("a range of a live branch", () => {
+  for (const isReverse of [false, true]) {
+    for (const freezes of [false, true]) {
+      const how = `${isReverse ? "backwards" : "forwards"}${freezes ? ", when a checkpoint has come between" : ""}`;
+      it(`shows each entry ahead as it is when it is reached, ${how}`, async (t) => {
+        const vault = await tempVault(t);
+        const { branch } = vault.create({ ops: ["a", "c", "e", "g"].map((key) => ({ put: key, value: bytes("1") })) });
+        await vault.checkpoint();
+        vault.commit([put(branch, "d", "1"), put(branch, "f", "1")]);
+        const seen: string[] = [];
+        for (const [key, value] of branch.range({ reverse: isReverse, limit: 6 })) {
+          seen.push(`${key}${text(value)}`);
+          if (seen.length > 1) continue;
+          if (freezes) await vault.checkpoint();
+          const ops = ["b", "c", "d", "e"].map((each) => ({ put: each, value: bytes("2") }));
+          vault.commit([{ type: "write", branch: branch.id, ops: [...ops, { delete: "f" }] }]);
+        }
+        assert.deepEqual(seen, isReverse ? ["g1", "e2", "d2", "c2", "b2", "a1"] : ["a1", "b2", "c2", "d2", "e2", "g1"]);
+      });
+    }
+  }
+});
