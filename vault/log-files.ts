@@ -5,6 +5,7 @@
  */
 import { close, fdatasync, open, read, write, writeSync } from "node:fs";
 import { mkdir, readdir, rename, stat, statfs, unlink } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 
 /** An open file. */
 export interface LogFile {
@@ -40,9 +41,7 @@ export interface LogFiles {
 
 /** The real ones. */
 export const systemFiles: LogFiles = {
-  async makeFolder(path) {
-    await mkdir(path, { recursive: true });
-  },
+  makeFolder: (path) => makeFolders(resolve(path)),
   list: (folder) => readdir(folder),
   size: async (path) => (await stat(path)).size,
   open: async (path, mode) => new SystemFile(await openFile(path, mode === "create" ? "w+" : "r+")),
@@ -61,6 +60,31 @@ export const systemFiles: LogFiles = {
     }
   },
 };
+
+/**
+ * Makes a folder and those above it, one by one: `mkdir` with `recursive` never ends where the system answers ENOENT for a
+ * folder whose parent exists, as /proc does.
+ */
+async function makeFolders(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === "EEXIST" && (await stat(path)).isDirectory()) return;
+    const parent = dirname(path);
+    if (code !== "ENOENT" || parent === path || (await isFolder(parent))) throw error;
+    await makeFolders(parent);
+    await mkdir(path);
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false; // whatever is wrong with it shows when it is to be made
+  }
+}
 
 /** node:fs with callbacks: about 10 us less per operation than its FileHandle. */
 class SystemFile implements LogFile {

@@ -7,8 +7,8 @@
  * 1. Nothing but the lock and its owner's pid is written before it is sure that this is a vault of ours, or an empty place.
  * 2. Whatever was opened is closed again when a later step refuses; the lock goes last.
  */
-import { access, constants, mkdir, stat } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { access, constants } from "node:fs/promises";
+import { join } from "node:path";
 import { replayAccepting } from "./accept-loss.ts";
 import type { LostEntries } from "./accept-loss.ts";
 import type { CheckpointOptions } from "./checkpoint.ts";
@@ -156,34 +156,9 @@ async function openLocked(options: VaultOptions, lock: VaultLock, listeners: Log
   }
 }
 
-/**
- * Makes a folder and those above it, one by one: `mkdir` with `recursive` never ends where the system answers ENOENT for a
- * folder whose parent exists, as /proc does.
- */
-async function makeFolders(path: string): Promise<void> {
-  try {
-    await mkdir(path);
-  } catch (error) {
-    const code = systemCode(error);
-    if (code === "EEXIST" && (await stat(path)).isDirectory()) return;
-    const parent = dirname(path);
-    if (code !== "ENOENT" || parent === path || (await isFolder(parent))) throw error;
-    await makeFolders(parent);
-    await mkdir(path);
-  }
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch {
-    return false; // whatever is wrong with it shows when it is to be made
-  }
-}
-
 async function preparePath(path: string): Promise<void> {
   try {
-    await makeFolders(resolve(path));
+    await systemFiles.makeFolder(path);
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
     throw pathRefused(path, cause);
