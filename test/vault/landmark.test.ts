@@ -47,12 +47,12 @@ describe("a landmark that another followed without a change", () => {
   });
 
   it("is not taken for the state that the retained log goes on from: the export can be imported", async (t) => {
-    const { vault, branch, options } = await restarted(t);
+    const { vault, branch } = await restarted(t);
     await writeMuch(vault, branch, "k");
     await vault.checkpoint();
     await writeMuch(vault, branch, "l");
     await vault.checkpoint();
-    const path = join(options.path, "a.planaria");
+    const path = join(tempFolder(t), "a.planaria");
     await vault.maintenance.exportBranch(branch, path);
     await vault.maintenance.importBranch(path, { name: "b" });
     assert.deepEqual(contentOf(vault.head("b")!), contentOf(branch));
