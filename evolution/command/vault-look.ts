@@ -23,12 +23,15 @@ export function register(group: Command): void {
       run(options, async (on) => history(path, agent, { limit: limitOf(options.limit), on })),
     );
   verb(group, "diff <vault> <agent> <a> [b]", {
-    says: "Shows the keys in which two points of an agent differ; b is now where it is not given.",
+    says: "Shows the keys in which two points of an agent differ: labels, seq:17, time:2026-11-21T10:00:00Z, -10m; b is now where it is not given.",
     example:
-      "planaria vault diff ./data counter clean\n  planaria vault diff ./data counter seq:17 seq:20\n  planaria vault diff ./data counter -- -10m",
-  }).action(async (path: string, agent: string, a: string, b: string | undefined, options: VerbOptions) =>
-    run(options, async (on) => diff(path, agent, { points: [a, b], on })),
-  );
+      "planaria vault diff ./data counter clean\n  planaria vault diff ./data counter seq:17 seq:20\n  planaria vault diff ./data counter -10m",
+  })
+    // A span such as -10m looks like an option. What is neither is refused as a point.
+    .allowUnknownOption()
+    .action(async (path: string, agent: string, a: string, b: string | undefined, options: VerbOptions) =>
+      run(options, async (on) => diff(path, agent, { points: [a, b], on })),
+    );
 }
 
 async function list(path: string, { say }: VerbContext): Promise<void> {

@@ -280,6 +280,23 @@ describe("planaria vault", () => {
     assert.equal((await json("list", path))["seq"], 3);
   });
 
+  it("takes a span that begins with a minus sign as a point of a diff", async (t) => {
+    const path = await closedVault(t);
+    // Far enough back for the agent not to be there, whenever this runs.
+    const span = "-99999d";
+    for (const points of [[span], ["clean", span], [span, "clean"], [span, "-10m"], ["--", span]]) {
+      const { err } = await planaria(["diff", path, "counter", ...points]);
+      assert.match(err, /agent "counter" did not exist at .*VAULT_POINT_UNKNOWN/);
+    }
+    assert.match((await planaria(["diff", path, "counter", span, "--json"])).out, /^\{"error":/);
+    for (const unknown of ["--jsno", "-x", "-10x"]) {
+      const { code, err } = await planaria(["diff", path, "counter", "clean", unknown]);
+      assert.equal(code, 2, err);
+      assert.match(err, /unknown option|names no point/);
+    }
+    assert.match((await planaria(["diff", "--help"])).out, /diff \.\/data counter -10m\n/);
+  });
+
   it("leaves no vault behind where an import into a new one fails", async (t) => {
     const path = await closedVault(t);
     const [folder, empty] = [tempFolder(t), tempFolder(t)];
