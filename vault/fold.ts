@@ -24,7 +24,7 @@ import type { BuiltPage } from "./tree-blob.ts";
 import type { PageSource, TreeRoot } from "./tree.ts";
 
 /** Less than the 5 ms that a turn may be kept waiting: the collector of garbage takes the rest. */
-const SLICE_MS = 3;
+const SLICE_MS = 2;
 const TRANSACTION_BYTES_MAX: number = 2 * 1024 * 1024;
 /** LMDB is handed a transaction in one turn, at about 10 us a page however small it is. */
 const TRANSACTION_PAGES_MAX = 128;

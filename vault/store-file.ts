@@ -6,7 +6,8 @@
  * not promise that: it may name a last page that was allocated, freed and never written. `growFile` keeps a margin ahead
  * of every transaction.
  */
-import { closeSync, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, openSync, writeSync } from "node:fs";
+import { open } from "node:fs/promises";
 
 /** The page size the store is created with; LMDB's own unit, not that of our pages. */
 export const LMDB_PAGE_BYTES = 4096;
@@ -14,6 +15,7 @@ export const LMDB_PAGE_BYTES = 4096;
 const LOCK_BYTES = 16_384;
 /** The file grows in steps of this size, sparse at first. */
 const GROWTH_BYTES = 1 << 20;
+const GROWTH_FACTOR = 1.125;
 
 /**
  * Sees to it that LMDB's lock file has blocks on the disk. LMDB makes it sparse and writes to it through a map: on a full
@@ -30,14 +32,19 @@ export function allocateLockFile(path: string): void {
 }
 
 /**
- * Makes the file at least `bytes` long, rounded up, without allocating disk blocks. Only while no transaction runs:
- * a file that LMDB lengthened in the meantime would be cut.
+ * Makes the file at least `bytes` long, and an eighth more, without allocating disk blocks; returns its length. Only while no
+ * transaction runs: a file that LMDB lengthened in the meantime would be cut. Not on the vault's own thread: the file system
+ * may be busy with its journal for tens of milliseconds.
  */
-export function growFile(path: string, bytes: number): void {
-  const file = openSync(path, "r+");
+export async function growFile(path: string, bytes: number): Promise<number> {
+  const file = await open(path, "r+");
   try {
-    if (fstatSync(file).size < bytes) ftruncateSync(file, Math.ceil(bytes / GROWTH_BYTES) * GROWTH_BYTES);
+    const { size } = await file.stat();
+    if (size >= bytes) return size;
+    const wanted = Math.ceil((bytes * GROWTH_FACTOR) / GROWTH_BYTES) * GROWTH_BYTES;
+    await file.truncate(wanted);
+    return wanted;
   } finally {
-    closeSync(file);
+    await file.close();
   }
 }

@@ -83,6 +83,8 @@ export class PageStore implements PageSource, AsyncDisposable {
   readonly #meta: Database<Buffer, Uint8Array>;
   readonly #key = Buffer.alloc(8);
   #pageReads = 0;
+  /** The file is at least this long. */
+  #fileBytes = 0;
   #queue: Promise<void> = Promise.resolve();
   #state: "open" | "closed" | VaultError = "open";
 
@@ -95,7 +97,9 @@ export class PageStore implements PageSource, AsyncDisposable {
     probeStore(options.path);
     try {
       allocateLockFile(options.path);
-      return new PageStore(options, checksum);
+      const store = new PageStore(options, checksum);
+      store.#fileBytes = await growFile(options.path, FILE_MARGIN_BYTES);
+      return store;
     } catch (error) {
       throw openFailure(options.path, error);
     }
@@ -119,7 +123,6 @@ export class PageStore implements PageSource, AsyncDisposable {
     });
     this.#pages = this.#root.openDB({ ...shape, name: "pages" });
     this.#meta = this.#root.openDB({ ...shape, name: "meta" });
-    growFile(options.path, FILE_MARGIN_BYTES);
     if (isNew) syncFolder(dirname(options.path));
   }
 
@@ -275,7 +278,7 @@ export class PageStore implements PageSource, AsyncDisposable {
 
   async #commit(changes: Changes): Promise<void> {
     if (this.#state instanceof VaultError) throw this.#state;
-    this.#makeRoom(changes);
+    await this.#makeRoom(changes);
     const freed = changes.freedPages();
     if (freed.length > 0) await this.#mendHeaders(freed);
     this.#options.onStep?.("store.commit");
@@ -319,9 +322,11 @@ export class PageStore implements PageSource, AsyncDisposable {
   }
 
   /** Keeps the promise of store-file.ts: the file is lengthened before LMDB may need it. */
-  #makeRoom(changes: Changes): void {
+  async #makeRoom(changes: Changes): Promise<void> {
+    const needed = this.#fileBytesNeeded(changes);
+    if (needed <= this.#fileBytes) return;
     try {
-      growFile(this.#options.path, this.#fileBytesNeeded(changes));
+      this.#fileBytes = await growFile(this.#options.path, needed);
     } catch (error) {
       throw this.#fail("grow", error);
     }

@@ -252,10 +252,10 @@ describe("page store on a bad day", () => {
   test("a file that may not grow fails the store with VAULT_STORE_FAILED", async () => {
     const store = await PageStore.open(options);
     rmSync(options.path);
-    await assert.rejects(
-      store.transaction((draft) => draft.putMeta(META, META)),
-      { code: "VAULT_STORE_FAILED" },
-    );
+    const tooMuch = store.transaction((draft) => {
+      for (let no = 0; no < 200; no++) draft.putPage({ arena: 1, no }, leaf("a", new Uint8Array(16_000)));
+    });
+    await assert.rejects(tooMuch, { code: "VAULT_STORE_FAILED" });
   });
 
   test("a store that outgrows its memory map goes on", async () => {
@@ -270,7 +270,8 @@ describe("page store on a bad day", () => {
   test("a commit that LMDB does not answer in time fails the store instead of hanging", async () => {
     const store = await PageStore.open(options);
     const silent = store.transaction((draft) => draft.putMeta(META, META));
-    await Promise.resolve();
+    // The commit is asked for within a few microtasks, and not answered before the next turn.
+    for (let i = 0; i < 8; i++) await Promise.resolve();
     clock.fireAll();
     await assert.rejects(silent, { code: "VAULT_STORE_FAILED" });
     await assert.rejects(
