@@ -151,7 +151,8 @@ class SimFile implements LogFile {
   }
 
   async read(into: Uint8Array, position: number): Promise<number> {
-    return this.#disk.content(this.#file).copy(into, 0, position);
+    const content = this.#disk.content(this.#file);
+    return position < content.length ? content.copy(into, 0, position) : 0;
   }
 
   async sync(): Promise<void> {
