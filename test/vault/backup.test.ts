@@ -106,7 +106,7 @@ describe("a backup", () => {
     const vault = await tempVault(t, { retainBytes: 0 });
     const keep = vault.create({ name: "keep", ops: [{ put: "k", value: bytes("v") }] }).branch;
     const { branch } = vault.create({ name: "a" });
-    fill(vault, branch, { count: 4000, tag: "first" });
+    fill(vault, branch, { count: 30_000, tag: "first" });
     await vault.checkpoint();
     const text = await textOfVault(vault);
     const to = tempFolder(t);
