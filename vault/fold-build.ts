@@ -24,6 +24,8 @@ import type { Entry, PageSource, TreeRoot } from "./tree.ts";
 /** What building needs. */
 export interface RootsOptions {
   readonly source: PageSource;
+  /** As `source`, for pages that are read once: what a merge reads would wash the others out of the cache. */
+  readonly passing: PageSource;
   /** Runs a build in slices. Pages that come to lie in `built` may be written before the end. */
   readonly drive: (build: Generator<void, BuiltTree>, built?: Map<number, BuiltPage>) => Promise<BuiltTree>;
   /** `baseBytes`: how large the base becomes that is built, if it is one. */
@@ -106,7 +108,7 @@ async function mergeIfDue({ roots, pages }: BuiltRoots, options: RootsOptions): 
   if (base === undefined || delta === undefined || over !== undefined) return { roots, pages };
   if (!options.isMergeDue(base, delta)) return { roots, pages };
   // The delta's own pages are read from memory and never written, but for the long values, which the base shares.
-  const source = overlay(options.source, byName(pages));
+  const source = overlay(options.passing, byName(pages));
   const built = new Map<number, BuiltPage>();
   const fresh = { ...options.applyOptions(base.bytes), built };
   const build = () => options.drive(mergeTrees(source, base, delta, fresh), built);

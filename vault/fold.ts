@@ -63,6 +63,7 @@ export class Folder {
   readonly #nextPages: Map<number, number>;
   readonly #usedArenas = new Set<number>();
   readonly #source: PageSource;
+  readonly #passing: PageSource;
   readonly #onDamage: (error: VaultError) => void;
   readonly #damagedTrees = new Set<string>();
   /** Built, and not yet written. */
@@ -80,6 +81,7 @@ export class Folder {
     this.#nextPages = nextPages;
     this.#freeBytes = freeBytes;
     this.#source = overlay(store, this.#batch);
+    this.#passing = overlay({ page: (id) => store.cachedPage(id) ?? store.freshPage(id) }, this.#batch);
   }
 
   get pagesWritten(): number {
@@ -172,6 +174,7 @@ export class Folder {
   async #build(roots: Roots, tables: readonly Memtable[], foldFor: FoldFor): Promise<Roots> {
     const built = await buildRoots(roots, () => entriesMerged(tables), {
       source: this.#source,
+      passing: this.#passing,
       drive: (build, built) => this.#drive(build, built),
       applyOptions: (baseBytes) => this.#options(foldFor, baseBytes),
       entriesBytes: tables.reduce((sum, { bytes }) => sum + bytes, 0),
