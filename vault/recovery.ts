@@ -22,6 +22,7 @@ import { decodeArena, decodeBranch, decodeGlobal, decodeLandmark, decodeName, pa
 import type { GlobalRow } from "./rows.ts";
 import type { SegmentFolder } from "./segment-folder.ts";
 import { segmentName } from "./segment.ts";
+import { treesOf } from "./roots.ts";
 import { Applying, VaultState } from "./state.ts";
 import type { PageStore } from "./store.ts";
 
@@ -66,8 +67,23 @@ export function loadCheckpoint(store: RowSource, uuid: string): Loaded {
     const { arena, nextPage } = decodeArena(row);
     nextPages.set(arena, nextPage);
   }
+  skipNamedPages(state, nextPages);
   checkCounts(global, { branches: state.branches.size, names: state.names.size, landmarks });
   return { state, nextPages, place: global.place };
+}
+
+/**
+ * A counter whose row is lost would begin again and have needed pages written over. The top page of a tree is the last that
+ * its build numbers, so behind the highest root of an arena no page is needed.
+ */
+function skipNamedPages(state: VaultState, nextPages: Map<number, number>): void {
+  for (const { top, landmarks } of state.branches.values()) {
+    for (const layer of [top, ...landmarks.map((landmark) => landmark.layer)]) {
+      for (const roots of layer.allRoots()) {
+        for (const { id } of treesOf(roots)) nextPages.set(id.arena, Math.max(nextPages.get(id.arena) ?? 1, id.no + 1));
+      }
+    }
+  }
 }
 
 /** Replays the log behind the checkpoint into `state` and syncs it. Throws VAULT_LOG_DAMAGED, VAULT_PAGES_DAMAGED. */

@@ -10,13 +10,12 @@ import type { TestContext } from "node:test";
 import { BackupReader } from "../../vault/backup-reader.ts";
 import { Vault } from "../../vault/index.ts";
 import type { Branch, VaultOptions } from "../../vault/index.ts";
-import { arenaKey } from "../../vault/rows.ts";
 import { readFolder, writeFolder } from "../support/folder-image.ts";
 import type { FolderImage } from "../support/folder-image.ts";
 import { flipPages, overwrite, storedPages } from "../support/page-file.ts";
 import type { StoredPage } from "../support/page-file.ts";
 import { SimulatedClock } from "../support/simulated-clock.ts";
-import { bytes, contentOf, eventLog, put, tempFolder, tempVault, vaultOptions } from "../support/temp-vault.ts";
+import { bytes, contentOf, eventLog, put, tempFolder, tempVault } from "../support/temp-vault.ts";
 
 const KEYS = Array.from({ length: 400 }, (_, i) => `key${String(i).padStart(3, "0")}`);
 
@@ -307,14 +306,11 @@ describe("page numbers", () => {
   });
 
   it("that count as free although their pages are needed are a problem", async (t) => {
-    const path = tempFolder(t);
-    {
-      await using vault = await Vault.open(vaultOptions(path));
-      const { id } = await fill(vault, "a");
-      await vault.checkpoint();
-      await vault.maintenance.context.parts.store.transaction((draft) => draft.deleteMeta(arenaKey(id)));
-    }
-    const vault = await tempVault(t, { path });
+    const vault = await tempVault(t);
+    const { id } = await fill(vault, "a");
+    await vault.checkpoint();
+    // Opening would put a counter right whose row is lost; this one goes wrong afterwards.
+    vault.maintenance.context.parts.checkpoint.folder.forgetArenas([id]);
     const { isSound, problems } = await vault.maintenance.check();
     assert.equal(isSound, false);
     assert.match(problems[0]?.message ?? "", /counts as free/);

@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { cpSync } from "node:fs";
 import { join } from "node:path";
-import { it } from "node:test";
+import { describe, it } from "node:test";
 import { Vault } from "../../vault/index.ts";
+import { ARENA_PREFIX } from "../../vault/rows.ts";
 import { SimulatedClock } from "../support/simulated-clock.ts";
-import { bytes, contentOf, put, tempFolder, tempVault, vaultOptions } from "../support/temp-vault.ts";
+import { bytes, contentOf, put, tempFolder, tempVault, text, vaultOptions } from "../support/temp-vault.ts";
 
 it("a fork that names pages of a checkpoint which a crash cut off keeps its state through the next checkpoints", async (t) => {
   const image = join(tempFolder(t), "image");
@@ -49,4 +50,28 @@ it("a fork that names pages of a checkpoint which a crash cut off keeps its stat
     assert.deepEqual(contentOf(again.head("old")!), expected);
     assert.ok((await again.maintenance.check()).isSound);
   }
+});
+
+describe("a counter of pages whose row is gone", () => {
+  it("goes on behind every page that a root names: nothing that is needed is written over", async (t) => {
+    const path = tempFolder(t);
+    const many = (tag: string) =>
+      Array.from({ length: 400 }, (_, i) => ({ put: `k${i}`, value: bytes(tag.repeat(200)) }));
+    {
+      await using vault = await Vault.open(vaultOptions(path));
+      const { branch } = vault.create({ name: "a", ops: many("1") });
+      await vault.commit([{ type: "snapshot", branch: branch.id, label: "one" }]).durable;
+      await vault.checkpoint();
+      const { store } = vault.maintenance.context.parts;
+      const [row] = store.rangeMeta(ARENA_PREFIX);
+      await store.transaction((draft) => draft.deleteMeta(row![0]));
+    }
+    const vault = await tempVault(t, { path });
+    const branch = vault.head("a")!;
+    await vault.commit([{ type: "write", branch: branch.id, ops: many("2") }]).durable;
+    await vault.checkpoint();
+    assert.equal(text((await branch.at({ label: "one" })).get("k7")), "1".repeat(200));
+    assert.equal(text(branch.get("k7")), "2".repeat(200));
+    assert.equal((await vault.maintenance.check()).isSound, true);
+  });
 });
