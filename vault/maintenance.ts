@@ -3,7 +3,8 @@
  * room of its own; here is only the door to all of them.
  *
  * Invariants:
- * 1. No job keeps the thread longer than about 5 ms at a time, and none makes a commit wait.
+ * 1. No job keeps the thread for more than a few milliseconds at a time, and none makes a commit wait. (V8 may collect garbage
+ *    in such a moment, and an import makes commits of up to a megabyte: `npm run bench -- vault` has the longest blocks.)
  * 2. A job ends early, with what it has done so far intact, when the vault is closed.
  */
 import { backUp } from "./backup.ts";

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import type { CheckReport, Vault } from "../../vault/index.ts";
 import { exitCode } from "./exit-code.ts";
-import { bytesText, share } from "./vault-progress.ts";
+import { bytesText, counted, share } from "./vault-progress.ts";
 import { Misused, loadVault, requireBackup, requireVault, run, settingsFor, verb, withVault } from "./vault-verb.ts";
 import type { VerbContext, VerbOptions } from "./vault-verb.ts";
 
@@ -58,7 +58,7 @@ function reportText({ isSound, pages, bytes, entries, damaged, repaired, problem
     ...problems.map(({ where, message }) => `${where}: ${message}`),
     ...damaged.map((each) => `page ${each.arena}/${each.no}: ${each.reason}; ${whom(each)}`),
     ...repaired.map(({ arena, no, from }) => `page ${arena}/${no}: mended from the ${from}`),
-    `${isSound ? "sound" : "DAMAGED"}: ${pages} pages (${bytesText(bytes)}), ${entries} entries in the log`,
+    `${isSound ? "sound" : "DAMAGED"}: ${counted(pages, "page")} (${bytesText(bytes)}), ${counted(entries, "entry")} in the log`,
   ];
   return `${lines.join("\n")}\n`;
 }
@@ -81,5 +81,8 @@ async function compact(path: string, { signal, progress, say }: VerbContext): Pr
     onProgress: ({ pages, pagesTotal }) => progress.tell(() => `copying: ${share(pages, pagesTotal, "pages")}`),
   });
   const { bytesBefore, bytesAfter, pagesBefore, pages } = report;
-  say(report, () => `${bytesText(bytesBefore)} -> ${bytesText(bytesAfter)}, ${pagesBefore} -> ${pages} pages\n`);
+  say(
+    report,
+    () => `${bytesText(bytesBefore)} -> ${bytesText(bytesAfter)}, ${pagesBefore} -> ${counted(pages, "page")}\n`,
+  );
 }

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import type { Vault } from "../../vault/index.ts";
-import { bytesText, share } from "./vault-progress.ts";
+import { bytesText, counted, share } from "./vault-progress.ts";
 import { Misused, loadVault, requireBackup, run, settingsFor, typedAt, verb, withVault } from "./vault-verb.ts";
 import type { VerbContext, VerbOptions } from "./vault-verb.ts";
 
@@ -93,7 +93,11 @@ async function restore(from: string, to: string | undefined, { signal, progress,
     onProgress: ({ phase, done, total }) =>
       progress.tell(() => `${phase}: ${share(done, total, phase === "verify" ? "bytes" : phase)}`),
   });
-  say(report, () => `restored ${to} as it was at entry ${report.seq}: ${report.names} agents, ${report.pages} pages\n`);
+  say(
+    report,
+    () =>
+      `restored ${to} as it was at entry ${report.seq}: ${counted(report.names, "agent")}, ${counted(report.pages, "page")}\n`,
+  );
 }
 
 async function takeOut(

@@ -1,7 +1,7 @@
 /** `planaria vault list | history | diff`: what is in a vault, what happened to an agent, what changed in between. */
 import type { Command } from "commander";
 import type { Change, HistoryEntry, View } from "../../vault/index.ts";
-import { bytesText } from "./vault-progress.ts";
+import { bytesText, counted } from "./vault-progress.ts";
 import { Misused, agentOf, run, typedPoint, verb, withVault } from "./vault-verb.ts";
 import type { VerbContext, VerbOptions } from "./vault-verb.ts";
 
@@ -44,7 +44,7 @@ async function list(path: string, { say }: VerbContext): Promise<void> {
         const labels = snapshots.map(({ label, seq: at }) => `    ${label} (seq ${at})\n`).join("");
         return `${name ?? "(unnamed)"}: branch ${branch}, head ${head}, about ${bytesText(bytes)}${origin}\n${labels}`;
       });
-      return `${lines.join("")}${branches.length} branches, ${pages} pages, log ${bytesText(logBytes)}, seq ${seq}\n`;
+      return `${lines.join("")}${counted(branches.length, "branch")}, ${counted(pages, "page")}, log ${bytesText(logBytes)}, seq ${seq}\n`;
     });
   });
 }

@@ -43,3 +43,10 @@ export function bytesText(bytes: number): string {
   if (bytes < 10_000) return `${bytes} B`;
   return bytes < 10_000_000 ? `${Math.round(bytes / 1000)} kB` : `${Math.round(bytes / 1_000_000)} MB`;
 }
+
+/** "1 page", "2 pages", "3 entries", "4 branches". */
+export function counted(count: number, noun: string): string {
+  if (count === 1) return `1 ${noun}`;
+  if (noun.endsWith("y")) return `${count} ${noun.slice(0, -1)}ies`;
+  return `${count} ${noun}${noun.endsWith("ch") ? "es" : "s"}`;
+}
