@@ -1,13 +1,18 @@
 /** How amounts are told. */
 import assert from "node:assert/strict";
-import { it } from "node:test";
+import { describe, it } from "node:test";
 import { counted } from "../../../evolution/command/vault-progress.ts";
 
-it("one is told as one, and many as many", () => {
-  const told = ["page", "entry", "branch"].flatMap((noun) => [0, 1, 2].map((count) => counted(count, noun)));
-  assert.deepEqual(told, [
-    ...["0 pages", "1 page", "2 pages"],
-    ...["0 entries", "1 entry", "2 entries"],
-    ...["0 branches", "1 branch", "2 branches"],
-  ]);
+const AMOUNTS: readonly (readonly [string, number, string])[] = [
+  ["page", 0, "0 pages"],
+  ["page", 1, "1 page"],
+  ["page", 2, "2 pages"],
+  ["entry", 1, "1 entry"],
+  ["entry", 2, "2 entries"],
+  ["branch", 1, "1 branch"],
+  ["branch", 2, "2 branches"],
+];
+
+describe("an amount is told with its noun", () => {
+  for (const [noun, count, text] of AMOUNTS) it(text, () => assert.equal(counted(count, noun), text));
 });
