@@ -1,12 +1,13 @@
 /**
  * What an agent needs from its runtime, and what it offers to those who replace its life. Types only.
  */
-import type { Artifact } from "../sandbox/index.ts";
+import type { Artifact, Outbound } from "../sandbox/index.ts";
 import type { Branch, Clock, Op, Vault } from "../vault/index.ts";
 import type { CellPool } from "./cell-pool.ts";
 import type { EventStream } from "./events.ts";
 import type { Incarnation } from "./incarnation.ts";
-import type { AskAnswer } from "./message.ts";
+import type { Asked, AskAnswer } from "./message.ts";
+import type { Outgoing, TurnPlace } from "./outgoing.ts";
 import type { StartQueue } from "./start-queue.ts";
 
 /** What an agent needs from its runtime. */
@@ -16,8 +17,10 @@ export interface AgentHost {
   readonly clock: Clock;
   readonly events: EventStream;
   readonly starts: StartQueue;
-  ask(agent: string, verb: string, text: string): Promise<AskAnswer>;
-  send(agent: string, verb: string, text: string): void;
+  /** Answers a question of a running turn. Never rejects. */
+  ask(agent: string, question: Asked): Promise<AskAnswer>;
+  /** Prepares one entry of a turn's outbox. Never throws for what it says. */
+  outgoing(place: TurnPlace, entry: Outbound): Outgoing;
   /** A temporary agent ended: its name is free. */
   forgotten(id: string): void;
 }

@@ -313,8 +313,8 @@ export class Agent {
       vault,
       pool,
       clock,
-      ask: (verb, text) => this.#host.ask(this.id, verb, text),
-      send: (verb, text) => this.#host.send(this.id, verb, text),
+      ask: (question) => this.#host.ask(this.id, question),
+      outgoing: (place, entry) => this.#host.outgoing(place, entry),
       log: (level, text) => events.emit({ type: "agent.logged", agent: this.id, level, text }),
       turned: (turn) => this.traffic.record(turn),
       published: (turn) => {

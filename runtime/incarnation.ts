@@ -15,7 +15,7 @@
  * 4. It ends exactly once and reports that once.
  */
 import { SandboxError } from "../sandbox/index.ts";
-import type { Artifact, CellExit, IsolateLimits, Loaded, Outcome, Resident } from "../sandbox/index.ts";
+import type { Artifact, CellExit, IsolateLimits, Loaded, Outbound, Outcome, Resident } from "../sandbox/index.ts";
 import type { Action, Branch, Clock, Commit, Durability, Op, Vault } from "../vault/index.ts";
 import type { CurrentCode } from "./agent-record.ts";
 import { draftOps, stateEntries } from "./agent-record.ts";
@@ -23,8 +23,9 @@ import { CallIds, recordedReply } from "./call-ids.ts";
 import type { CellPool, Profile, Tenant } from "./cell-pool.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import { errorReason, faultReason, handlerError, limitError, lostError } from "./faults.ts";
-import type { AskAnswer, Message } from "./message.ts";
+import type { Asked, AskAnswer, Message } from "./message.ts";
 import { isAbandoned, settleMessage } from "./message.ts";
+import type { Outgoing, TurnPlace } from "./outgoing.ts";
 import { Questions } from "./questions.ts";
 import { RowReads } from "./row-reads.ts";
 import type { RecordedTurn } from "./traffic.ts";
@@ -36,9 +37,9 @@ export interface IncarnationHost {
   readonly pool: CellPool;
   readonly clock: Clock;
   /** Answers a question of a running turn. Never rejects. */
-  ask(verb: string, text: string): Promise<AskAnswer>;
-  /** A cast (or another message of the outbox) leaves. */
-  send(verb: string, text: string): void;
+  ask(question: Asked): Promise<AskAnswer>;
+  /** Prepares one entry of a turn's outbox. Never throws for what it says. */
+  outgoing(place: TurnPlace, entry: Outbound): Outgoing;
   log(level: "debug" | "info" | "warn" | "error", text: string): void;
   /** A turn is complete; called before it is durable. */
   turned(turn: RecordedTurn): void;
@@ -273,21 +274,23 @@ export class Incarnation implements Tenant {
     this.#heapBytes = outcome.meter.heapBytes;
     for (const log of outcome.logs) this.#host.log(log.level, log.text);
     const turn = this.#record(message, { ok: true, reply: outcome.reply }, outcome.meter.cpuMs);
-    const actions = this.#actionsOf(message, outcome);
+    const sent = this.#prepare(message, outcome.outbox);
+    const actions = this.#actionsOf(message, outcome, sent);
+    const fail = (error: unknown): void => {
+      for (const { undo } of sent) undo?.();
+      this.#storageFailed(message, error);
+    };
     try {
       if (actions.length > 0) this.commit(actions, this.options.durability, noteOf(message));
     } catch (error) {
-      return this.#storageFailed(message, error);
+      return fail(error);
     }
     this.#host.turned(turn);
-    this.#gate(
-      () => {
-        settleMessage(message, { text: outcome.reply });
-        for (const out of outcome.outbox) if (out.verb !== "checkpoint") this.#host.send(out.verb, out.text);
-        this.#host.published(turn);
-      },
-      (error) => this.#storageFailed(message, error),
-    );
+    this.#gate(() => {
+      settleMessage(message, { text: outcome.reply });
+      for (const { leave } of sent) leave?.();
+      this.#host.published(turn);
+    }, fail);
     this.#advance(message);
   }
 
@@ -326,7 +329,17 @@ export class Incarnation implements Tenant {
     );
   }
 
-  #actionsOf(message: Message, outcome: Extract<Outcome, { readonly kind: "done" }>): Action[] {
+  #prepare(message: Message, outbox: readonly Outbound[]): readonly Outgoing[] {
+    if (outbox.length === 0) return [];
+    const place = { agent: this.#host.id, branch: this.options.branch, epoch: this.#epoch, message };
+    return outbox.map((entry) => this.#host.outgoing(place, entry));
+  }
+
+  #actionsOf(
+    message: Message,
+    outcome: Extract<Outcome, { readonly kind: "done" }>,
+    sent: readonly Outgoing[],
+  ): Action[] {
     const branch = this.options.branch.id;
     const actions: Action[] = [];
     const ops = draftOps(outcome);
@@ -335,9 +348,8 @@ export class Incarnation implements Tenant {
       ops.push(...this.#callIds.record(message.callId, outcome.reply));
     }
     if (ops.length > 0) actions.push({ type: "write", branch, ops, epoch: this.#epoch });
-    for (const out of outcome.outbox) {
-      if (out.verb === "checkpoint") actions.push({ type: "snapshot", branch, label: out.text });
-    }
+    for (const outgoing of sent) actions.push(...outgoing.actions);
+    if (message.claims !== undefined) actions.push(...message.claims());
     return actions;
   }
 
@@ -364,7 +376,7 @@ export class Incarnation implements Tenant {
       inflight: this.#inflight,
       isOver: () => this.#isOver,
       gate: (message, release) => this.#gate(release, (error) => this.#storageFailed(message, error)),
-      ask: (verb, text) => this.#host.ask(verb, text),
+      ask: (question) => this.#host.ask(question),
       answer: (turn, ask, answer) => this.#resident?.answer(turn, ask, answer),
     });
   }

@@ -4,7 +4,7 @@
  *   waiting --(handed to the isolate)--> running --> settled
  *      ^------------(its cell was lost, it had touched nothing)------'
  */
-import type { Timer } from "../vault/index.ts";
+import type { Action, Timer } from "../vault/index.ts";
 
 /** A question a turn put to the outside, with the answer it was given. */
 export interface RecordedAsk {
@@ -18,17 +18,27 @@ export type AskAnswer =
   | { readonly ok: true; readonly text: string }
   | { readonly ok: false; readonly code: string; readonly message: string };
 
-/** A message to an agent; texts are encoded values. */
-export interface Message {
+/** What a message says and who sent it; texts are encoded values. */
+export interface Letter {
   readonly kind: "call" | "cast";
   readonly method: string;
   readonly text: string;
+  /** The agent that sent it; absent when the embedding program or the runtime itself did. */
+  readonly from?: string | undefined;
+  /** Given by the caller: a committed id is never run again. */
+  readonly callId?: string | undefined;
+  /** Monotonic time at which its caller stops waiting, in ms. What its turn asks ends no later. */
+  readonly deadlineMs?: number | undefined;
+  /** What must be committed together with its turn: a timer's end, a subscription's place. Asked once, as the turn commits. */
+  readonly claims?: (() => readonly Action[]) | undefined;
+}
+
+/** A message to an agent, on its way. */
+export interface Message extends Letter {
   /** The turn's own time and chance, kept so that a replay repeats it exactly. */
   readonly nowMs: number;
   readonly seed: number;
-  /** Given by the caller: a committed id is never run again. */
-  readonly callId: string | undefined;
-  /** Whoever waits for the reply: nobody for a cast, more than one when a call is repeated with its id. */
+  /** Whoever waits for it: more than one when a call is repeated with its id; nobody for a cast, or who must know that it is over. */
   readonly callers: Set<Caller>;
   progress: "waiting" | "running" | "settled";
   /** Turn id in the isolate, while running. */
@@ -46,6 +56,19 @@ export interface Caller {
   timer?: Timer;
   /** Detaches from the caller's abort signal. */
   detach?: () => void;
+}
+
+/** A question that a running turn puts. */
+export interface Asked {
+  readonly verb: string;
+  readonly text: string;
+  /** What the turn runs. */
+  readonly message: Message;
+}
+
+/** A letter becomes a message: it gets its time and its random seed, once, so that its turn can be repeated exactly. */
+export function messageOf(letter: Letter, turn: { readonly nowMs: number; readonly seed: number }): Message {
+  return { ...letter, ...turn, callers: new Set(), progress: "waiting", turn: 0, hasAsked: false, asks: [] };
 }
 
 /** True for a call whose callers have all given up. */

@@ -165,6 +165,15 @@ const agentIdPattern = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 
 const agentId = z.string().regex(agentIdPattern, "letters, digits and . _ : - only, at most 128 characters");
 
+/** A child of a supervisor, or of another agent, is called by its path: `pool/worker-1`. Fits a vault's name with room to spare. */
+const PATH_LENGTH_MAX = 200;
+const agentPath = z
+  .string()
+  .refine(
+    isAgentId,
+    `letters, digits and . _ : - only, at most 128 characters; a path joins such names with /, at most ${PATH_LENGTH_MAX}`,
+  );
+
 const fileUrl = z.instanceof(URL).refine(({ protocol }) => protocol === "file:");
 
 const spawnSchema = z
@@ -252,12 +261,20 @@ export function parseHistoryOptions(input: unknown): { readonly limit?: number }
   return limit === undefined ? {} : { limit };
 }
 
-/** Whether a text can be the name of an agent. */
+/** Whether a text can be the name of an agent: one segment, or a path of them. */
 export function isAgentId(id: string): boolean {
-  return agentIdPattern.test(id);
+  return (
+    agentIdPattern.test(id) ||
+    (id.length <= PATH_LENGTH_MAX && id.split("/").every((part) => agentIdPattern.test(part)))
+  );
 }
 
-/** Checks an agent id. Throws RUNTIME_OPTIONS_INVALID. */
+/** Checks the name of an agent that may be a child: a path. Throws RUNTIME_OPTIONS_INVALID. */
+export function parseAgentPath(input: unknown): string {
+  return parse(agentPath, input, "agent id");
+}
+
+/** Checks the name of a new top-level agent. Throws RUNTIME_OPTIONS_INVALID. */
 export function parseAgentId(input: unknown): string {
   return parse(agentId, input, "agent id");
 }

@@ -5,7 +5,7 @@
  * committed, because what it says may rest on what that turn wrote: it is put when its own turn is the oldest in flight,
  * and passes the output gate like everything else that leaves.
  */
-import type { AskAnswer, Message } from "./message.ts";
+import type { Asked, AskAnswer, Message } from "./message.ts";
 
 /** A question as the cell reports it. */
 export interface Question {
@@ -23,7 +23,7 @@ export interface QuestionHost {
   /** Calls `release` when everything written so far is durable. */
   gate(message: Message, release: () => void): void;
   /** Never rejects. */
-  ask(verb: string, text: string): Promise<AskAnswer>;
+  ask(question: Asked): Promise<AskAnswer>;
   answer(turn: number, ask: number, answer: AskAnswer): void;
 }
 
@@ -69,7 +69,7 @@ export class Questions {
       if (!this.#host.isOver()) this.#host.answer(question.turn, question.ask, answer);
     };
     this.#host.gate(message, () => {
-      if (!this.#host.isOver()) void this.#host.ask(verb, text).then(reply); // host.ask never rejects
+      if (!this.#host.isOver()) void this.#host.ask({ verb, text, message }).then(reply); // host.ask never rejects
     });
   }
 }

@@ -4,22 +4,25 @@
  */
 import type { Clock } from "../vault/index.ts";
 import type { Agent } from "./agent.ts";
-import type { CallOptions } from "./call-options.ts";
 import { RuntimeError } from "./errors.ts";
 import type { Caller, Message } from "./message.ts";
 
-/** OTP's default for a call, in ms. */
-const CALL_TIMEOUT_MS = 5_000;
+/** How long a call waits where nothing else is said: OTP's default, in ms. */
+export const CALL_TIMEOUT_MS = 5_000;
+
+/** How long one caller waits. */
+export interface RequestOptions {
+  readonly clock: Clock;
+  /** Milliseconds, or Infinity. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /**
  * Sends a call and resolves with the encoded reply. Rejects with what `AgentRef.call` documents. `message` is the message as
  * it would be sent; when the agent already works on a call with the same id, the caller joins that one.
  */
-export async function request(
-  agent: Agent,
-  message: Message,
-  options: CallOptions & { readonly clock: Clock },
-): Promise<string> {
+export async function request(agent: Agent, message: Message, options: RequestOptions): Promise<string> {
   if (options.signal?.aborted === true) throw abortError(agent.id, message.method, true);
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const caller: Caller = { resolve, reject };
@@ -32,7 +35,7 @@ export async function request(
 function limit(
   agent: Agent,
   message: Message,
-  wait: { readonly caller: Caller; readonly options: CallOptions & { readonly clock: Clock } },
+  wait: { readonly caller: Caller; readonly options: RequestOptions },
 ): void {
   const { caller, options } = wait;
   const giveUp = (error: (isWithdrawn: boolean) => RuntimeError): void => {
@@ -41,7 +44,7 @@ function limit(
     caller.detach?.();
     caller.reject(error(agent.withdraw(message)));
   };
-  const { signal, timeoutMs = CALL_TIMEOUT_MS } = options;
+  const { signal, timeoutMs } = options;
   if (timeoutMs !== Number.POSITIVE_INFINITY) {
     caller.timer = options.clock.after(timeoutMs, () =>
       giveUp((isWithdrawn) => timeoutError({ agent: agent.id, method: message.method, timeoutMs, isWithdrawn })),

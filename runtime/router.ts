@@ -8,10 +8,10 @@
  *
  * Invariants
  * 1. What comes from an agent is hostile text: nothing it says can throw into the runtime. A question is answered with the
- *    error; a cast that cannot be delivered is an event.
+ *    error; a cast that cannot be delivered is an event (`outgoing.ts`).
  * 2. A message gets its time and its random seed here, once, so that its turn can be repeated exactly.
  */
-import { SandboxError, decode, encode, unpackAddress } from "../sandbox/index.ts";
+import { decode, encode, unpackAddress } from "../sandbox/index.ts";
 import type { Clock } from "../vault/index.ts";
 import type { Agent } from "./agent.ts";
 import type { CallOptions } from "./call-options.ts";
@@ -19,12 +19,14 @@ import { checkMethod, parseCallOptions } from "./call-options.ts";
 import { withCaller } from "./caller-stack.ts";
 import { RuntimeError } from "./errors.ts";
 import type { EventStream } from "./events.ts";
-import type { AskAnswer, Caller, Message } from "./message.ts";
+import type { Asked, AskAnswer, Letter, Message } from "./message.ts";
+import { messageOf } from "./message.ts";
+import { OutgoingVerbs } from "./outgoing.ts";
 import type { Random } from "./random.ts";
-import { request } from "./request.ts";
+import { CALL_TIMEOUT_MS, request } from "./request.ts";
 
-/** Answers a kind of question that agents ask (`ctx.propose`, later `ctx.host.*`). Texts are encoded values. */
-export type Capability = (agent: string, text: string) => Promise<string>;
+/** Answers a kind of question that agents ask (`ctx.propose`, later `ctx.host.*`), put by a turn that runs `message`. Texts are encoded values. */
+export type Capability = (agent: string, text: string, message: Message) => Promise<string>;
 
 /** What the router needs. */
 export interface RouterOptions {
@@ -38,10 +40,17 @@ export interface RouterOptions {
 /** Delivers messages and answers questions. */
 export class Router {
   readonly #options: RouterOptions;
+  /** What agents may send with a turn. */
+  readonly outgoing: OutgoingVerbs;
   readonly #capabilities = new Map<string, Capability>();
 
   constructor(options: RouterOptions) {
     this.#options = options;
+    this.outgoing = new OutgoingVerbs(options.events);
+    this.outgoing.provide("cast", ({ agent }, text) => {
+      const to = unpackAddress(text);
+      return { actions: [], leave: () => void this.deliver(to.agent, { ...to, kind: "cast", from: agent }) };
+    });
   }
 
   /** A call of the embedding program. See `AgentRef.call` for what it rejects with. */
@@ -61,8 +70,17 @@ export class Router {
   /** A cast of the embedding program. Throws RUNTIME_MAILBOX_FULL, RUNTIME_AGENT_DOWN and what `call` checks. */
   cast(id: string, method: string, arg: unknown): void {
     checkMethod(id, method);
-    const agent = this.#options.agent(id);
-    agent.accept(this.#message("cast", method, encode(arg, { bytesMax: agent.spec.limits.messageBytesMax })));
+    const text = encode(arg, { bytesMax: this.#options.agent(id).spec.limits.messageBytesMax });
+    this.deliver(id, { kind: "cast", method, text });
+  }
+
+  /**
+   * Hands a letter to an agent. Returns the message, to which whoever must know its end can add a caller. Throws
+   * RUNTIME_AGENT_UNKNOWN, RUNTIME_MAILBOX_FULL, RUNTIME_AGENT_DOWN, RUNTIME_INTENSITY_EXCEEDED.
+   */
+  deliver(id: string, letter: Letter): Message {
+    const { kind, method, text, from, callId, deadlineMs, claims } = letter;
+    return this.#options.agent(id).accept(this.#message({ kind, method, text, from, callId, deadlineMs, claims }));
   }
 
   /** Lets agents ask questions of this kind. Returns the way to withdraw it. */
@@ -72,9 +90,10 @@ export class Router {
   }
 
   /** A question from inside a turn. Never rejects: errors travel as answers. */
-  async ask(from: string, verb: string, text: string): Promise<AskAnswer> {
+  async ask(from: string, question: Asked): Promise<AskAnswer> {
+    const { verb, text, message: asker } = question;
     try {
-      const answer = verb === "call" ? this.#route(from, text) : this.#capability(from, verb)(from, text);
+      const answer = verb === "call" ? this.#route(from, text, asker) : this.#capability(from, verb)(from, text, asker);
       return { ok: true, text: await answer };
     } catch (error) {
       const code = (error as { readonly code?: unknown }).code; // a property that may not be there
@@ -83,25 +102,14 @@ export class Router {
     }
   }
 
-  /** A message leaves an agent after its commit. Nobody waits for it, so a refusal is an event. Never throws for what it says. */
-  send(from: string, verb: string, text: string): void {
-    try {
-      if (verb !== "cast") throw new RuntimeError("RUNTIME_CAPABILITY_MISSING", `nothing here takes ${verb}`);
-      const address = unpackAddress(text);
-      this.#options.agent(address.agent).accept(this.#message("cast", address.method, address.text));
-    } catch (error) {
-      if (!(error instanceof RuntimeError || error instanceof SandboxError)) throw error;
-      this.#options.events.emit({ type: "message.discarded", agent: from, method: verb, code: error.code });
-    }
-  }
-
-  async #route(from: string, text: string): Promise<string> {
+  async #route(from: string, text: string, asker: Message): Promise<string> {
     const call = unpackAddress(text);
     if (call.agent === from) {
       const message = `${from} called itself; it would wait for ever`;
       throw new RuntimeError("RUNTIME_CALL_CYCLE", message, { details: { agent: from } });
     }
-    return this.#request(this.#options.agent(call.agent), { method: call.method, text: call.text });
+    const timeoutMs = this.#timeLeft(asker);
+    return this.#request(this.#options.agent(call.agent), { method: call.method, text: call.text, from, timeoutMs });
   }
 
   #capability(from: string, verb: string): Capability {
@@ -112,15 +120,24 @@ export class Router {
     throw new RuntimeError("RUNTIME_CAPABILITY_MISSING", message, { details: { agent: from, verb } });
   }
 
-  #request(agent: Agent, call: { readonly method: string; readonly text: string } & CallOptions): Promise<string> {
-    const message = this.#message("call", call.method, call.text, call.id);
-    return request(agent, message, { ...call, clock: this.#options.clock });
+  /** A call made inside a turn ends no later than the call that the turn answers. */
+  #timeLeft({ deadlineMs }: Message): number {
+    if (deadlineMs === undefined) return CALL_TIMEOUT_MS;
+    return Math.min(CALL_TIMEOUT_MS, Math.max(0, deadlineMs - this.#options.clock.monotonicMs()));
   }
 
-  #message(kind: "call" | "cast", method: string, text: string, callId?: string): Message {
-    const nowMs = this.#options.clock.now();
-    const seed = this.#options.random.next32();
-    const open = { progress: "waiting" as const, turn: 0, hasAsked: false, asks: [], callers: new Set<Caller>() };
-    return { kind, method, text, nowMs, seed, callId, ...open };
+  #request(
+    agent: Agent,
+    call: { readonly method: string; readonly text: string; readonly from?: string } & CallOptions,
+  ): Promise<string> {
+    const { clock } = this.#options;
+    const { method, text, from, id: callId, timeoutMs = CALL_TIMEOUT_MS, signal } = call;
+    const deadlineMs = clock.monotonicMs() + timeoutMs;
+    const message = this.#message({ kind: "call", method, text, from, callId, deadlineMs });
+    return request(agent, message, { clock, timeoutMs, signal });
+  }
+
+  #message(letter: Letter): Message {
+    return messageOf(letter, { nowMs: this.#options.clock.now(), seed: this.#options.random.next32() });
   }
 }

@@ -27,7 +27,7 @@ import type { EventListener } from "./events.ts";
 import { Journal } from "./journal.ts";
 import { logEvents } from "./log.ts";
 import type { LogDestination } from "./log.ts";
-import { isAgentId, parseAgentId, parseRuntimeOptions, parseSpawnOptions } from "./options.ts";
+import { isAgentId, parseAgentId, parseAgentPath, parseRuntimeOptions, parseSpawnOptions } from "./options.ts";
 import type { ParsedRuntimeOptions, RuntimeOptions, SpawnOptions } from "./options.ts";
 import { freshSeed, seededRandom } from "./random.ts";
 import type { AgentRef } from "./ref.ts";
@@ -81,8 +81,8 @@ export class Runtime implements AsyncDisposable {
       clock: this.#clock,
       events,
       starts: this.#starts,
-      ask: (agent, verb, text) => this.#router.ask(agent, verb, text),
-      send: (agent, verb, text) => this.#router.send(agent, verb, text),
+      ask: (agent, question) => this.#router.ask(agent, question),
+      outgoing: (place, entry) => this.#router.outgoing.prepare(place, entry),
       forgotten: (id) => void this.#agents.delete(id),
     };
   }
@@ -151,7 +151,7 @@ export class Runtime implements AsyncDisposable {
 
   /** A reference by name. The agent need not run, nor exist yet: a call to an unknown one rejects with RUNTIME_AGENT_UNKNOWN. */
   ref<Def extends AnyAgentDefinition = AnyAgentDefinition>(id: string): AgentRef<Def> {
-    return makeRef<Def>(parseAgentId(id), {
+    return makeRef<Def>(parseAgentPath(id), {
       vault: this.#vault,
       clock: this.#clock,
       agent: () => this.#agent(id),
@@ -178,7 +178,7 @@ export class Runtime implements AsyncDisposable {
 
   /** Removes an agent and its name from the vault. Its forks live on. Durable when it resolves. */
   async drop(id: string): Promise<void> {
-    const agent = this.#agent(parseAgentId(id));
+    const agent = this.#agent(parseAgentPath(id));
     await agent.stop(shutdownReason("dropped"));
     this.#agents.delete(id);
     await this.#removeBranch(id);

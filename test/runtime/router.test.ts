@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { errorReason } from "../../runtime/faults.ts";
 import { EventStream } from "../../runtime/events.ts";
+import { messageOf } from "../../runtime/message.ts";
 import type { PlanariaEvent, RuntimeError } from "../../runtime/index.ts";
 import { seededRandom } from "../../runtime/random.ts";
 import { Router } from "../../runtime/router.ts";
@@ -12,12 +13,13 @@ import { withRuntime } from "../../runtime/testing.ts";
 import { VaultError } from "../../vault/index.ts";
 import { SimulatedClock } from "../support/simulated-clock.ts";
 import { COUNTER, codeOf } from "../support/agents.ts";
+import { tempVault } from "../support/temp-vault.ts";
 
 /** Texts that no honest guest sends. */
 const GARBAGE = ["", "x", "1,1,1\nabcd", "9\nx", "\n", "1,1\nab", "\u0000"];
 
 describe("a message that leaves an agent", () => {
-  it("is an event when it makes no sense, and a question is answered with the error", async () => {
+  it("is an event when it makes no sense, and a question is answered with the error", async (t) => {
     const events = new EventStream(() => 0);
     const seen: PlanariaEvent[] = [];
     events.subscribe(({ event }) => seen.push(event));
@@ -25,11 +27,16 @@ describe("a message that leaves an agent", () => {
       throw new Error(`nobody should look for ${id}`);
     };
     const router = new Router({ clock: new SimulatedClock(), random: seededRandom(1), events, agent });
+    const message = messageOf({ kind: "cast", method: "go", text: "" }, { nowMs: 0, seed: 0 });
+    const vault = await tempVault(t);
+    const { branch } = vault.create({ name: "evil", durability: "memory" });
     for (const text of GARBAGE) {
-      router.send("evil", "cast", text);
-      router.send("evil", "format_disk", text);
-      assert.equal((await router.ask("evil", "call", text)).ok, false);
-      assert.equal((await router.ask("evil", "format_disk", text)).ok, false);
+      for (const verb of ["cast", "format_disk"]) {
+        const outgoing = router.outgoing.prepare({ agent: "evil", branch, epoch: 0, message }, { verb, text });
+        assert.deepEqual(outgoing, { actions: [] });
+      }
+      assert.equal((await router.ask("evil", { verb: "call", text, message })).ok, false);
+      assert.equal((await router.ask("evil", { verb: "format_disk", text, message })).ok, false);
     }
     assert.equal(seen.length, 2 * GARBAGE.length);
     assert.ok(seen.every(({ type }) => type === "message.discarded"));
