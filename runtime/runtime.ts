@@ -9,15 +9,11 @@
  * 2. Every agent in the vault can be called as soon as the runtime is open; it is started by the first message.
  * 3. `close` leaves no process, no timer and no lock behind, and loses nothing that was accepted for durability.
  */
-import { fileURLToPath } from "node:url";
-import type { AnyAgentDefinition, Artifact } from "../sandbox/index.ts";
-import { compile } from "../sandbox/index.ts";
+import type { AnyAgentDefinition } from "../sandbox/index.ts";
 import type { BackupOptions, BackupReport, Clock } from "../vault/index.ts";
 import { VAULT_SETTINGS, Vault } from "../vault/index.ts";
-import { Agent } from "./agent.ts";
+import type { Agent } from "./agent.ts";
 import type { AgentHost } from "./agent-host.ts";
-import type { AgentSpec } from "./agent-record.ts";
-import { readCurrent, readSpec } from "./agent-record.ts";
 import { CellPool } from "./cell-pool.ts";
 import { systemClock } from "./clock.ts";
 import { AgentControl } from "./control.ts";
@@ -27,10 +23,11 @@ import type { EventListener } from "./events.ts";
 import { Journal } from "./journal.ts";
 import { logEvents } from "./log.ts";
 import type { LogDestination } from "./log.ts";
-import { isAgentId, parseAgentId, parseAgentPath, parseRuntimeOptions, parseSpawnOptions } from "./options.ts";
+import { parseAgentId, parseAgentPath, parseRuntimeOptions, parseSpawnOptions } from "./options.ts";
 import type { ParsedRuntimeOptions, RuntimeOptions, SpawnOptions } from "./options.ts";
 import { freshSeed, seededRandom } from "./random.ts";
 import type { AgentRef } from "./ref.ts";
+import { AgentRegistry } from "./registry.ts";
 import { shutdownReason } from "./ref.ts";
 import type { Capability } from "./router.ts";
 import { Router } from "./router.ts";
@@ -59,8 +56,7 @@ export class Runtime implements AsyncDisposable {
   readonly #vault: Vault;
   readonly #pool: CellPool;
   readonly #starts = new StartQueue();
-  readonly #agents = new Map<string, Agent>();
-  readonly #spawning = new Set<string>();
+  readonly #agents: AgentRegistry;
   readonly #router: Router;
   readonly #host: AgentHost;
   readonly #stopLog: () => void;
@@ -74,6 +70,7 @@ export class Runtime implements AsyncDisposable {
     this.events = events;
     this.#stopLog = logEvents(events, { level: options.logLevel, destination: parts.logDestination });
     this.#pool = this.#makePool();
+    this.#agents = new AgentRegistry({ vault, durability: options.durability, host: () => this.#host });
     this.#router = new Router({ clock: this.#clock, random, events, agent: (id) => this.#agent(id) });
     this.#host = {
       vault,
@@ -83,7 +80,7 @@ export class Runtime implements AsyncDisposable {
       starts: this.#starts,
       ask: (agent, question) => this.#router.ask(agent, question),
       outgoing: (place, entry) => this.#router.outgoing.prepare(place, entry),
-      forgotten: (id) => void this.#agents.delete(id),
+      forgotten: (id) => this.#agents.forget(id),
     };
   }
 
@@ -135,18 +132,8 @@ export class Runtime implements AsyncDisposable {
   async spawn<Def extends AnyAgentDefinition = AnyAgentDefinition>(input: SpawnOptions): Promise<AgentRef<Def>> {
     this.#requireOpen();
     const options = parseSpawnOptions(input, this.#options);
-    const { module, source, ...spec } = options;
-    await this.#claimed(spec.id, async () => {
-      const artifact = await compile(
-        module === undefined ? { source: source ?? "", name: `${spec.id}.agent.ts` } : { module: pathOf(module) },
-      );
-      const known = this.#vault.head(spec.id);
-      const isNew = known === undefined || readCurrent(known) === undefined;
-      const branch = known ?? (await this.#newBranch(spec.id));
-      await this.#begun(new Agent(this.#host, { id: spec.id, spec, branch }), artifact, isNew);
-      this.events.emit({ type: "agent.spawned", agent: spec.id, hash: artifact.hash, isNew });
-    });
-    return this.ref<Def>(spec.id);
+    await this.#agents.deploy(options);
+    return this.ref<Def>(options.id);
   }
 
   /** A reference by name. The agent need not run, nor exist yet: a call to an unknown one rejects with RUNTIME_AGENT_UNKNOWN. */
@@ -173,16 +160,14 @@ export class Runtime implements AsyncDisposable {
 
   /** The supervision tree as it stands. */
   tree(): TreeNode {
-    return describeTree(this.ids(), (id) => this.#agents.get(id));
+    return describeTree(this.ids(), (id) => this.#agents.peek(id));
   }
 
   /** Removes an agent and its name from the vault. Its forks live on. Durable when it resolves. */
   async drop(id: string): Promise<void> {
     const agent = this.#agent(parseAgentPath(id));
     await agent.stop(shutdownReason("dropped"));
-    this.#agents.delete(id);
-    await this.#removeBranch(id);
-    this.events.emit({ type: "agent.dropped", agent: id });
+    await this.#agents.remove(id);
   }
 
   /** Receives every event in order; `after` replays kept ones first. */
@@ -252,7 +237,7 @@ export class Runtime implements AsyncDisposable {
   }
 
   async #closeNow(): Promise<void> {
-    const agents = [...this.#agents.values()].toReversed();
+    const agents = this.#agents.all().toReversed();
     await Promise.all(agents.map((agent) => agent.stop(shutdownReason("the runtime closes"))));
     await this.#pool.close();
     await this.#vault.close();
@@ -265,77 +250,13 @@ export class Runtime implements AsyncDisposable {
   /** The agent of this name: running, or asleep in the vault. */
   #agent(id: string): Agent {
     this.#requireOpen();
-    const running = this.#agents.get(id);
-    if (running !== undefined) return running;
-    // Other names in the vault (journals, forks on trial) are nobody's to call.
-    const branch = isAgentId(id) ? this.#vault.head(id) : undefined;
-    const spec = branch === undefined ? undefined : readSpec(branch);
-    if (branch === undefined || spec === undefined) {
-      throw new RuntimeError("RUNTIME_AGENT_UNKNOWN", `no agent is called ${id}`, { details: { agent: id } });
-    }
-    const agent = new Agent(this.#host, { id, spec, branch });
-    this.#agents.set(id, agent);
-    return agent;
+    return this.#agents.get(id);
   }
 
   async #fork(from: string, idInput: string, at: Parameters<AgentRef["fork"]>[0]["at"]): Promise<void> {
     const id = parseAgentId(idInput);
-    const source = this.#agent(from);
-    await this.#claimed(id, async () => {
-      if (this.#vault.head(id) !== undefined) throw existsError(id);
-      const view = at === undefined ? source.branch : await source.branch.at(at);
-      const { branch, commit } = this.#vault.fork(view, { name: id, durability: this.#options.durability });
-      await commit.durable;
-      const spec: AgentSpec = { ...source.spec, id };
-      // A call that knew the name may have come first: then that agent has the branch.
-      if (!this.#agents.has(id)) this.#agents.set(id, new Agent(this.#host, { id, spec, branch }));
-      this.events.emit({ type: "agent.forked", agent: id, from, seq: commit.seq });
-    });
-  }
-
-  /**
-   * Begins an agent under its name: from here on all messages are its own, so that no second life of this name can come
-   * up beside it and write to the same branch.
-   */
-  async #begun(agent: Agent, artifact: Artifact, isNew: boolean): Promise<void> {
-    const { id, spec } = agent;
-    const before = this.#agents.get(id);
-    if (before?.isTaken === true) throw existsError(id); // a message woke it while the new code was compiled
-    this.#agents.set(id, agent);
-    if (before !== undefined) agent.inherit(before);
-    try {
-      const begin = (): Promise<void> => agent.begin(artifact, spec);
-      await (before === undefined ? begin() : before.giveWay(begin));
-    } catch (error) {
-      if (before === undefined) this.#agents.delete(id);
-      else this.#agents.set(id, before);
-      if (isNew) await this.#removeBranch(id);
-      throw error;
-    }
-  }
-
-  /** Keeps two spawns of one name apart, and a spawn from a running agent. */
-  async #claimed(id: string, work: () => Promise<void>): Promise<void> {
-    if (this.#agents.get(id)?.isTaken === true || this.#spawning.has(id)) throw existsError(id);
-    this.#spawning.add(id);
-    try {
-      await work();
-    } finally {
-      this.#spawning.delete(id);
-    }
-  }
-
-  async #newBranch(id: string): Promise<NonNullable<ReturnType<Vault["head"]>>> {
-    const { branch, commit } = this.#vault.create({ name: id, durability: this.#options.durability });
-    await commit.durable;
-    return branch;
-  }
-
-  async #removeBranch(id: string): Promise<void> {
-    const branch = this.#vault.head(id);
-    if (branch === undefined) return;
-    const free = { type: "name", name: id, branch: undefined, expect: branch.id } as const;
-    await this.#vault.commit([free, { type: "drop", branch: branch.id }], { durability: "disk" }).durable;
+    this.#requireOpen();
+    await this.#agents.fork(from, id, at);
   }
 
   #requireOpen(): void {
@@ -377,14 +298,4 @@ export function requireNode(version: string): void {
     `Planaria needs Node ${NODE_MAJOR_MIN} or newer, this is ${version}; \`npm install node@26\` in your project brings one`,
     { details: { version } },
   );
-}
-
-function pathOf(module: URL | string): string {
-  return module instanceof URL ? fileURLToPath(module) : module;
-}
-
-function existsError(id: string): RuntimeError {
-  return new RuntimeError("RUNTIME_AGENT_EXISTS", `an agent called ${id} is already running`, {
-    details: { agent: id },
-  });
 }

@@ -1,0 +1,173 @@
+/**
+ * Which agents there are: those that were touched since the runtime opened, by name, and the way from a name to a branch
+ * in the vault. Everything that makes, wakes, replaces or removes an agent goes through here.
+ *
+ *   spawn, supervise --> deploy --> compile, branch, Agent.begin
+ *   a call by name  --> get ----> the agent that runs or sleeps here, or one for the branch of that name
+ *
+ * Invariants
+ * 1. At most one agent per name takes messages; who begins under a name that is known takes over from the one before.
+ * 2. A deployment that fails leaves the vault and the agent before it as they were.
+ */
+import { fileURLToPath } from "node:url";
+import { compile } from "../sandbox/index.ts";
+import type { Artifact } from "../sandbox/index.ts";
+import type { Branch, Durability, Point, Vault } from "../vault/index.ts";
+import { Agent } from "./agent.ts";
+import type { AgentHost } from "./agent-host.ts";
+import type { AgentSpec } from "./agent-record.ts";
+import { readCurrent, readSpec } from "./agent-record.ts";
+import { RuntimeError } from "./errors.ts";
+import type { ParsedSpawnOptions } from "./options.ts";
+import { isAgentId } from "./options.ts";
+
+/** What the registry needs. */
+export interface RegistryOptions {
+  readonly vault: Vault;
+  readonly durability: Durability;
+  /** Read when it is needed: it refers to this registry. */
+  readonly host: () => AgentHost;
+}
+
+/** The agents of one runtime, by name. */
+export class AgentRegistry {
+  readonly #vault: Vault;
+  readonly #durability: Durability;
+  readonly #host: () => AgentHost;
+  readonly #agents = new Map<string, Agent>();
+  readonly #deploying = new Set<string>();
+
+  constructor({ vault, durability, host }: RegistryOptions) {
+    this.#vault = vault;
+    this.#durability = durability;
+    this.#host = host;
+  }
+
+  /** The agent of this name that was touched since the runtime opened. */
+  peek(id: string): Agent | undefined {
+    return this.#agents.get(id);
+  }
+
+  /** Every agent that was touched, in the order in which they came. */
+  all(): readonly Agent[] {
+    return [...this.#agents.values()];
+  }
+
+  /** The agent of this name: running, or asleep in the vault. Throws RUNTIME_AGENT_UNKNOWN. */
+  get(id: string): Agent {
+    const running = this.#agents.get(id);
+    if (running !== undefined) return running;
+    // Other names in the vault (journals, forks on trial) are nobody's to call.
+    const branch = isAgentId(id) ? this.#vault.head(id) : undefined;
+    const spec = branch === undefined ? undefined : readSpec(branch);
+    if (branch === undefined || spec === undefined) {
+      throw new RuntimeError("RUNTIME_AGENT_UNKNOWN", `no agent is called ${id}`, { details: { agent: id } });
+    }
+    const agent = new Agent(this.#host(), { id, spec, branch });
+    this.#agents.set(id, agent);
+    return agent;
+  }
+
+  /** Lets go of an agent that ended; its name is free. What it remembers stays in the vault. */
+  forget(id: string): void {
+    this.#agents.delete(id);
+  }
+
+  /**
+   * Compiles and starts an agent under its name (a path, for a child). Durable when it resolves. Rejects as `spawn` does,
+   * and leaves everything as it was.
+   */
+  async deploy(options: ParsedSpawnOptions): Promise<Agent> {
+    const { module, source, ...spec } = options;
+    const { id } = spec;
+    return this.#claimed(id, async () => {
+      const artifact = await compile(
+        module === undefined ? { source: source ?? "", name: `${id}.agent.ts` } : { module: pathOf(module) },
+      );
+      const known = this.#vault.head(id);
+      const isNew = known === undefined || readCurrent(known) === undefined;
+      const branch = known ?? (await this.#newBranch(id));
+      const agent = new Agent(this.#host(), { id, spec, branch });
+      await this.#begun(agent, artifact, isNew);
+      this.#host().events.emit({ type: "agent.spawned", agent: id, hash: artifact.hash, isNew });
+      return agent;
+    });
+  }
+
+  /** A new agent on a copy-on-write branch of another. Durable when it resolves. Rejects with RUNTIME_AGENT_EXISTS. */
+  async fork(from: string, id: string, at: Point | undefined): Promise<void> {
+    const source = this.get(from);
+    await this.#claimed(id, async () => {
+      if (this.#vault.head(id) !== undefined) throw existsError(id);
+      const view = at === undefined ? source.branch : await source.branch.at(at);
+      const { branch, commit } = this.#vault.fork(view, { name: id, durability: this.#durability });
+      await commit.durable;
+      const spec: AgentSpec = { ...source.spec, id };
+      // A call that knew the name may have come first: then that agent has the branch.
+      if (!this.#agents.has(id)) this.#agents.set(id, new Agent(this.#host(), { id, spec, branch }));
+      this.#host().events.emit({ type: "agent.forked", agent: id, from, seq: commit.seq });
+    });
+  }
+
+  /** Frees the name of an agent that was stopped, and removes what it remembers. Its forks live on. Durable when it resolves. */
+  async remove(id: string): Promise<void> {
+    this.#agents.delete(id);
+    await this.#removeBranch(id);
+    this.#host().events.emit({ type: "agent.dropped", agent: id });
+  }
+
+  /**
+   * Begins an agent under its name: from here on all messages are its own, so that no second life of this name can come
+   * up beside it and write to the same branch.
+   */
+  async #begun(agent: Agent, artifact: Artifact, isNew: boolean): Promise<void> {
+    const { id, spec } = agent;
+    const before = this.#agents.get(id);
+    if (before?.isTaken === true) throw existsError(id); // a message woke it while the new code was compiled
+    this.#agents.set(id, agent);
+    if (before !== undefined) agent.inherit(before);
+    try {
+      const begin = (): Promise<void> => agent.begin(artifact, spec);
+      await (before === undefined ? begin() : before.giveWay(begin));
+    } catch (error) {
+      if (before === undefined) this.#agents.delete(id);
+      else this.#agents.set(id, before);
+      if (isNew) await this.#removeBranch(id);
+      throw error;
+    }
+  }
+
+  /** Keeps two deployments of one name apart, and a deployment from a running agent. */
+  async #claimed<T>(id: string, work: () => Promise<T>): Promise<T> {
+    if (this.#agents.get(id)?.isTaken === true || this.#deploying.has(id)) throw existsError(id);
+    this.#deploying.add(id);
+    try {
+      return await work();
+    } finally {
+      this.#deploying.delete(id);
+    }
+  }
+
+  async #newBranch(id: string): Promise<Branch> {
+    const { branch, commit } = this.#vault.create({ name: id, durability: this.#durability });
+    await commit.durable;
+    return branch;
+  }
+
+  async #removeBranch(id: string): Promise<void> {
+    const branch = this.#vault.head(id);
+    if (branch === undefined) return;
+    const free = { type: "name", name: id, branch: undefined, expect: branch.id } as const;
+    await this.#vault.commit([free, { type: "drop", branch: branch.id }], { durability: "disk" }).durable;
+  }
+}
+
+function pathOf(module: URL | string): string {
+  return module instanceof URL ? fileURLToPath(module) : module;
+}
+
+function existsError(id: string): RuntimeError {
+  return new RuntimeError("RUNTIME_AGENT_EXISTS", `an agent called ${id} is already running`, {
+    details: { agent: id },
+  });
+}
