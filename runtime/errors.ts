@@ -30,8 +30,10 @@ export type RuntimeErrorCode =
   | "RUNTIME_CALL_TIMEOUT"
   /** The caller's signal aborted the call. */
   | "RUNTIME_CALL_ABORTED"
-  /** An agent called itself, which could never be answered. */
+  /** The call would close a ring of agents that wait for each other, or for itself. `details.ring` names it. */
   | "RUNTIME_CALL_CYCLE"
+  /** The caller of this turn waits no more, so its turn may not ask anybody anything. Nothing was sent. */
+  | "RUNTIME_DEADLINE_EXCEEDED"
   /** The agent asked for something nobody here provides (for example `ctx.propose` without an arbiter). */
   | "RUNTIME_CAPABILITY_MISSING"
   /** Candidate code could not take over (load, migration); the version before it still serves. */

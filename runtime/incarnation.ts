@@ -24,7 +24,7 @@ import type { CellPool, Profile, Tenant } from "./cell-pool.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import { errorReason, faultReason, handlerError, limitError, lostError } from "./faults.ts";
 import type { Asked, AskAnswer, Message } from "./message.ts";
-import { isAbandoned, settleMessage } from "./message.ts";
+import { callOff, isAbandoned, settleMessage } from "./message.ts";
 import type { Outgoing, TurnPlace } from "./outgoing.ts";
 import { Questions } from "./questions.ts";
 import { RowReads } from "./row-reads.ts";
@@ -315,9 +315,10 @@ export class Incarnation implements Tenant {
   }
 
   /** A turn is over; the next one may put its questions and read its rows. */
-  #advance({ turn }: Message): void {
+  #advance(message: Message): void {
+    callOff(message, "the turn that asked is over");
     this.#questions.advance();
-    this.#reads.over(turn);
+    this.#reads.over(message.turn);
     this.#host.advanced();
   }
 
@@ -385,9 +386,10 @@ export class Incarnation implements Tenant {
     if (this.#isOver) return;
     this.#isOver = true;
     const returned = this.#inflight.filter((message) => message !== failed && !isAbandoned(message));
-    this.#inflight.length = 0;
+    const asked = this.#inflight.splice(0);
     for (const message of returned) message.progress = "waiting";
-    if (failed !== undefined) settleMessage(failed, { error: lostError(this.#place(failed.method), reason) });
+    for (const message of asked) callOff(message, "the life that asked is over");
+    if (failed !== undefined) this.#fail(failed, reason, error ?? lostError(this.#place(failed.method), reason));
     if (this.#resident !== undefined) this.#host.pool.leave(this.#resident, this);
     this.#host.ended(this, reason, returned, failed);
   }

@@ -47,6 +47,8 @@ export interface Message extends Letter {
   hasAsked: boolean;
   /** The questions that were answered so far. */
   readonly asks: RecordedAsk[];
+  /** Calls that its turn has open: each ends by the function that stands for it. Made with the first one. */
+  open?: Set<(why: string) => void>;
 }
 
 /** Where a reply goes. Exactly one of the two is called, once. */
@@ -69,6 +71,15 @@ export interface Asked {
 /** A letter becomes a message: it gets its time and its random seed, once, so that its turn can be repeated exactly. */
 export function messageOf(letter: Letter, turn: { readonly nowMs: number; readonly seed: number }): Message {
   return { ...letter, ...turn, callers: new Set(), progress: "waiting", turn: 0, hasAsked: false, asks: [] };
+}
+
+/**
+ * Ends the calls that the turn of this message has open: nobody has a use for the answers any more. Those that were not
+ * started never happen. What waits for them is told RUNTIME_CALL_ABORTED with `why`.
+ */
+export function callOff({ open }: Message, why: string): void {
+  if (open === undefined) return;
+  for (const end of open) end(why);
 }
 
 /** True for a call whose callers have all given up. */

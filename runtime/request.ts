@@ -6,6 +6,7 @@ import type { Clock } from "../vault/index.ts";
 import type { Agent } from "./agent.ts";
 import { RuntimeError } from "./errors.ts";
 import type { Caller, Message } from "./message.ts";
+import { callOff } from "./message.ts";
 
 /** How long a call waits where nothing else is said: OTP's default, in ms. */
 export const CALL_TIMEOUT_MS = 5_000;
@@ -16,6 +17,10 @@ export interface RequestOptions {
   /** Milliseconds, or Infinity. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
+  /** The message whose turn asks; when that turn is over, so is this call. */
+  readonly asker?: Message | undefined;
+  /** Called once, as soon as the caller has its answer or waits no more. */
+  readonly onEnd?: (() => void) | undefined;
 }
 
 /**
@@ -23,15 +28,21 @@ export interface RequestOptions {
  * it would be sent; when the agent already works on a call with the same id, the caller joins that one.
  */
 export async function request(agent: Agent, message: Message, options: RequestOptions): Promise<string> {
-  if (options.signal?.aborted === true) throw abortError(agent.id, message.method, true);
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const caller: Caller = { resolve, reject };
-  const joined = agent.accept(message, caller);
-  if (joined.progress !== "settled") limit(agent, joined, { caller, options });
+  if (options.onEnd !== undefined) caller.detach = options.onEnd;
+  try {
+    if (options.signal?.aborted === true) throw abortError(agent.id, message.method, { isWithdrawn: true });
+    const joined = agent.accept(message, caller);
+    if (joined.progress !== "settled") limit(agent, joined, { caller, options });
+  } catch (error) {
+    options.onEnd?.();
+    throw error;
+  }
   return promise;
 }
 
-/** Arms the two ways in which a caller gives up. */
+/** Arms the ways in which a caller gives up: its time, its signal, the end of the turn that asks. */
 function limit(
   agent: Agent,
   message: Message,
@@ -42,18 +53,27 @@ function limit(
     if (!message.callers.delete(caller)) return;
     caller.timer?.cancel();
     caller.detach?.();
-    caller.reject(error(agent.withdraw(message)));
+    const isWithdrawn = agent.withdraw(message);
+    if (message.callers.size === 0) callOff(message, `the call of ${agent.id}.${message.method} was given up`);
+    caller.reject(error(isWithdrawn));
   };
-  const { signal, timeoutMs } = options;
+  const { signal, asker, onEnd, timeoutMs } = options;
   if (timeoutMs !== Number.POSITIVE_INFINITY) {
     caller.timer = options.clock.after(timeoutMs, () =>
       giveUp((isWithdrawn) => timeoutError({ agent: agent.id, method: message.method, timeoutMs, isWithdrawn })),
     );
   }
-  if (signal === undefined) return;
-  const onAbort = (): void => giveUp((isWithdrawn) => abortError(agent.id, message.method, isWithdrawn));
-  signal.addEventListener("abort", onAbort, { once: true });
-  caller.detach = () => signal.removeEventListener("abort", onAbort);
+  if (signal === undefined && asker === undefined) return;
+  const abort = (why?: string): void =>
+    giveUp((isWithdrawn) => abortError(agent.id, message.method, { isWithdrawn, why }));
+  const onAbort = (): void => abort();
+  signal?.addEventListener("abort", onAbort, { once: true });
+  if (asker !== undefined) (asker.open ??= new Set()).add(abort);
+  caller.detach = () => {
+    signal?.removeEventListener("abort", onAbort);
+    asker?.open?.delete(abort);
+    onEnd?.();
+  };
 }
 
 function timeoutError(call: {
@@ -70,7 +90,12 @@ function timeoutError(call: {
   });
 }
 
-function abortError(agent: string, method: string, isWithdrawn: boolean): RuntimeError {
+function abortError(
+  agent: string,
+  method: string,
+  { isWithdrawn, why }: { readonly isWithdrawn: boolean; readonly why?: string | undefined },
+): RuntimeError {
   const details = { agent, method, mayHaveHappened: !isWithdrawn };
-  return new RuntimeError("RUNTIME_CALL_ABORTED", `${agent}.${method}: called off`, { details });
+  const text = `${agent}.${method}: called off${why === undefined ? "" : `, ${why}`}`;
+  return new RuntimeError("RUNTIME_CALL_ABORTED", text, { details });
 }

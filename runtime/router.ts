@@ -23,7 +23,9 @@ import type { Asked, AskAnswer, Letter, Message } from "./message.ts";
 import { messageOf } from "./message.ts";
 import { OutgoingVerbs } from "./outgoing.ts";
 import type { Random } from "./random.ts";
+import type { RequestOptions } from "./request.ts";
 import { CALL_TIMEOUT_MS, request } from "./request.ts";
+import { ringText, WaitFor } from "./wait-for.ts";
 
 /** Answers a kind of question that agents ask (`ctx.propose`, later `ctx.host.*`), put by a turn that runs `message`. Texts are encoded values. */
 export type Capability = (agent: string, text: string, message: Message) => Promise<string>;
@@ -43,6 +45,7 @@ export class Router {
   /** What agents may send with a turn. */
   readonly outgoing: OutgoingVerbs;
   readonly #capabilities = new Map<string, Capability>();
+  readonly #waits = new WaitFor();
 
   constructor(options: RouterOptions) {
     this.#options = options;
@@ -75,12 +78,13 @@ export class Router {
   }
 
   /**
-   * Hands a letter to an agent. Returns the message, to which whoever must know its end can add a caller. Throws
-   * RUNTIME_AGENT_UNKNOWN, RUNTIME_MAILBOX_FULL, RUNTIME_AGENT_DOWN, RUNTIME_INTENSITY_EXCEEDED.
+   * Hands a letter to an agent. Returns the message; `caller` is told its end. Throws RUNTIME_AGENT_UNKNOWN,
+   * RUNTIME_MAILBOX_FULL, RUNTIME_MESSAGE_QUARANTINED, RUNTIME_AGENT_DOWN, RUNTIME_INTENSITY_EXCEEDED.
    */
-  deliver(id: string, letter: Letter): Message {
-    const { kind, method, text, from, callId, deadlineMs, claims } = letter;
-    return this.#options.agent(id).accept(this.#message({ kind, method, text, from, callId, deadlineMs, claims }));
+  deliver(id: string, letter: Letter, caller?: Caller): Message {
+    const { kind, method, text, from, callId, deadlineMs, claims, deadLetter } = letter;
+    const own = { kind, method, text, from, callId, deadlineMs, claims, deadLetter };
+    return this.#options.agent(id).accept(this.#message(own), caller);
   }
 
   /** Lets agents ask questions of this kind. Returns the way to withdraw it. */
@@ -104,12 +108,15 @@ export class Router {
 
   async #route(from: string, text: string, asker: Message): Promise<string> {
     const call = unpackAddress(text);
-    if (call.agent === from) {
-      const message = `${from} called itself; it would wait for ever`;
-      throw new RuntimeError("RUNTIME_CALL_CYCLE", message, { details: { agent: from } });
+    const ring = this.#waits.ring(from, call.agent);
+    if (ring !== undefined) {
+      const message = `${ringText(ring)}: none of them would ever be answered`;
+      throw new RuntimeError("RUNTIME_CALL_CYCLE", message, { details: { agent: from, ring } });
     }
-    const timeoutMs = this.#timeLeft(asker);
-    return this.#request(this.#options.agent(call.agent), { method: call.method, text: call.text, from, timeoutMs });
+    const timeoutMs = this.#timeLeft(asker, call);
+    const agent = this.#options.agent(call.agent);
+    const onEnd = this.#waits.add(from, call.agent);
+    return this.#request(agent, { method: call.method, text: call.text, from, timeoutMs }, { asker, onEnd });
   }
 
   #capability(from: string, verb: string): Capability {
@@ -120,21 +127,28 @@ export class Router {
     throw new RuntimeError("RUNTIME_CAPABILITY_MISSING", message, { details: { agent: from, verb } });
   }
 
-  /** A call made inside a turn ends no later than the call that the turn answers. */
-  #timeLeft({ deadlineMs }: Message): number {
+  /**
+   * A call made inside a turn ends no later than the call that the turn answers. Throws RUNTIME_DEADLINE_EXCEEDED when that
+   * is over: nothing is sent then.
+   */
+  #timeLeft({ deadlineMs, method }: Message, to: { readonly agent: string; readonly method: string }): number {
     if (deadlineMs === undefined) return CALL_TIMEOUT_MS;
-    return Math.min(CALL_TIMEOUT_MS, Math.max(0, deadlineMs - this.#options.clock.monotonicMs()));
+    const leftMs = deadlineMs - this.#options.clock.monotonicMs();
+    if (leftMs > 0) return Math.min(CALL_TIMEOUT_MS, Math.ceil(leftMs));
+    const text = `${to.agent}.${to.method} was not called: whoever called ${method} waits no more, its time is up`;
+    throw new RuntimeError("RUNTIME_DEADLINE_EXCEEDED", text, { details: { agent: to.agent, method: to.method } });
   }
 
   #request(
     agent: Agent,
     call: { readonly method: string; readonly text: string; readonly from?: string } & CallOptions,
+    ends: Pick<RequestOptions, "asker" | "onEnd"> = {},
   ): Promise<string> {
     const { clock } = this.#options;
     const { method, text, from, id: callId, timeoutMs = CALL_TIMEOUT_MS, signal } = call;
     const deadlineMs = clock.monotonicMs() + timeoutMs;
     const message = this.#message({ kind: "call", method, text, from, callId, deadlineMs });
-    return request(agent, message, { clock, timeoutMs, signal });
+    return request(agent, message, { clock, timeoutMs, signal, ...ends });
   }
 
   #message(letter: Letter): Message {
