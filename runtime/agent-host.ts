@@ -3,7 +3,9 @@
  */
 import type { Artifact, Outbound } from "../sandbox/index.ts";
 import type { Branch, Clock, Op, Vault } from "../vault/index.ts";
+import type { AgentSpec } from "./agent-record.ts";
 import type { CellPool } from "./cell-pool.ts";
+import type { DeadLetters } from "./dead-letters.ts";
 import type { EventStream } from "./events.ts";
 import type { Incarnation } from "./incarnation.ts";
 import type { Asked, AskAnswer } from "./message.ts";
@@ -17,6 +19,7 @@ export interface AgentHost {
   readonly clock: Clock;
   readonly events: EventStream;
   readonly starts: StartQueue;
+  readonly deadLetters: DeadLetters;
   /** Answers a question of a running turn. Never rejects. */
   ask(agent: string, question: Asked): Promise<AskAnswer>;
   /** Prepares one entry of a turn's outbox. Never throws for what it says. */
@@ -29,8 +32,12 @@ export interface AgentHost {
 export interface AgentLoader {
   /** Resolves when every commit of the life before is durable and published, or undone. */
   settled(): Promise<void>;
-  /** Loads code with the present state. */
-  load(options: { readonly artifact: Artifact; readonly profile: "trusted" | "hardened" }): Promise<Incarnation>;
+  /** Loads code with the present state; `spec`: with the limits and the text of this one. */
+  load(options: {
+    readonly artifact: Artifact;
+    readonly profile: "trusted" | "hardened";
+    readonly spec?: AgentSpec;
+  }): Promise<Incarnation>;
   /** Ends the life before and loads what `branch` holds, code and state: what was just committed is the agent from here on. */
   loadFrom(branch: Branch): Promise<Incarnation>;
   /** What `migrate` makes of the state, as ops. */

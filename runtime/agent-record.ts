@@ -13,7 +13,7 @@
 import type { Artifact, RowOp } from "../sandbox/index.ts";
 import type { Op, View } from "../vault/index.ts";
 import { RuntimeError } from "./errors.ts";
-import { AGENT_LIMITS } from "./options.ts";
+import { AGENT_LIMITS, QUARANTINE } from "./options.ts";
 import type { ParsedSpawnOptions } from "./options.ts";
 
 const STATE_PREFIX = "s:";
@@ -84,9 +84,16 @@ export function codeOps(artifact: Artifact, current: CurrentCode): Op[] {
 
 /** The spec in a branch, `undefined` before the first start. */
 export function readSpec(view: View): AgentSpec | undefined {
-  const spec = readJson(view, SPEC_KEY) as AgentSpec | undefined; // written by specOp alone
-  // A limit that was not known yet when the spec was written has its default.
-  return spec === undefined ? undefined : { ...spec, limits: { ...AGENT_LIMITS, ...spec.limits } };
+  const spec = readJson(view, SPEC_KEY) as (Omit<AgentSpec, "text"> & { text?: string }) | undefined; // written by specOp alone
+  // What was not known yet when the spec was written has its default.
+  return spec === undefined
+    ? undefined
+    : { ...spec, text: spec.text ?? "", limits: { ...AGENT_LIMITS, ...spec.limits }, ...quarantineOf(spec) };
+}
+
+function quarantineOf(spec: Partial<Pick<AgentSpec, keyof typeof QUARANTINE>>): Pick<AgentSpec, keyof typeof QUARANTINE> {
+  const { quarantineDeaths = QUARANTINE.quarantineDeaths, quarantineMs = QUARANTINE.quarantineMs } = spec;
+  return { quarantineDeaths, quarantineMs };
 }
 
 /** Which code is current, `undefined` before the first start. */

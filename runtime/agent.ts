@@ -9,11 +9,12 @@
  * 1. At most one life takes messages; a newer one has a higher epoch, and the vault refuses the older one's writes.
  * 2. A life is loaded only after every commit of the one before is settled: it never starts from state that is undone.
  * 3. Stop, snapshot, swap, restore and fork happen one after the other, between two messages.
- * 4. Every accepted message is settled: answered, failed, or (a cast to an agent that ended for good) reported discarded.
+ * 4. Every accepted message is settled: answered, failed, or (a cast that nobody can run) set aside among the dead letters.
  */
 import type { Artifact } from "../sandbox/index.ts";
 import type { Branch, Commit, Snapshot } from "../vault/index.ts";
 import type { AgentSpec, CurrentCode } from "./agent-record.ts";
+import { readSpec } from "./agent-record.ts";
 import { AgentCode } from "./agent-code.ts";
 import { BetweenTurns } from "./between-turns.ts";
 import type { AgentHost, AgentLoader } from "./agent-host.ts";
@@ -28,8 +29,8 @@ import { Incarnation } from "./incarnation.ts";
 import { lastWords } from "./last-words.ts";
 import { Outage } from "./outage.ts";
 import { Mailbox } from "./mailbox.ts";
+import { MessageEnds } from "./message-ends.ts";
 import type { Caller, Message } from "./message.ts";
-import { settleMessage } from "./message.ts";
 import type { SupervisorEvent } from "./supervisor.ts";
 import type { RecordedTurn } from "./traffic.ts";
 import { TrafficRecorder } from "./traffic.ts";
@@ -59,6 +60,7 @@ export class Agent {
   readonly #disk: DiskDelay;
   readonly #host: AgentHost;
   readonly #mailbox: Mailbox<Message>;
+  readonly #ends: MessageEnds;
   readonly #mirrors = new Set<(turn: RecordedTurn) => void>();
   readonly #between: BetweenTurns;
   readonly #lifeHost: IncarnationHost;
@@ -81,6 +83,11 @@ export class Agent {
     });
     this.#complain = (text) => host.events.emit({ type: "agent.logged", agent: this.id, level: "warn", text });
     this.#lifeHost = this.#makeLifeHost();
+    this.#ends = new MessageEnds(options.id, host, () => ({
+      spec: this.spec,
+      hash: this.artifact?.hash ?? "",
+      monotonicMs: host.clock.monotonicMs(),
+    }));
   }
 
   get branch(): Branch {
@@ -114,7 +121,7 @@ export class Agent {
 
   /**
    * Accepts a message into the mailbox. A call with the id of one that is under way joins that one, which is returned.
-   * Throws RUNTIME_MAILBOX_FULL, RUNTIME_AGENT_DOWN, RUNTIME_INTENSITY_EXCEEDED.
+   * Throws RUNTIME_MAILBOX_FULL, RUNTIME_MESSAGE_QUARANTINED, RUNTIME_AGENT_DOWN, RUNTIME_INTENSITY_EXCEEDED.
    */
   accept(message: Message, caller?: Caller): Message {
     const phase = this.#phase;
@@ -122,6 +129,7 @@ export class Agent {
     const sent = this.#underWay(message.callId) ?? message;
     if (caller !== undefined) sent.callers.add(caller);
     if (sent !== message) return sent;
+    this.#ends.admit(message);
     if (!this.#mailbox.push(message)) throw this.#child.fullError(this.#mailbox.capacity);
     if (phase.name === "up") this.#pump();
     else if (phase.name === "asleep") this.wake();
@@ -211,11 +219,11 @@ export class Agent {
   }): Promise<Incarnation> {
     const { artifact, profile } = options;
     const { branch } = this;
-    const { limits, durability } = options.spec ?? this.spec;
+    const { limits, durability, text } = options.spec ?? this.spec;
     await this.#settledCommits();
     for (let tries = 1; ; tries++) {
       try {
-        return await Incarnation.load(this.#lifeHost, { branch, artifact, profile, limits, durability });
+        return await Incarnation.load(this.#lifeHost, { branch, artifact, profile, limits, durability, text });
       } catch (error) {
         const code = (error as { readonly code?: string }).code; // reading a property that may not be there
         if (code !== "SANDBOX_CELL_LOST" || tries >= START_TRIES) throw error;
@@ -274,10 +282,10 @@ export class Agent {
 
   async #place(): Promise<Incarnation> {
     const { current, artifact } = this.#code.required();
-    const { limits, durability } = this.spec;
+    const { limits, durability, text } = this.spec;
     await this.#settledCommits();
     const { profile } = current;
-    return Incarnation.place(this.#lifeHost, { branch: this.branch, artifact, profile, limits, durability });
+    return Incarnation.place(this.#lifeHost, { branch: this.branch, artifact, profile, limits, durability, text });
   }
 
   async #awaitReady(life: Incarnation, startedMs: number): Promise<void> {
@@ -302,7 +310,7 @@ export class Agent {
     while (phase.life.inflight < INFLIGHT_MAX && !this.#disk.isDelayed()) {
       const message = this.#mailbox.shift();
       if (message === undefined) return;
-      phase.life.run(message);
+      if (!this.#ends.refuses(message)) phase.life.run(message);
     }
   }
 
@@ -324,6 +332,7 @@ export class Agent {
         this.#between.nudge();
         this.#pump();
       },
+      failed: (message, reason) => this.#ends.failed(message, reason),
       ended: (life, reason, returned, failed) => {
         this.#mailbox.unshift(returned);
         if (reason.name === "storage") this.traffic.clear();
@@ -371,19 +380,18 @@ export class Agent {
     }
   }
 
-  /** Takes no messages from here on; those that wait are failed, and casts among them reported. */
+  /** Takes no messages from here on; those that wait are failed, and casts among them set aside. */
   #down(down: Down): void {
     this.#phase = { name: "down", ...down };
     this.#outage.forget();
     this.#host.starts.remove(this.#lazyStart);
     const error = this.#child.downError(down);
-    for (const message of this.#mailbox.drain()) {
-      const { kind, method } = message;
-      if (kind === "cast") {
-        this.#host.events.emit({ type: "message.discarded", agent: this.id, method, code: error.code });
-      }
-      settleMessage(message, { error });
-    }
+    this.#ends.leftOver(this.#mailbox.drain(), { reason: down.reason, error });
+  }
+
+  /** A replay of these words went well. */
+  forgive(words: { readonly method: string; readonly text: string }): void {
+    this.#ends.forgive(words);
   }
 
   /** Takes over whoever monitors the agent that had this name before. */
@@ -414,6 +422,7 @@ export class Agent {
 
   /** Restarts a parked or stopped agent with a clean restart window. */
   revive(): void {
+    this.#ends.revived();
     if (this.#phase.name !== "down") return;
     this.#phase = { name: "asleep" };
     this.#supervise({ type: "restart_asked" });
@@ -475,6 +484,14 @@ export class Agent {
       this.#phase = { name: "asleep" };
     }
     this.#code.moveTo(branch);
+    this.reconfigure({ ...this.spec, ...readSpec(branch), id: this.id });
+  }
+
+  /** From here on it is supervised and limited like this; the isolate's own limits are those of the life that was loaded with them. */
+  reconfigure(spec: AgentSpec): void {
+    this.spec = spec;
+    this.#mailbox.capacity = spec.limits.mailboxMax;
+    this.#child.reconfigure({ ...spec, id: this.id });
   }
 
   #loader(): AgentLoader {

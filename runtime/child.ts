@@ -40,6 +40,11 @@ export class Child {
     return this.#state.status === "up";
   }
 
+  /** Its spec is another one from here on; what it was charged so far still counts. */
+  reconfigure(spec: ChildSpec): void {
+    this.#state = { ...this.#state, spec };
+  }
+
   /** Lets the supervisor decide, and tells the monitors of an exit before anything is done about it. */
   decide(event: SupervisorEvent): readonly SupervisorEffect[] {
     const { child, effects } = step(this.#state, event);

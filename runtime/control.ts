@@ -10,8 +10,8 @@ import type { Op, Point } from "../vault/index.ts";
 import type { Agent } from "./agent.ts";
 import type { AgentHost } from "./agent-host.ts";
 import type { ExitNotice } from "./child.ts";
-import type { CurrentCode } from "./agent-record.ts";
-import { codeOps } from "./agent-record.ts";
+import type { AgentSpec, CurrentCode } from "./agent-record.ts";
+import { codeOps, specOp } from "./agent-record.ts";
 import { currentOf } from "./incarnation.ts";
 import type { Profile } from "./cell-pool.ts";
 import { RuntimeError } from "./errors.ts";
@@ -28,6 +28,18 @@ export interface Swapped {
   readonly seq: number;
   /** Whether `migrate` ran. */
   readonly isMigrated: boolean;
+}
+
+/** What `swap` puts in the place of what runs. */
+export interface SwapOptions {
+  readonly artifact: Artifact;
+  /** Name of the snapshot taken just before. */
+  readonly label: string;
+  readonly profile?: Profile;
+  /** Refuse where another version than this one runs by then. */
+  readonly expect?: string;
+  /** The owner's doing: its settings and text from here on, and the hash of the code the owner gave. */
+  readonly deploy?: { readonly spec: AgentSpec; readonly originHash: string };
 }
 
 /** An agent as the evolution floor sees it. */
@@ -49,6 +61,11 @@ export class AgentControl {
       throw new RuntimeError("RUNTIME_AGENT_UNKNOWN", `${this.id} was never started`, { details: { agent: this.id } });
     }
     return { artifact, current };
+  }
+
+  /** How it is supervised and limited, and its text. */
+  get spec(): AgentSpec {
+    return this.#agent.spec;
   }
 
   /** Methods of the life that serves now; empty while the agent sleeps. */
@@ -79,6 +96,8 @@ export class AgentControl {
     /** Start from another shadow's state instead of the agent's. */
     readonly of?: Shadow;
     readonly profile?: Profile;
+    /** With the limits and the text of this one instead of the agent's. */
+    readonly spec?: AgentSpec;
   }): Promise<Shadow> {
     const { vault, pool, clock } = this.#host;
     const branch = options.of?.branch ?? this.#agent.branch;
@@ -89,7 +108,8 @@ export class AgentControl {
       agent: this.id,
       artifact: options.artifact,
       profile: options.profile ?? "hardened",
-      limits: this.#agent.spec.limits,
+      limits: (options.spec ?? this.#agent.spec).limits,
+      text: options.spec?.text,
       from: options.at === undefined ? branch : await branch.at(options.at),
     });
   }
@@ -97,15 +117,11 @@ export class AgentControl {
   /**
    * Makes `artifact` the agent's code, and the migrated state its state, in one durable commit between two messages.
    * Rejects with RUNTIME_SWAP_FAILED when it does not load or migrate: then the version before it still serves, its
-   * state byte for byte the same. So does a swap that `expect`s another version than the one that runs by then.
+   * state byte for byte the same. So does a swap that `expect`s another version than the one that runs by then. Rejects with
+   * RUNTIME_AGENT_DOWN when it is stopped.
    */
-  async swap(options: {
-    readonly artifact: Artifact;
-    readonly label: string;
-    readonly profile?: Profile;
-    readonly expect?: string;
-  }): Promise<Swapped> {
-    const { artifact, label, expect } = options;
+  async swap(options: SwapOptions): Promise<Swapped> {
+    const { artifact, label, expect, deploy } = options;
     let before = this.code.current;
     let isMigrated = false;
     let seq = 0;
@@ -113,7 +129,11 @@ export class AgentControl {
       before = this.code.current; // a roll-back or a restore may have been before us
       await this.#guarded(artifact, () => this.#requireRunning(expect ?? before.hash));
       const life = await this.#guarded(artifact, () =>
-        loader.load({ artifact, profile: options.profile ?? "hardened" }),
+        loader.load({
+          artifact,
+          profile: options.profile ?? "hardened",
+          ...(deploy === undefined ? {} : { spec: deploy.spec }),
+        }),
       );
       try {
         isMigrated = life.loaded.version !== before.version;
@@ -121,7 +141,8 @@ export class AgentControl {
           ? await this.#guarded(artifact, () => loader.migrationOps(life, before.version))
           : ([] as readonly Op[]);
         const branch = this.#agent.branch.id;
-        const writes = [...ops, ...codeOps(artifact, currentOf(life, before.originHash))];
+        const current = currentOf(life, deploy?.originHash ?? before.originHash);
+        const writes = [...ops, ...codeOps(artifact, current), ...(deploy === undefined ? [] : [specOp(deploy.spec)])];
         const commit = life.commit(
           [
             { type: "snapshot", branch, label },
@@ -131,21 +152,20 @@ export class AgentControl {
         );
         await commit.durable;
         seq = commit.seq;
+        if (deploy !== undefined) this.#agent.reconfigure(deploy.spec);
         return life;
       } catch (error) {
         life.discard();
         throw error;
       }
     });
-    if (isMigrated) this.#agent.traffic.clear();
-    this.#host.events.emit({
-      type: "code.swapped",
-      agent: this.id,
-      from: before.hash,
-      to: artifact.hash,
-      label,
-      pauseMs,
-    });
+    // What it answered before is no measure for what its owner changed.
+    if (isMigrated || deploy !== undefined) this.#agent.traffic.clear();
+    this.#host.events.emit(
+      artifact.hash === before.hash
+        ? { type: "agent.reconfigured", agent: this.id, label, pauseMs }
+        : { type: "code.swapped", agent: this.id, from: before.hash, to: artifact.hash, label, pauseMs },
+    );
     return { label, pauseMs, seq, isMigrated };
   }
 

@@ -24,6 +24,12 @@ export type RuntimeErrorCode =
   | "RUNTIME_START_FAILED"
   /** The mailbox holds as many messages as it may. */
   | "RUNTIME_MAILBOX_FULL"
+  /** These words ended their agent too often: `runtime.deadLetters({ agent })` keeps them, `revive()` lets them in again. */
+  | "RUNTIME_MESSAGE_QUARANTINED"
+  /** There is no dead letter of this number: it was replayed or dropped, or gave way to newer ones. */
+  | "RUNTIME_DEAD_LETTER_UNKNOWN"
+  /** The dead letters are as many as may be kept: the oldest was discarded. */
+  | "RUNTIME_DEAD_LETTERS_FULL"
   /** The handler threw. Its writes were dropped, the agent lives. `details` has name, message and the mapped stack. */
   | "RUNTIME_HANDLER_THREW"
   /** No answer within `timeoutMs`. `details.mayHaveHappened` says whether the turn had been started. */
@@ -38,6 +44,10 @@ export type RuntimeErrorCode =
   | "RUNTIME_CAPABILITY_MISSING"
   /** Candidate code could not take over (load, migration); the version before it still serves. */
   | "RUNTIME_SWAP_FAILED"
+  /** A folder of definitions cannot be watched: it does not exist, is no folder, or may not be read. */
+  | "RUNTIME_WATCH_FAILED"
+  /** An agent's file says something that is no definition; `details.file` and, where it is known, `details.line`. */
+  | "RUNTIME_DEFINITION_INVALID"
   /** A shadow tried an effect for which no answer was recorded. */
   | "RUNTIME_EFFECT_REFUSED";
 

@@ -69,8 +69,46 @@ export type RuntimeEvent =
       readonly label: string;
       readonly pauseMs: number;
     }
+  /** Its settings or its text are others from here on; its code is the same. */
+  | { readonly type: "agent.reconfigured"; readonly agent: string; readonly label: string; readonly pauseMs: number }
+  | { readonly type: "watch.opened"; readonly dir: string; readonly applied: number; readonly refused: number }
+  /** The folder cannot be watched as it should be; what was saved meanwhile may go unnoticed until the next save. */
+  | { readonly type: "watch.failed"; readonly dir: string; readonly message: string }
+  | { readonly type: "watch.closed"; readonly dir: string }
+  /** What an agent's file says is what the agent is, from its next message on. */
+  | {
+      readonly type: "definition.applied";
+      readonly agent: string;
+      readonly file: string;
+      /** Empty when it was so already: a file that had been refused was put back. */
+      readonly changed: readonly ("code" | "settings" | "text")[];
+    }
+  /** Nothing has changed: the agent, if there is one, goes on as it was. */
+  | {
+      readonly type: "definition.refused";
+      readonly agent: string;
+      /** Where it is wrong: the agent's file, or one that it imports. */
+      readonly file: string;
+      /** From 1, where it is known. */
+      readonly line?: number;
+      readonly code: string;
+      readonly reason: string;
+    }
+  /** The file is gone; the agent goes on. */
+  | { readonly type: "definition.removed"; readonly agent: string; readonly file: string }
   | { readonly type: "code.refused"; readonly agent: string; readonly hash: string; readonly message: string }
-  | { readonly type: "message.discarded"; readonly agent: string; readonly method: string; readonly code: string };
+  | { readonly type: "message.discarded"; readonly agent: string; readonly method: string; readonly code: string }
+  | {
+      readonly type: "message.set_aside";
+      readonly agent: string;
+      readonly method: string;
+      /** Its number among the dead letters. */
+      readonly id: number;
+      readonly reason: ExitReason;
+      readonly hash: string;
+    }
+  | { readonly type: "message.replayed"; readonly agent: string; readonly method: string; readonly id: number }
+  | { readonly type: "message.dropped"; readonly agent: string; readonly method: string; readonly id: number };
 
 /** Events that a higher floor adds (the arbiter's), kept open so that the stream needs no import upwards. */
 export interface ForeignEvent {

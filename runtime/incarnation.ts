@@ -47,6 +47,8 @@ export interface IncarnationHost {
   published(turn: RecordedTurn): void;
   /** Nothing is in flight, or one less than before. */
   advanced(): void;
+  /** The life ends, or had ended, and with it this message, in work or not durable; its callers are told next. */
+  failed(message: Message, reason: ExitReason): void;
   /** The life is over. `returned` goes back to the mailbox, in order; `failed` is the message it died of. */
   ended(life: Incarnation, reason: ExitReason, returned: readonly Message[], failed: Message | undefined): void;
 }
@@ -58,6 +60,8 @@ export interface IncarnationOptions {
   readonly profile: Profile;
   readonly limits: IsolateLimits;
   readonly durability: Durability;
+  /** What `ctx.text` is. */
+  readonly text: string;
 }
 
 /** A life in an isolate. Made by `load`; takes messages once its agent has made it current. */
@@ -94,6 +98,7 @@ export class Incarnation implements Tenant {
       agent: host.id,
       artifact: options.artifact,
       limits: options.limits,
+      text: options.text,
       state: stateEntries(options.branch),
       onAsk: (question) => life.#questions.put(question),
       onRead: (read) => life.#reads.put(read),
@@ -252,11 +257,8 @@ export class Incarnation implements Tenant {
         return this.#threw(message, outcome);
       case "exceeded": {
         const error = limitError(this.#place(message.method), outcome);
-        settleMessage(message, { error });
-        return this.#end(
-          { name: "limit", code: outcome.code, message: `${message.method}: ${outcome.message}` },
-          message,
-        );
+        const text = `${message.method}: ${outcome.message}`;
+        return this.#end({ name: "limit", code: outcome.code, message: text }, message, error);
       }
       case "lost":
         // A lost cell is reported once, by onCellLost, which knows the suspects; a life whose load failed ends by `fail`.
@@ -368,8 +370,15 @@ export class Incarnation implements Tenant {
   }
 
   #storageFailed(message: Message, error: unknown): void {
-    settleMessage(message, { error: error instanceof Error ? error : new Error(String(error)) });
-    this.#end(errorReason(error), message);
+    const reason = errorReason(error);
+    this.#fail(message, reason, error instanceof Error ? error : new Error(String(error)));
+    this.#end(reason, message);
+  }
+
+  #fail(message: Message, reason: ExitReason, error: Error): void {
+    if (message.progress === "settled") return;
+    this.#host.failed(message, reason);
+    settleMessage(message, { error });
   }
 
   #makeQuestions(): Questions {
@@ -382,7 +391,7 @@ export class Incarnation implements Tenant {
     });
   }
 
-  #end(reason: ExitReason, failed: Message | undefined): void {
+  #end(reason: ExitReason, failed: Message | undefined, error?: Error): void {
     if (this.#isOver) return;
     this.#isOver = true;
     const returned = this.#inflight.filter((message) => message !== failed && !isAbandoned(message));

@@ -62,7 +62,11 @@ function levelOfKnown(event: KnownEvent): LogLevel {
     case "log.lost":
       return "error";
     case "code.refused":
+    case "definition.refused":
+    case "definition.removed":
+    case "watch.failed":
     case "message.discarded":
+    case "message.set_aside":
     case "cell.stderr":
     case "sandbox.layer_missing":
     case "checkpoint.failed":
@@ -79,6 +83,10 @@ function levelOfKnown(event: KnownEvent): LogLevel {
     case "pages.scrubbed":
       return "debug";
     case "agent.dropped":
+    case "agent.reconfigured":
+    case "definition.applied":
+    case "watch.closed":
+    case "watch.opened":
     case "agent.forked":
     case "agent.restarted":
     case "agent.restored":
@@ -88,6 +96,8 @@ function levelOfKnown(event: KnownEvent): LogLevel {
     case "backup.completed":
     case "cell.spawned":
     case "code.swapped":
+    case "message.dropped":
+    case "message.replayed":
     case "runtime.closed":
     case "runtime.opened":
     case "vault.closed":

@@ -9,7 +9,8 @@
 
 /** A bounded first-in first-out queue that accepts returns at its front. */
 export class Mailbox<M> {
-  readonly capacity: number;
+  /** May change: what was accepted stays. */
+  capacity: number;
   #items: (M | undefined)[] = [];
   #head = 0;
 

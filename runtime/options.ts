@@ -24,7 +24,9 @@ export const AGENT_LIMITS: AgentLimits = {
   messageBytesMax: 1 << 20,
   replyBytesMax: 1 << 20,
   stateBytesMax: 16 << 20, // half the default heap
-  asksPerTurnMax: 64,
+  asksPerTurnMax: 256, // room for every step and its two questions, and for as many calls inside
+  stepsPerTurnMax: 64,
+  stepBytesPerTurnMax: 4 << 20, // an eighth of the default heap
   outboxPerTurnMax: 256,
   logBytesPerTurnMax: 64 << 10,
   tableReadsPerTurnMax: 4_096, // pages of 256 KiB: a gigabyte, more than any turn has the CPU time to look at
@@ -32,6 +34,12 @@ export const AGENT_LIMITS: AgentLimits = {
   rowBytesMax: 1 << 20, // as a message: it crosses in one piece
   mailboxMax: 1_000,
 };
+
+/** When words are a poison, where a spec says nothing; `SpawnOptions` has the reasons. */
+export const QUARANTINE = { quarantineDeaths: 3, quarantineMs: 600_000 } as const;
+
+/** How many dead letters are kept, and how much text: a mailbox full of ordinary messages, and the text of a large one. */
+const DEAD_LETTERS = { countMax: 1_000, bytesMax: 64 << 20 } as const;
 
 /** Options of `Runtime.open`. */
 export interface RuntimeOptions {
@@ -56,6 +64,8 @@ export interface RuntimeOptions {
    *     retention: [{ label: "hourly-#", count: 48 }, { label: "scratch-*", ageMs: 86_400_000 }]
    */
   readonly retention?: readonly RetentionRule[] | undefined;
+  /** Dead letters that are kept: at most `countMax` (1,000) with `bytesMax` (64 MiB) of text; the oldest go. */
+  readonly deadLetters?: { readonly countMax?: number | undefined; readonly bytesMax?: number | undefined } | undefined;
   /** Seed of all chance in the runtime; default: from the system's entropy. */
   readonly seed?: number | undefined;
   /** Defaults for all agents of this runtime. */
@@ -72,6 +82,7 @@ export interface ParsedRuntimeOptions {
   readonly osSandbox: "auto" | "required" | "off";
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "silent";
   readonly retention: readonly RetentionRule[];
+  readonly deadLetters: { readonly countMax: number; readonly bytesMax: number };
   readonly seed: number | undefined;
   readonly limits: AgentLimits;
 }
@@ -89,12 +100,33 @@ export interface SpawnOptions {
   /** Restarts tolerated within `periodMs`; one more parks the agent. OTP's dynamic supervisors: 3 in 5 s. */
   readonly intensity?: number | undefined;
   readonly periodMs?: number | undefined;
+  /**
+   * A message whose words (method and argument) ended the agent so many times within `quarantineMs` is refused at the door
+   * and set aside. Default 3: fewer than the restarts that are tolerated by default, so that the agent is not parked for it.
+   */
+  readonly quarantineDeaths?: number | undefined;
+  /** Default 10 minutes: whoever sends such words again does it every few seconds, or once a minute. */
+  readonly quarantineMs?: number | undefined;
   /** Time for `stop`, in ms. OTP's default is 5,000. */
   readonly shutdownMs?: number | "brutal_kill" | "infinity" | undefined;
   readonly durability?: Durability | undefined;
   /** `trusted` (JIT) or `hardened` (no JIT). Default: `trusted` for code given here; promoted code runs `hardened`. */
   readonly profile?: "trusted" | "hardened" | undefined;
   readonly limits?: Partial<AgentLimits> | undefined;
+  /** What the agent reads as `ctx.text`: at most 256 KiB. Default "". */
+  readonly text?: string | undefined;
+}
+
+/** What the front matter of `<id>.agent.md` may say: the file of its code, and of `spawn`'s options all but id, source and text. */
+export interface RecordSettings {
+  readonly module?: string | undefined;
+  readonly [option: string]: unknown;
+}
+
+/** Options of `Runtime.watch`. */
+export interface WatchOptions {
+  /** A file counts as saved when nothing was written for this long, in ms. Default 50. */
+  readonly calmMs?: number | undefined;
 }
 
 /** `SpawnOptions` with defaults filled in. */
@@ -105,10 +137,13 @@ export interface ParsedSpawnOptions {
   readonly restart: RestartType;
   readonly intensity: number;
   readonly periodMs: number;
+  readonly quarantineDeaths: number;
+  readonly quarantineMs: number;
   readonly shutdownMs: number | "brutal_kill" | "infinity";
   readonly durability: Durability;
   readonly profile: "trusted" | "hardened";
   readonly limits: AgentLimits;
+  readonly text: string;
 }
 
 const count = (max: number): z.ZodNumber => z.number().int().min(1).max(max);
@@ -122,7 +157,9 @@ const limits = z.strictObject({
   messageBytesMax: count(64 << 20).optional(),
   replyBytesMax: count(64 << 20).optional(),
   stateBytesMax: count(1 << 30).optional(),
-  asksPerTurnMax: count(100_000).optional(),
+  asksPerTurnMax: count(65_536).optional(), // what a cell accepts
+  stepsPerTurnMax: count(4_096).optional(),
+  stepBytesPerTurnMax: count(64 << 20).optional(),
   outboxPerTurnMax: count(100_000).optional(),
   logBytesPerTurnMax: count(16 << 20).optional(),
   tableReadsPerTurnMax: count(65_536).optional(),
@@ -156,6 +193,7 @@ const runtimeSchema = z.strictObject({
   osSandbox: z.enum(["auto", "required", "off"]).optional(),
   logLevel: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).optional(),
   retention: z.array(retentionRule).max(1_000).optional(),
+  deadLetters: z.strictObject({ countMax: count(1_000_000).optional(), bytesMax: count(1 << 30).optional() }).optional(),
   seed: z.number().int().min(0).max(0xffff_ffff).optional(),
   limits: limits.optional(),
 });
@@ -176,24 +214,38 @@ const agentPath = z
 
 const fileUrl = z.instanceof(URL).refine(({ protocol }) => protocol === "file:");
 
-const spawnSchema = z
-  .strictObject({
-    id: agentId,
-    module: z
-      .union([fileUrl, z.string().min(1)], 'a path, or a file: URL such as new URL("./x.agent.ts", import.meta.url)')
-      .optional(),
-    source: z.string().optional(),
-    restart: z.enum(["permanent", "transient", "temporary"]).optional(),
-    intensity: z.number().int().min(0).max(1_000_000).optional(),
-    periodMs: count(86_400_000).optional(),
-    shutdownMs: z.union([count(86_400_000), z.enum(["brutal_kill", "infinity"])]).optional(),
-    durability: durability.optional(),
-    profile: z.enum(["trusted", "hardened"]).optional(),
-    limits: limits.optional(),
-  })
-  .refine((options) => (options.module === undefined) !== (options.source === undefined), {
-    message: "give exactly one of module and source",
-  });
+/** As much as an artifact may take: it goes into every isolate of its agent. */
+const TEXT_BYTES_MAX = 262_144;
+const definitionText = z
+  .string()
+  .refine((text) => text.isWellFormed(), "text must be well-formed")
+  .refine((text) => Buffer.byteLength(text) <= TEXT_BYTES_MAX, `at most ${TEXT_BYTES_MAX} bytes of text`);
+
+const spawnObject = z.strictObject({
+  id: agentId,
+  module: z
+    .union([fileUrl, z.string().min(1)], 'a path, or a file: URL such as new URL("./x.agent.ts", import.meta.url)')
+    .optional(),
+  source: z.string().optional(),
+  restart: z.enum(["permanent", "transient", "temporary"]).optional(),
+  intensity: z.number().int().min(0).max(1_000_000).optional(),
+  periodMs: count(86_400_000).optional(),
+  quarantineDeaths: count(1_000_000).optional(),
+  quarantineMs: count(31_536_000_000).optional(),
+  shutdownMs: z.union([count(86_400_000), z.enum(["brutal_kill", "infinity"])]).optional(),
+  durability: durability.optional(),
+  profile: z.enum(["trusted", "hardened"]).optional(),
+  limits: limits.optional(),
+  text: definitionText.optional(),
+});
+const spawnSchema = spawnObject.refine((options) => (options.module === undefined) !== (options.source === undefined), {
+  message: "give exactly one of module and source",
+});
+/** In a record's front matter: its name, its code and its text are the file's own. */
+const recordSchema = spawnObject
+  .omit({ id: true, source: true, text: true })
+  .extend({ module: z.string().min(1).optional() });
+const watchSchema = z.strictObject({ calmMs: z.number().min(0).max(60_000).optional() }).optional();
 
 /** Throws RUNTIME_OPTIONS_INVALID. */
 export function parseRuntimeOptions(input: unknown): ParsedRuntimeOptions {
@@ -207,6 +259,10 @@ export function parseRuntimeOptions(input: unknown): ParsedRuntimeOptions {
     osSandbox: given.osSandbox ?? "auto",
     logLevel: given.logLevel ?? "silent",
     retention: (given.retention ?? []).map(ruleOf),
+    deadLetters: {
+      countMax: given.deadLetters?.countMax ?? DEAD_LETTERS.countMax,
+      bytesMax: given.deadLetters?.bytesMax ?? DEAD_LETTERS.bytesMax,
+    },
     seed: given.seed,
     limits: withDefaults(AGENT_LIMITS, given.limits),
   };
@@ -225,11 +281,25 @@ export function parseSpawnOptions(
     restart: given.restart ?? "permanent",
     intensity: given.intensity ?? 3,
     periodMs: given.periodMs ?? 5_000,
+    quarantineDeaths: given.quarantineDeaths ?? QUARANTINE.quarantineDeaths,
+    quarantineMs: given.quarantineMs ?? QUARANTINE.quarantineMs,
     shutdownMs: given.shutdownMs ?? 5_000,
     durability: given.durability ?? runtime.durability,
     profile: given.profile ?? "trusted",
     limits: withDefaults(runtime.limits, given.limits),
+    text: given.text ?? "",
   };
+}
+
+/** What an agent's record may set. Throws RUNTIME_OPTIONS_INVALID. */
+export function parseRecordSettings(input: unknown, file: string): RecordSettings {
+  return parse(recordSchema, input, file);
+}
+
+/** Throws RUNTIME_OPTIONS_INVALID. */
+export function parseWatchOptions(input: unknown): Required<WatchOptions> {
+  // 50 ms: longer than the two steps of an editor's save, shorter than a person notices.
+  return { calmMs: parse(watchSchema, input, "watch")?.calmMs ?? 50 };
 }
 
 const pointSchema = z.union(
@@ -242,6 +312,18 @@ const pointSchema = z.union(
 );
 
 const forkSchema = z.strictObject({ id: agentId, at: pointSchema.optional() });
+
+/** Whose dead letters are meant. */
+export interface DeadLetterFilter {
+  readonly agent?: string | undefined;
+}
+
+const deadLetterSchema = z.strictObject({ agent: agentPath.optional() });
+
+/** Checks what `deadLetters` is given. Throws RUNTIME_OPTIONS_INVALID. */
+export function parseDeadLetterFilter(input: unknown): DeadLetterFilter {
+  return parse(deadLetterSchema, input, "deadLetters");
+}
 
 const historySchema = z.strictObject({ limit: count(10_000_000).optional() }).optional();
 
@@ -295,7 +377,11 @@ function withDefaults(defaults: AgentLimits, given: z.infer<typeof limits> | und
 function parse<T>(schema: z.ZodType<T>, input: unknown, where: string): T {
   const result = schema.safeParse(input);
   if (result.success) return result.data;
-  const issues = result.error.issues.map((issue) => ({ path: issue.path.join("."), message: issue.message }));
+  const issues = result.error.issues.map((issue) => ({
+    path: issue.path.join("."),
+    message: issue.message,
+    ...(issue.code === "unrecognized_keys" ? { keys: issue.keys } : {}),
+  }));
   const lines = issues.map((issue) => (issue.path === "" ? issue.message : `${issue.path}: ${issue.message}`));
   throw new RuntimeError("RUNTIME_OPTIONS_INVALID", `${where}: ${lines.join("; ")}`, { details: { issues } });
 }

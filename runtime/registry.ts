@@ -102,7 +102,7 @@ export class AgentRegistry {
       const view = at === undefined ? source.branch : await source.branch.at(at);
       const { branch, commit } = this.#vault.fork(view, { name: id, durability: this.#durability });
       await commit.durable;
-      const spec: AgentSpec = { ...source.spec, id };
+      const spec: AgentSpec = { ...source.spec, ...readSpec(branch), id }; // at an earlier point, as it was then
       // A call that knew the name may have come first: then that agent has the branch.
       if (!this.#agents.has(id)) this.#agents.set(id, new Agent(this.#host(), { id, spec, branch }));
       this.#host().events.emit({ type: "agent.forked", agent: id, from, seq: commit.seq });

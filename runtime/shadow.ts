@@ -14,7 +14,7 @@
 import { randomUUID } from "node:crypto";
 import type { Artifact, CellExit, IsolateLimits, Loaded, Outcome, Resident } from "../sandbox/index.ts";
 import type { Branch, BranchId, Clock, Vault, View } from "../vault/index.ts";
-import { draftOps, stateEntries } from "./agent-record.ts";
+import { draftOps, readSpec, stateEntries } from "./agent-record.ts";
 import { CallIds } from "./call-ids.ts";
 import type { CellPool, Profile, Tenant } from "./cell-pool.ts";
 import type { RecordedAsk } from "./message.ts";
@@ -45,6 +45,8 @@ export interface ShadowOptions {
   readonly artifact: Artifact;
   readonly profile: Profile;
   readonly limits: IsolateLimits;
+  /** What `ctx.text` is. Default: what it was in the state it starts from. */
+  readonly text?: string | undefined;
   /** The state it starts from. */
   readonly from: Branch | View;
 }
@@ -149,6 +151,7 @@ export class Shadow implements Tenant, AsyncDisposable {
       agent: options.agent,
       artifact: options.artifact,
       limits: options.limits,
+      text: options.text ?? readSpec(this.branch)?.text ?? "",
       state: stateEntries(this.branch),
       onAsk: (ask) => this.#answer(ask),
       onRead: (read) => this.#reads.put(read),

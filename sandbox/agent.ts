@@ -75,6 +75,18 @@ export interface Table<Row> extends ReadTable<Row> {
   delete(this: void, key: string): void;
 }
 
+/** What a subscribed method gets. */
+export interface Publication<Value = unknown> {
+  readonly topic: string;
+  /** Its number in the topic: from 1, without a gap. */
+  readonly seq: number;
+  /** When it was published, in ms since 1970. */
+  readonly timeMs: number;
+  /** The agent that published it; absent when the embedding program did. */
+  readonly from?: string;
+  readonly value: Value;
+}
+
 /**
  * What a handler can do. Valid until its handler has settled and all its calls are answered; it may be taken apart
  * (`({ state, log }) => …`).
@@ -96,6 +108,11 @@ export interface AgentContext<State> {
    */
   table<Row = unknown>(this: void, name: string): Table<Row>;
   readonly self: { readonly id: string; readonly version: number };
+  /**
+   * The text that belongs to the definition: `spawn`'s `text`, or the body of the agent's Markdown file; "" without one. A new
+   * one is there from the first message after it took effect.
+   */
+  readonly text: string;
   /** Milliseconds since 1970; the same during the whole turn, as is `Date`. */
   now(this: void): number;
   /** A number in [0, 1) from the turn's own stream, as is `Math.random`. */
@@ -110,6 +127,46 @@ export interface AgentContext<State> {
   cast(this: void, agent: string, method: string, argument?: unknown): void;
   /** Names the state as it is after this turn, so that one can come back to it. Throws SANDBOX_OUTBOX_EXCEEDED. */
   checkpoint(this: void, label: string): void;
+  /**
+   * Publishes a value to a topic, for whoever subscribes to it: agents, and the embedding program. It is kept in the vault
+   * with this turn's changes, or not at all, and nobody sees it before it is durable. Throws SANDBOX_TOPIC_NAME_INVALID,
+   * SANDBOX_VALUE_UNCLONABLE, SANDBOX_MESSAGE_TOO_LARGE (1 KiB less than a message may have), SANDBOX_OUTBOX_EXCEEDED.
+   */
+  publish(this: void, topic: string, value?: unknown): void;
+  /**
+   * From here on, durably, each publication of the topic comes as a message to `method`, with a `Publication` as its
+   * argument: in order, each handled once, across crashes, restarts and new code. `after`: the number of the last one that
+   * is not wanted (0: all that are kept); default: the newest as this turn ends. Subscribing again begins anew. A
+   * publication whose handler throws ends this life, as a cast's, and is set aside. Publications that were on their way
+   * when a turn unsubscribes may still come. A restore of an older state brings its place back; a fork is subscribed to
+   * nothing. Throws SANDBOX_TOPIC_NAME_INVALID, SANDBOX_METHOD_UNKNOWN, SANDBOX_OUTBOX_EXCEEDED; beyond the agent's
+   * `subscriptionsMax` nothing happens but an event.
+   */
+  subscribe(this: void, topic: string, method: string, options?: { readonly after?: number | undefined }): void;
+  /** Ends the subscription with this turn; harmless where there is none. Throws SANDBOX_TOPIC_NAME_INVALID, SANDBOX_OUTBOX_EXCEEDED. */
+  unsubscribe(this: void, topic: string): void;
+  /**
+   * A durable timer: once `ms` have passed since this turn's commit, `method` gets `argument` as a message, exactly once,
+   * across crashes and restarts; late where the agent or the runtime was down. Returns its name for `cancel`. A restore does
+   * not touch timers; a fork has none. Throws SANDBOX_TIMER_INVALID, SANDBOX_METHOD_UNKNOWN, SANDBOX_VALUE_UNCLONABLE,
+   * SANDBOX_MESSAGE_TOO_LARGE, SANDBOX_OUTBOX_EXCEEDED; beyond the agent's `timersMax` nothing is set but an event tells.
+   */
+  after(this: void, ms: number, method: string, argument?: unknown): string;
+  /**
+   * A durable timer that falls due again and again, by the wall clock: five fields, or six with seconds in front. Each due
+   * time comes once; of those missed while the runtime or the agent was down the newest 100. Time zone: UTC unless said
+   * (`{ timeZone: "Europe/Berlin" }`). Returns its name for `cancel`. Throws as `after`; a pattern that cannot be read sets
+   * nothing and is an event.
+   */
+  cron(
+    this: void,
+    pattern: string,
+    method: string,
+    argument?: unknown,
+    options?: { readonly timeZone?: string | undefined },
+  ): string;
+  /** Takes a timer of this agent's back with this turn; harmless where it is gone. One on its way may still come. Throws SANDBOX_TIMER_INVALID. */
+  cancel(this: void, timer: string): void;
   /** Asks the arbiter to try this source as a new version of this agent. Resolves with its answer; rejects as `call` does. */
   propose(this: void, source: string): Promise<unknown>;
   readonly log: AgentLog;

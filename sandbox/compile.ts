@@ -40,10 +40,12 @@ export type CompileInput =
   | { readonly module: URL | string }
   | { readonly source: string; readonly name: string; readonly resolveFrom?: string };
 
-/** What an artifact may be. */
+/** What an artifact may be, and who is told what it is made of. */
 export interface CompileOptions {
-  /** Bytes of UTF-8 that `code` may take. */
-  readonly codeBytesMax: number;
+  /** Bytes of UTF-8 that `code` may take. Default 256 KiB. */
+  readonly codeBytesMax?: number;
+  /** Called with each file that compiling read or looked for, also when it fails then: a change of any may change the artifact. */
+  readonly onFile?: (path: string) => void;
 }
 
 /** One complaint of the compiler. Lines count from 1, columns from 1. */
@@ -85,18 +87,16 @@ interface Entry {
  *   SANDBOX_ARTIFACT_TOO_LARGE.
  * @example await compile({ source: 'import { agent } from "planaria/agent"; export default agent({ … })', name: "a.ts" })
  */
-export async function compile(
-  input: CompileInput,
-  options: CompileOptions = { codeBytesMax: ARTIFACT_BYTES_MAX },
-): Promise<Artifact> {
-  const entry = await entryOf(input);
+export async function compile(input: CompileInput, options: CompileOptions = {}): Promise<Artifact> {
+  const { codeBytesMax = ARTIFACT_BYTES_MAX, onFile } = options;
+  const entry = await entryOf(input, onFile);
   const key = sha256(`${entry.name}\n${entry.folder}\n${entry.source}`);
   const known = remembered.get(key);
-  const artifact = known ?? (await compileEntry(entry, key));
+  const artifact = known ?? (await compileEntry(entry, key, onFile));
   const bytes = Buffer.byteLength(artifact.code);
-  if (bytes <= options.codeBytesMax) return artifact;
-  const message = `${entry.name} compiles to ${bytes} bytes, more than the limit of ${options.codeBytesMax}; import less.`;
-  throw new SandboxError("SANDBOX_ARTIFACT_TOO_LARGE", message, { details: { bytes, bytesMax: options.codeBytesMax } });
+  if (bytes <= codeBytesMax) return artifact;
+  const message = `${entry.name} compiles to ${bytes} bytes, more than the limit of ${codeBytesMax}; import less.`;
+  throw new SandboxError("SANDBOX_ARTIFACT_TOO_LARGE", message, { details: { bytes, bytesMax: codeBytesMax } });
 }
 
 /** Ends esbuild's service process. The next compilation starts a new one. */
@@ -151,12 +151,13 @@ export async function bundleProgram(options: {
   return textOf(result.outputFiles, "") ?? "";
 }
 
-async function entryOf(input: CompileInput): Promise<Entry> {
+async function entryOf(input: CompileInput, onFile: CompileOptions["onFile"]): Promise<Entry> {
   if ("source" in input) {
     return { name: input.name, source: input.source, folder: resolve(input.resolveFrom ?? "."), path: undefined };
   }
   const path = pathOf(input.module);
   const name = basename(path);
+  onFile?.(path);
   return { name, source: await readModule(path), folder: dirname(path), path };
 }
 
@@ -180,8 +181,8 @@ async function readModule(path: string): Promise<string> {
   }
 }
 
-async function compileEntry(entry: Entry, key: string): Promise<Artifact> {
-  const result = await runBuild(entry);
+async function compileEntry(entry: Entry, key: string, onFile: CompileOptions["onFile"]): Promise<Artifact> {
+  const result = await runBuild(entry, onFile);
   const code = textOf(result.outputFiles, ARTIFACT_FILE) ?? "";
   const map = textOf(result.outputFiles, `${ARTIFACT_FILE}.map`) ?? "";
   const artifact: Artifact = { name: entry.name, hash: sha256(code), code, map, source: entry.source };
@@ -197,13 +198,13 @@ function remember(key: string, artifact: Artifact): void {
   remembered.set(key, artifact);
 }
 
-async function runBuild(entry: Entry) {
+async function runBuild(entry: Entry, onFile: CompileOptions["onFile"]) {
   try {
     return await build({
       entryPoints: [START],
       absWorkingDir: entry.folder,
       outfile: join(entry.folder, ARTIFACT_FILE),
-      plugins: [modules(entry)],
+      plugins: onFile === undefined ? [modules(entry)] : [files(onFile), modules(entry)],
       bundle: true,
       write: false,
       metafile: true,
@@ -249,6 +250,26 @@ function modules(entry: Entry): Plugin {
         loader: "ts",
         resolveDir: entry.folder,
       }));
+    },
+  };
+}
+
+/** Tells of every file that is read, and of every one that is missing, without a say in either. */
+function files(onFile: (path: string) => void): Plugin {
+  return {
+    name: "planaria-files",
+    setup(esbuild) {
+      esbuild.onLoad({ filter: /.*/, namespace: "file" }, ({ path }) => {
+        onFile(path);
+        return undefined;
+      });
+      esbuild.onResolve({ filter: /^\.\.?\// }, async (args) => {
+        const { path, importer, namespace, resolveDir, kind, pluginData } = args;
+        if (pluginData === NAMESPACE) return undefined;
+        const found = await esbuild.resolve(path, { importer, namespace, resolveDir, kind, pluginData: NAMESPACE });
+        if (found.errors.length > 0) for (const end of ["", ".ts"]) onFile(join(resolveDir, path + end));
+        return undefined;
+      });
     },
   };
 }

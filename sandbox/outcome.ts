@@ -76,6 +76,8 @@ export interface PlaceOptions {
   readonly agent: string;
   readonly artifact: { readonly name: string; readonly hash: string; readonly code: string };
   readonly limits: IsolateLimits;
+  /** What `ctx.text` is. */
+  readonly text: string;
   /** The whole state as encoded texts. Read once, while placing. */
   readonly state: Iterable<readonly [key: string, text: string]>;
   /** A turn waits for an answer from outside. Answer with `resident.answer()`. */

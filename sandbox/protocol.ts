@@ -6,7 +6,7 @@
  * `text[0]`; the rest is a packed list (envelope.ts).
  *
  *     into the guest                                    out of the guest
- *     L  limits, agent, key, text, key, text, …         L  {"version":…,"methods":…}
+ *     L  limits, agent, text, key, text, …              L  {"version":…,"methods":…}
  *     T  id, kind, method, text, nowMs, seed            D  id, reply, nOps, nRows, nOutbox, nLogs, ops…, rows…, outbox…, logs…
  *     A  turn, ask, "1"|"0", text|code, message             (ops: key, "="text|"-"; rows: table, key, "="text|"-")
  *     R                                                 T  id, code, name, message, stack, nLogs, logs…
@@ -42,8 +42,12 @@ export interface IsolateLimits {
   readonly replyBytesMax: number;
   /** All keys of the state together, encoded. */
   readonly stateBytesMax: number;
-  /** Questions to the outside (`ctx.call`, `ctx.propose`) in one turn. */
+  /** Questions to the outside in one turn: each `ctx.call` and `ctx.propose`; a step is two, and one more for each wait. */
   readonly asksPerTurnMax: number;
+  /** Durable steps (`ctx.step`) in one turn. */
+  readonly stepsPerTurnMax: number;
+  /** Encoded results of all steps of one turn. One alone is bounded by `messageBytesMax`. */
+  readonly stepBytesPerTurnMax: number;
   /** Casts and checkpoints in one turn. */
   readonly outboxPerTurnMax: number;
   /** Log text of one turn. */
@@ -137,13 +141,15 @@ export const STACK_UNITS_MAX = 16_384;
 /** Log lines of one turn, whatever their bytes. */
 export const LOG_LINES_MAX = 4_096;
 
-/** The text that starts a guest: its limits, its id and its whole state, key by key, as encoded texts. */
+/** The text that starts a guest: its limits, its id, the text it was given and its whole state, key by key, as encoded texts. */
 export function loadText(options: {
   readonly limits: IsolateLimits;
   readonly agent: string;
+  /** What `ctx.text` is. */
+  readonly text: string;
   readonly state: Iterable<readonly [key: string, text: string]>;
 }): string {
-  const segments = [JSON.stringify(options.limits), options.agent];
+  const segments = [JSON.stringify(options.limits), options.agent, options.text];
   for (const [key, text] of options.state) segments.push(key, text);
   return LOAD + pack(segments);
 }

@@ -16,6 +16,7 @@ export const VAULT_SETTINGS = {
   retention: {
     rules: [
       { label: "before-restore-#", count: 32 }, // Vault.restore
+      { label: "before-reload-#", count: 32 }, // a definition that was saved
       { label: "before-d#", count: 32 }, // a promotion: the version in probation has the newest one
       { label: "before-d#-rollback", count: 32 },
     ],

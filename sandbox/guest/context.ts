@@ -3,6 +3,7 @@
 import { encode } from "../codec.ts";
 import { SandboxError } from "../errors.ts";
 import { packAddress, type GuestLog, type IsolateLimits } from "../protocol.ts";
+import { after, cancel, cron, publish, subscribe, unsubscribe } from "./later.ts";
 import { createObject, freeze, NativeProxy, NativeTypeError } from "./primordials.ts";
 import { readTraps, writeTraps } from "./state-proxy.ts";
 import type { State } from "./state.ts";
@@ -22,11 +23,15 @@ export interface ContextParts {
   readonly state: State;
   readonly time: TimeAndChance;
   readonly self: { readonly id: string; readonly version: number };
+  /** Throws SANDBOX_METHOD_UNKNOWN. */
+  readonly requireMethod: (name: string) => void;
+  /** What the definition's owner gave it to read. */
+  readonly text: string;
 }
 
 /** The context of one turn, frozen. A plain literal: V8 makes objects without a prototype ten times slower. */
 export function contextOf(turn: TurnRun, parts: ContextParts): object {
-  const { limits, state, time, self } = parts;
+  const { limits, state, time, self, text } = parts;
   const bytesMax = limits.messageBytesMax;
   const address = (agent: unknown, method: unknown, argument: unknown): string =>
     packAddress({
@@ -37,6 +42,7 @@ export function contextOf(turn: TurnRun, parts: ContextParts): object {
   return freeze({
     state: new NativeProxy(createObject(null), turn.reads ? readTraps(state, turn) : writeTraps(state, turn)),
     self,
+    text,
     table: (name: unknown) => tableOf(turn, name, limits),
     now: () => time.nowMs,
     random: () => time.random(),
@@ -45,6 +51,14 @@ export function contextOf(turn: TurnRun, parts: ContextParts): object {
     cast: (agent: unknown, method: unknown, argument: unknown) => turn.send("cast", address(agent, method, argument)),
     checkpoint: (label: unknown) => turn.send("checkpoint", nameOf(label, "label", LABEL_BYTES_MAX)),
     propose: (source: unknown) => turn.ask("propose", () => textOf(source, "source", bytesMax)),
+    publish: (topic: unknown, value: unknown) => publish(turn, parts, topic, value),
+    subscribe: (topic: unknown, method: unknown, options?: unknown) =>
+      subscribe(turn, parts, { topic, method, options }),
+    unsubscribe: (topic: unknown) => unsubscribe(turn, topic),
+    after: (ms: unknown, method: unknown, argument?: unknown) => after(turn, parts, { ms, method, argument }),
+    cron: (pattern: unknown, method: unknown, argument?: unknown, options?: unknown) =>
+      cron(turn, parts, { pattern, method, argument, options }),
+    cancel: (id: unknown) => cancel(turn, id),
     log: logOf(turn),
   });
 }

@@ -30,7 +30,7 @@ import {
   type IsolateLimits,
   type Turn,
 } from "../protocol.ts";
-import { declaredBy, definitionOf } from "./definition.ts";
+import { declaredBy, definitionOf, methodNamed } from "./definition.ts";
 import { faultOf } from "./fault.ts";
 import { invoke, isThenable, replaces, replaceState, replyText, settle, type Loaded } from "./handler.ts";
 import { doneText, faultText, LAST_RESORT, threwText, waitText } from "./output.ts";
@@ -41,8 +41,10 @@ import { explainReadOnly } from "./read-only.ts";
 import type { TimeAndChance } from "./time-and-chance.ts";
 import { TurnRun } from "./turn.ts";
 
-/** Limits, agent, and two texts for each key. */
-const SEGMENTS_MAX = 2 + 2 * STATE_KEYS_MAX;
+/** What a load begins with: limits, agent, text. */
+const HEAD_SEGMENTS = 3;
+/** The head, and two texts for each key. */
+const SEGMENTS_MAX = HEAD_SEGMENTS + 2 * STATE_KEYS_MAX;
 
 /** One agent. The cell has nothing of it but `enter`. */
 export class Guest {
@@ -90,11 +92,12 @@ export class Guest {
     if (this.#loaded !== undefined) throw broken("the agent is loaded already");
     const limits = jsonParse(segments[0] ?? "") as IsolateLimits; // written by the Guardian from its own checked limits
     const state = new State(limits.stateBytesMax);
-    for (let index = 2; index + 1 < segments.length; index += 2)
+    for (let index = HEAD_SEGMENTS; index + 1 < segments.length; index += 2)
       state.restore(segments[index] ?? "", segments[index + 1] ?? "");
     const definition = definitionOf(evaluate());
     const self = freeze({ id: segments[1] ?? "", version: definition.version });
-    const parts = { limits, state, time: this.#time, self };
+    const requireMethod = (name: string): void => void methodNamed(definition, name);
+    const parts = { limits, state, time: this.#time, self, requireMethod, text: segments[2] ?? "" };
     this.#loaded = { definition, parts };
     return LOADED + pack([jsonStringify(declaredBy(definition)) ?? ""]);
   }
@@ -135,7 +138,7 @@ export class Guest {
   #progress(turn: TurnRun): string {
     const { result } = turn;
     if (result?.ok === false) return this.#fail(turn, result.thrown);
-    if (turn.openAsks > 0) return waitText(turn.id, turn.takeAsks(), turn.takeReads());
+    if (turn.mustWait) return waitText(turn.id, turn.takeAsks(), turn.takeReads());
     if (result !== undefined) return this.#finish(turn, result.value);
     const message = "the handler awaits something that can never settle: no answer from outside is open";
     return this.#fail(turn, new SandboxError("SANDBOX_TURN_STALLED", message));

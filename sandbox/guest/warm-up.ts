@@ -17,6 +17,8 @@ const LIMITS: IsolateLimits = {
   replyBytesMax: 1_000,
   stateBytesMax: 1_000,
   asksPerTurnMax: 1,
+  stepsPerTurnMax: 1,
+  stepBytesPerTurnMax: 1_000,
   outboxPerTurnMax: 1,
   logBytesPerTurnMax: 1_000,
   tableReadsPerTurnMax: 1,
@@ -54,7 +56,7 @@ export function warmUp(time: TimeAndChance): void {
     ["list", "[1]"],
   ] as const;
   const outputs = [
-    guest.enter(loadText({ limits: LIMITS, agent: "warm", state })),
+    guest.enter(loadText({ limits: LIMITS, agent: "warm", text: "", state })),
     guest.enter(turnText({ ...TURN, id: 1, method: "write" })),
     guest.enter(turnText({ ...TURN, id: 2, method: "read" })),
   ];

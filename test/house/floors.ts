@@ -11,6 +11,8 @@ const doors: Readonly<Record<string, RegExp>> = {
   "isolated-vm": /^sandbox\/isolate\.ts$/,
   esbuild: /^sandbox\/(?:compile|bundle)\.ts$/, // the guest's code, and the program of the cell itself
   devalue: /^sandbox\/guest\/rich\.ts$/, // the codec's second half; it is also bundled into the guest
+  chokidar: /^runtime\/watch\.ts$/,
+  yaml: /^runtime\/agent-file\.ts$/,
   pino: /^runtime\/log\.ts$/,
   "pure-rand": /^runtime\/random\.ts$/,
   zod: /^(?:runtime|evolution)\/options\.ts$/,

@@ -42,7 +42,9 @@ const limitBounds: Readonly<Record<keyof typeof AGENT_LIMITS, readonly [min: num
   messageBytesMax: [1, 64 << 20],
   replyBytesMax: [1, 64 << 20],
   stateBytesMax: [1, 1 << 30],
-  asksPerTurnMax: [1, 100_000],
+  asksPerTurnMax: [1, 65_536],
+  stepsPerTurnMax: [1, 4_096],
+  stepBytesPerTurnMax: [1, 64 << 20],
   outboxPerTurnMax: [1, 100_000],
   logBytesPerTurnMax: [1, 16 << 20],
   tableReadsPerTurnMax: [1, 65_536],
@@ -196,11 +198,30 @@ describe("options of spawn", () => {
       durability: "os",
       profile: "trusted",
       limits: AGENT_LIMITS,
+      text: "",
     });
   });
 
+  test("a text is taken up to 256 KiB of UTF-8 and refused beyond, or when half a character is in it", () => {
+    const longest = { text: "ä".repeat(131_072) };
+    assert.partialDeepStrictEqual(spawn(longest), longest);
+    for (const text of ["ä".repeat(131_073), "\ud800", 7]) {
+      assert.throws(() => spawn({ text }), { code: "RUNTIME_OPTIONS_INVALID", message: /text/ });
+    }
+  });
+
   test("an option that is given as undefined has its default", () => {
-    const keys = ["module", "restart", "intensity", "periodMs", "shutdownMs", "durability", "profile", "limits"];
+    const keys = [
+      "module",
+      "restart",
+      "intensity",
+      "periodMs",
+      "shutdownMs",
+      "durability",
+      "profile",
+      "limits",
+      "text",
+    ];
     assert.deepEqual(spawn(Object.fromEntries(keys.map((key) => [key, undefined]))), spawn());
   });
 

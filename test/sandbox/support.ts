@@ -18,6 +18,8 @@ export const LIMITS: IsolateLimits = {
   replyBytesMax: 1_000_000,
   stateBytesMax: 20_000_000,
   asksPerTurnMax: 8,
+  stepsPerTurnMax: 8,
+  stepBytesPerTurnMax: 100_000,
   outboxPerTurnMax: 8,
   logBytesPerTurnMax: 10_000,
   tableReadsPerTurnMax: 8,
@@ -82,6 +84,7 @@ export class Actor {
       readonly agent?: string;
       readonly definition?: string;
       readonly limits?: Partial<IsolateLimits>;
+      readonly text?: string;
       readonly state?: Iterable<readonly [string, string]>;
       readonly onAsk?: (ask: TurnAsk) => void;
       readonly onRead?: (read: TurnRead) => void;
@@ -91,6 +94,7 @@ export class Actor {
       agent: changes.agent ?? "actor",
       artifact: artifactOf(changes.definition ?? AGENT),
       limits: { ...LIMITS, ...changes.limits },
+      text: changes.text ?? "",
       state: changes.state ?? [["count", "0"]],
       onAsk: changes.onAsk ?? (() => {}),
       onRead: changes.onRead ?? (() => {}),

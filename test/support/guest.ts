@@ -17,6 +17,8 @@ export const GUEST_LIMITS: IsolateLimits = {
   replyBytesMax: 100_000,
   stateBytesMax: 1_000_000,
   asksPerTurnMax: 3,
+  stepsPerTurnMax: 3,
+  stepBytesPerTurnMax: 1_000,
   outboxPerTurnMax: 3,
   logBytesPerTurnMax: 500,
   tableReadsPerTurnMax: 5,
@@ -82,17 +84,22 @@ export class TestGuest {
   }
 
   /** Loads and, when no state is given, runs `init`. */
-  async start(options: { limits?: Partial<IsolateLimits>; state?: Record<string, string> } = {}): Promise<this> {
+  async start(
+    options: { limits?: Partial<IsolateLimits>; text?: string; state?: Record<string, string> } = {},
+  ): Promise<this> {
     const output = await this.load(options);
     if (output.kind !== "loaded") throw new Error(`not loaded: ${JSON.stringify(output)}`);
     if (options.state === undefined) await this.turn({ kind: "init" });
     return this;
   }
 
-  async load(options: { limits?: Partial<IsolateLimits>; state?: Record<string, string> } = {}): Promise<GuestOutput> {
+  async load(
+    options: { limits?: Partial<IsolateLimits>; text?: string; state?: Record<string, string> } = {},
+  ): Promise<GuestOutput> {
     this.#limits = { ...GUEST_LIMITS, ...options.limits };
     const state = Object.entries(options.state ?? {});
-    return parseOutput(await this.enter(loadText({ limits: this.#limits, agent: "me", state })), this.#limits);
+    const text = options.text ?? "";
+    return parseOutput(await this.enter(loadText({ limits: this.#limits, agent: "me", text, state })), this.#limits);
   }
 
   async turn(turn: Partial<Turn>): Promise<GuestOutput> {
