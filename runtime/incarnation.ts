@@ -276,8 +276,9 @@ export class Incarnation implements Tenant {
     this.#heapBytes = outcome.meter.heapBytes;
     for (const log of outcome.logs) this.#host.log(log.level, log.text);
     const turn = this.#record(message, { ok: true, reply: outcome.reply }, outcome.meter.cpuMs);
-    const sent = this.#prepare(message, outcome.outbox);
-    const actions = this.#actionsOf(message, outcome, sent);
+    const place = { agent: this.#host.id, branch: this.options.branch, epoch: this.#epoch, message };
+    const sent = outcome.outbox.map((entry) => this.#host.outgoing(place, entry));
+    const actions = this.#actionsOf(place, outcome, sent);
     const fail = (error: unknown): void => {
       for (const { undo } of sent) undo?.();
       this.#storageFailed(message, error);
@@ -332,17 +333,12 @@ export class Incarnation implements Tenant {
     );
   }
 
-  #prepare(message: Message, outbox: readonly Outbound[]): readonly Outgoing[] {
-    if (outbox.length === 0) return [];
-    const place = { agent: this.#host.id, branch: this.options.branch, epoch: this.#epoch, message };
-    return outbox.map((entry) => this.#host.outgoing(place, entry));
-  }
-
   #actionsOf(
-    message: Message,
+    place: TurnPlace,
     outcome: Extract<Outcome, { readonly kind: "done" }>,
     sent: readonly Outgoing[],
   ): Action[] {
+    const { message } = place;
     const branch = this.options.branch.id;
     const actions: Action[] = [];
     const ops = draftOps(outcome);
@@ -352,7 +348,7 @@ export class Incarnation implements Tenant {
     }
     if (ops.length > 0) actions.push({ type: "write", branch, ops, epoch: this.#epoch });
     for (const outgoing of sent) actions.push(...outgoing.actions);
-    if (message.claims !== undefined) actions.push(...message.claims());
+    if (message.claims !== undefined) actions.push(...message.claims(place));
     return actions;
   }
 

@@ -4,7 +4,7 @@
  *   waiting --(handed to the isolate)--> running --> settled
  *      ^------------(its cell was lost, it had touched nothing)------'
  */
-import type { Action, Timer } from "../vault/index.ts";
+import type { Action, Branch, Timer } from "../vault/index.ts";
 
 /** A question a turn put to the outside, with the answer it was given. */
 export interface RecordedAsk {
@@ -29,8 +29,19 @@ export interface Letter {
   readonly callId?: string | undefined;
   /** Monotonic time at which its caller stops waiting, in ms. What its turn asks ends no later. */
   readonly deadlineMs?: number | undefined;
-  /** What must be committed together with its turn: a timer's end, a subscription's place. Asked once, as the turn commits. */
-  readonly claims?: (() => readonly Action[]) | undefined;
+  /**
+   * What must be committed together with its turn: a timer's end, a subscription's place. Asked once, as the turn commits,
+   * after all that it sends was prepared; or, without a turn, as the message is set aside.
+   */
+  readonly claims?: ((turn?: ClaimPlace) => readonly Action[]) | undefined;
+  /** Its number among the dead letters, where it is a replay of one. */
+  readonly deadLetter?: number | undefined;
+}
+
+/** The turn that commits claims: the very object that what it sends was prepared with. */
+export interface ClaimPlace {
+  readonly branch: Branch;
+  readonly epoch: number;
 }
 
 /** A message to an agent, on its way. */
@@ -41,6 +52,8 @@ export interface Message extends Letter {
   /** Whoever waits for it: more than one when a call is repeated with its id; nobody for a cast, or who must know that it is over. */
   readonly callers: Set<Caller>;
   progress: "waiting" | "running" | "settled";
+  /** Its number among the dead letters: of a replay, and of what was set aside, before its callers are told. */
+  deadLetter?: number | undefined;
   /** Turn id in the isolate, while running. */
   turn: number;
   /** True once this turn asked the outside something: it is never run a second time. */

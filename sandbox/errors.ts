@@ -27,10 +27,20 @@ export type SandboxErrorCode =
   | "SANDBOX_STATE_TOO_LARGE"
   /** A turn asked the outside more often than it may. */
   | "SANDBOX_ASKS_EXCEEDED"
+  /** A turn runs more durable steps than it may, or their results are larger than it may record. */
+  | "SANDBOX_STEPS_EXCEEDED"
+  /** A step was begun inside another step, or while the function of another one runs. */
+  | "SANDBOX_STEP_NESTED"
+  /** A try of a step took longer than its `timeoutMs`. */
+  | "SANDBOX_STEP_TIMEOUT"
   /** A turn sent more messages than it may. */
   | "SANDBOX_OUTBOX_EXCEEDED"
   /** A table's name is not 1 to 63 letters, digits and "_", or begins with a digit. */
   | "SANDBOX_TABLE_NAME_INVALID"
+  /** A topic's name is not 1 to 128 letters, digits and . _ : / -, or does not begin with a letter or digit. */
+  | "SANDBOX_TOPIC_NAME_INVALID"
+  /** A timer's time, pattern or name is none that a timer can have. */
+  | "SANDBOX_TIMER_INVALID"
   /** A row's key is not 1 to 446 bytes of well-formed text. */
   | "SANDBOX_ROW_KEY_INVALID"
   /** A row's encoded value is longer than its limit. */

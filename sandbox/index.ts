@@ -23,6 +23,12 @@ export type { AnyAgentDefinition, ArgumentOf, MethodsOf, ReplyOf } from "./agent
 /** Who a message between agents is for. */
 export { unpackAddress } from "./protocol.ts";
 
+/** What is published, and what is done later. */
+export { isTopicName, PUBLICATION_BYTES, TOPIC_RULE, unpackSubscription } from "./publication.ts";
+export type { SubscriptionRequest } from "./publication.ts";
+export { isTimerId, unpackTimer } from "./timer.ts";
+export type { TimerRequest } from "./timer.ts";
+
 /** Rows of an agent's tables: what is asked for and what is answered. */
 export { PAGE_BYTES_MAX, PAGE_LOOKS_MAX, PAGE_ROWS_MAX, pageText, presenceText, rowText } from "./rows.ts";
 export type { RowOp, RowPage, RowQuery } from "./rows.ts";

@@ -20,6 +20,11 @@ export class TimeAndChance {
     this.#next = undefined;
   }
 
+  /** The turn's own, as it was told. */
+  get seed(): number {
+    return this.#seed;
+  }
+
   /** A number in [0, 1) with 53 random bits. */
   random(): number {
     this.#next ??= sfc32(this.#seed);

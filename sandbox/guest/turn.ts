@@ -14,6 +14,7 @@ import type { RowQuery, RowRead } from "../rows.ts";
 import {
   assign,
   mapDelete,
+  mapForEach,
   mapGet,
   mapSet,
   NativeError,
@@ -38,6 +39,8 @@ interface OpenAsk {
   /** Takes the text of an answer; throws what the text does not say rightly. */
   readonly take: (text: string) => void;
   readonly reject: (error: unknown) => void;
+  /** The turn may end without the answer. */
+  isLoose?: boolean;
 }
 
 /** Said once when a turn logs more than it may; its bytes are kept free. */
@@ -59,6 +62,7 @@ export class TurnRun {
   readonly #limits: IsolateLimits;
   readonly #open: Map<number, OpenAsk> = new NativeMap();
   #openCount = 0;
+  #looseCount = 0;
   #askCount = 0;
   #readCount = 0;
   #lastAsk = 0;
@@ -66,6 +70,7 @@ export class TurnRun {
   #unsentReads: RowRead[] = [];
   #logBytes = 0;
   #isLogCut = false;
+  #timerCount = 0;
 
   constructor(id: number, kind: Turn["kind"], limits: IsolateLimits) {
     this.id = id;
@@ -74,9 +79,23 @@ export class TurnRun {
     this.rows = new RowDraft(limits);
   }
 
-  /** Asks and reads that nobody answered yet. */
-  get openAsks(): number {
-    return this.#openCount;
+  /** Asks and reads are open, and the turn cannot end without their answers. */
+  get mustWait(): boolean {
+    return this.#openCount > (this.result === undefined ? 0 : this.#looseCount);
+  }
+
+  /** The number of the newest ask or read. */
+  get lastAsk(): number {
+    return this.#lastAsk;
+  }
+
+  /** What was asked after this number and is still open need not be answered before the turn ends: a try has given it up. */
+  loosen(afterAsk: number): void {
+    mapForEach(this.#open, (open, ask) => {
+      if (ask <= afterAsk || open.isLoose === true) return;
+      open.isLoose = true;
+      this.#looseCount++;
+    });
   }
 
   /** @throws {SandboxError} SANDBOX_REQUEST_INVALID when the turn is over: `ctx` outlived it. */
@@ -87,17 +106,27 @@ export class TurnRun {
 
   /** A promise of the answer. Rejects with SANDBOX_ASKS_EXCEEDED beyond the limit. */
   ask(verb: string, write: () => string): Promise<unknown> {
-    return quiet(
-      new NativePromise((resolve, reject) => {
-        this.assertOpen();
-        const max = this.#limits.asksPerTurnMax;
-        if (this.#askCount >= max) throw exceeded("SANDBOX_ASKS_EXCEEDED", `asks more than ${max} times`);
-        const text = write();
-        this.#askCount++;
-        const ask = this.#await({ take: (answer) => resolve(decode(answer, { bytesMax: Infinity })), reject });
-        this.#unsent[this.#unsent.length] = { ask, verb, text };
-      }),
-    );
+    const answer = new NativePromise<unknown>((resolve, reject) => {
+      this.#put(verb, write, { take: (text) => resolve(decode(text, { bytesMax: Infinity })), reject });
+    });
+    return quiet(answer);
+  }
+
+  /** As `ask`, for an answer that is no encoded value. */
+  askText(verb: string, text: string): Promise<string> {
+    const answer = new NativePromise<string>((resolve, reject) => {
+      this.#put(verb, () => text, { take: resolve, reject });
+    });
+    return quiet(answer);
+  }
+
+  #put(verb: string, write: () => string, open: OpenAsk): void {
+    this.assertOpen();
+    const max = this.#limits.asksPerTurnMax;
+    if (this.#askCount >= max) throw exceeded("SANDBOX_ASKS_EXCEEDED", `asks more than ${max} times`);
+    const text = write();
+    this.#askCount++;
+    this.#unsent[this.#unsent.length] = { ask: this.#await(open), verb, text };
   }
 
   /** A promise of the answer's text. Rejects with SANDBOX_READS_EXCEEDED beyond the limit. */
@@ -141,6 +170,7 @@ export class TurnRun {
     if (open === undefined) return false;
     mapDelete(this.#open, ask);
     this.#openCount--;
+    if (open.isLoose === true) this.#looseCount--;
     try {
       if (!isOk) throw assign(new NativeError(message), { code: text });
       open.take(text);
@@ -156,6 +186,11 @@ export class TurnRun {
     const max = this.#limits.outboxPerTurnMax;
     if (this.outbox.length >= max) throw exceeded("SANDBOX_OUTBOX_EXCEEDED", `sends more than ${max} messages`);
     this.outbox[this.outbox.length] = { verb, text };
+  }
+
+  /** Numbers the timers that the turn sets, from 1. */
+  nextTimer(): number {
+    return ++this.#timerCount;
   }
 
   /** Logging never fails a turn: what is too much is dropped, and one line says so. */
