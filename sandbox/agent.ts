@@ -87,6 +87,53 @@ export interface Publication<Value = unknown> {
   readonly value: Value;
 }
 
+/** What `ctx.spawn` takes. With neither `source` nor `definition` the subagent runs the code of its parent. */
+export interface SubagentOptions {
+  /** Its name below its parent's: letters, digits and `. _ : -`. */
+  readonly id: string;
+  /** TypeScript text; it imports nothing but `planaria/agent`, and runs without JIT. */
+  readonly source?: string | undefined;
+  /** A name that the program gave to code with `runtime.define`. */
+  readonly definition?: string | undefined;
+  /** Default `temporary`: once it exits it is gone. Others are started again with what they remember. */
+  readonly restart?: "permanent" | "transient" | "temporary" | undefined;
+  /** Restarts tolerated within `periodMs`, default 3 in 5,000 ms; one more and it is gone. */
+  readonly intensity?: number | undefined;
+  readonly periodMs?: number | undefined;
+  /** Time for `stop`, in ms. Default 5,000. */
+  readonly shutdownMs?: number | "brutal_kill" | "infinity" | undefined;
+}
+
+/** An exit signal that was trapped. `from` is "" when the program sent it. */
+export interface ExitSignal {
+  readonly from: string;
+  /** `normal`, `shutdown`, `shutdown:<why>`, `noproc`, `killed`, what the agent gave to `ctx.exit`, or the runtime's own words: `fault`, `limit` … */
+  readonly reason: string;
+}
+
+/** The end of an agent that was monitored. */
+export interface DownNotice {
+  /** What `ctx.monitor` returned. */
+  readonly ref: string;
+  readonly agent: string;
+  /** As in `ExitSignal`. */
+  readonly reason: string;
+}
+
+/** How a durable step is tried. */
+export interface StepOptions {
+  /** Tries after the first one that fails. Default 0, at most 100. */
+  readonly retries?: number | undefined;
+  /** Wait before the second try, doubled before each further one. In ms, default 50, at most an hour. */
+  readonly backoffMs?: number | undefined;
+  /** Longest time of one try in ms; it then fails with SANDBOX_STEP_TIMEOUT. Default: none. At most an hour. */
+  readonly timeoutMs?: number | undefined;
+  /** At most so many steps of one key run at once, across all agents of the runtime; the others wait in order. Default: no limit. */
+  readonly concurrency?: number | undefined;
+  /** What `concurrency` is counted under. Default: the step's name. */
+  readonly key?: string | undefined;
+}
+
 /**
  * What a handler can do. Valid until its handler has settled and all its calls are answered; it may be taken apart
  * (`({ state, log }) => …`).
@@ -125,6 +172,62 @@ export interface AgentContext<State> {
   call(this: void, agent: string, method: string, argument?: unknown): Promise<unknown>;
   /** Sends a message without a reply. It leaves after this turn's changes are committed, or not at all. Throws SANDBOX_OUTBOX_EXCEEDED. */
   cast(this: void, agent: string, method: string, argument?: unknown): void;
+  /**
+   * Starts an agent of one's own and resolves with its name, `<self>/<id>`, once it is up and durable. It lives with this
+   * one: when this one exits, stops or is dropped, all of its subagents end and are gone from the vault with their own
+   * (a lost cell is no exit). Its code is this agent's own, a `source`, or what the program gave under `definition`. A
+   * subagent that exits is gone too, unless `restart` says otherwise. Not undone when the turn throws afterwards. Rejects with
+   * RUNTIME_AGENT_EXISTS, RUNTIME_OPTIONS_INVALID, RUNTIME_DEFINITION_UNKNOWN, RUNTIME_CHILDREN_EXCEEDED,
+   * RUNTIME_DEPTH_EXCEEDED, SANDBOX_COMPILE_FAILED, SANDBOX_LOAD_FAILED, RUNTIME_HANDLER_THREW (its `state()` threw).
+   */
+  spawn(this: void, options: SubagentOptions): Promise<string>;
+  /**
+   * Ends a subagent of one's own with all of its own, in order and within its shutdown time; resolves when they are gone and
+   * the name is free. Rejects with RUNTIME_CHILD_UNKNOWN.
+   */
+  stop(this: void, child: string): Promise<void>;
+  /** Ends the isolate of a subagent of one's own at once, as a crash would. Rejects with RUNTIME_CHILD_UNKNOWN. */
+  kill(this: void, child: string): Promise<void>;
+  /**
+   * From the end of this turn on, this agent and the other end together: when one exits for a reason that is not `normal`,
+   * the other exits for the same reason, or is told when its definition has `exit`. Linking an agent that is not there is
+   * such an end too, with the reason `noproc`. A link lasts until one of the two exits or unlinks, or the runtime closes.
+   */
+  link(this: void, agent: string): void;
+  /** Ends a link, at the end of this turn. */
+  unlink(this: void, agent: string): void;
+  /**
+   * From the end of this turn on, `down` is told when that agent exits, once: at once with `noproc` when it is not there.
+   * Returns the name of this monitor. It lasts until then, until this agent exits, or the runtime closes.
+   */
+  monitor(this: void, agent: string): string;
+  /** Ends a monitor, at the end of this turn. */
+  demonitor(this: void, ref: string): void;
+  /**
+   * Ends this agent once this turn is committed; its reply and its messages leave before. `normal` (the default), `shutdown`
+   * and `shutdown:<why>` are orderly ends, any other reason is a failure that its supervisor reacts to.
+   */
+  exit(this: void, reason?: string): void;
+  /**
+   * Runs an effect once: the result of `fn` is recorded durably before it is given to the handler, and a turn that is run
+   * again (its cell was lost, or the caller repeats its call with the same id after the process was killed) is given the
+   * record and does not run `fn`. Between the effect and its record `fn` may be cut off and run again: `key` is the same
+   * then and in every retry, and of this step alone, so hand it to whoever must not do the thing twice.
+   *
+   *     const receipt = await ctx.step("charge", (key) => ctx.call("bank", "charge", { key, cents }), { retries: 3 });
+   *
+   * The record lasts until the turn is committed. Of a call with an id it also outlives a turn that threw: repeated, the call
+   * goes on behind the steps that are done. An error is not recorded; the last one is thrown. The second step of one name in
+   * a turn is a step of its own. `fn` leaves the state, tables and casts alone: they do not happen again with the record. No step is
+   * begun while the function of another one runs. Rejects with what `fn` threw, SANDBOX_STEP_TIMEOUT, SANDBOX_STEP_NESTED,
+   * SANDBOX_STEPS_EXCEEDED, SANDBOX_VALUE_UNCLONABLE, SANDBOX_MESSAGE_TOO_LARGE, a TypeError for options it does not know.
+   */
+  step<Result>(
+    this: void,
+    name: string,
+    fn: (key: string) => Result | Promise<Result>,
+    options?: StepOptions,
+  ): Promise<Result>;
   /** Names the state as it is after this turn, so that one can come back to it. Throws SANDBOX_OUTBOX_EXCEEDED. */
   checkpoint(this: void, label: string): void;
   /**
@@ -205,6 +308,10 @@ export interface AgentDefinition<State extends object = object, M extends Method
   readonly migrate?: (old: never, fromVersion: number) => State | Promise<State>;
   /** Last words, within the shutdown time. */
   readonly stop?: (ctx: AgentContext<State>, reason: string) => unknown;
+  /** Traps exits: an agent that is linked to one that exits is told here, and lives on. */
+  readonly exit?: (ctx: AgentContext<State>, signal: ExitSignal) => unknown;
+  /** Told of the end of an agent that this one monitors. */
+  readonly down?: (ctx: AgentContext<State>, notice: DownNotice) => unknown;
 }
 
 /** Any definition, for those who take one without knowing it. */

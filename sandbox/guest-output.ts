@@ -22,6 +22,7 @@ import {
   NAME_UNITS_MAX,
   RESUME_TEXT,
   segmentsOf,
+  SIGNAL_METHODS,
   STACK_UNITS_MAX,
   STATE_KEYS_MAX,
   THREW,
@@ -281,7 +282,8 @@ function parseDeclared(text: string): Declared {
   const { version, methods, hasMigrate, hasStop } = fieldsOf(parseJson(text));
   if (typeof version !== "number" || !Number.isSafeInteger(version) || version < 1)
     throw invalid("its version is no version");
-  if (!Array.isArray(methods) || methods.length > METHODS_MAX) throw invalid("its methods are no list");
+  if (!Array.isArray(methods) || methods.length > METHODS_MAX + SIGNAL_METHODS)
+    throw invalid("its methods are no list");
   if (typeof hasMigrate !== "boolean" || typeof hasStop !== "boolean") throw invalid("it does not say what it has");
   return { version, methods: methods.map(parseMethod), hasMigrate, hasStop };
 }

@@ -20,8 +20,8 @@ export { mapStack } from "./stack.ts";
 /** An agent's definition, for references typed by it. */
 export type { AnyAgentDefinition, ArgumentOf, MethodsOf, ReplyOf } from "./agent.ts";
 
-/** Who a message between agents is for. */
-export { unpackAddress } from "./protocol.ts";
+/** Who a message between agents is for, and what only the runtime may send. */
+export { DOWN_METHOD, EXIT_METHOD, isReserved, unpackAddress, unpackMonitor } from "./protocol.ts";
 
 /** What is published, and what is done later. */
 export { isTopicName, PUBLICATION_BYTES, TOPIC_RULE, unpackSubscription } from "./publication.ts";

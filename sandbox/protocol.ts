@@ -132,6 +132,17 @@ export const PRELUDE_FILE = "planaria-prelude.js";
 export const STATE_KEYS_MAX = 65_536;
 /** Length of a key in bytes of UTF-8: the vault takes 512, and the runtime puts two in front. */
 export const KEY_BYTES_MAX = 510;
+/** As which methods exit signals and the ends of monitored agents come; no agent can name a method like this. */
+export const EXIT_METHOD = "@exit";
+export const DOWN_METHOD = "@down";
+/** How many names like this there are. */
+export const SIGNAL_METHODS = 2;
+
+/** Whether only the runtime may send a message to this method. */
+export function isReserved(method: string): boolean {
+  return method[0] === "@";
+}
+
 /** Methods of one agent. */
 export const METHODS_MAX = 4_096;
 /** Bounds of a fault's texts, in UTF-16 units. */
@@ -194,6 +205,16 @@ export function unpackAddress(text: string): {
     throw invalid("an address needs an agent, a method and an argument");
   }
   return { agent, method, text: argument };
+}
+
+/**
+ * The name of a monitor and the agent that it watches, as a guest sent them.
+ * @throws {SandboxError} SANDBOX_ENVELOPE_INVALID
+ */
+export function unpackMonitor(text: string): { readonly ref: string; readonly agent: string } {
+  const [ref, agent, ...more] = segmentsOf(text, 0, 2);
+  if (ref === undefined || agent === undefined || more.length > 0) throw invalid("a monitor needs a name and an agent");
+  return { ref, agent };
 }
 
 /** Agent id and method name of an outgoing message, with the header of their envelope. */

@@ -1,6 +1,7 @@
 /** `ctx`: everything that a handler can do, as closures over its turn, so that it may be taken apart (`({ state }) => …`). */
 
 import { encode } from "../codec.ts";
+import { pack } from "../envelope.ts";
 import { SandboxError } from "../errors.ts";
 import { packAddress, type GuestLog, type IsolateLimits } from "../protocol.ts";
 import { after, cancel, cron, publish, subscribe, unsubscribe } from "./later.ts";
@@ -49,6 +50,16 @@ export function contextOf(turn: TurnRun, parts: ContextParts): object {
     call: (agent: unknown, method: unknown, argument: unknown) =>
       turn.ask("call", () => address(agent, method, argument)),
     cast: (agent: unknown, method: unknown, argument: unknown) => turn.send("cast", address(agent, method, argument)),
+    spawn: (options: unknown) => turn.ask("spawn", () => encode(options, { bytesMax, root: "options" })),
+    stop: (child: unknown) => turn.ask("stop", () => nameOf(child, "child")),
+    kill: (child: unknown) => turn.ask("kill", () => nameOf(child, "child")),
+    link: (agent: unknown) => turn.send("link", nameOf(agent, "agent")),
+    unlink: (agent: unknown) => turn.send("unlink", nameOf(agent, "agent")),
+    monitor: (agent: unknown) => monitor(turn, time, nameOf(agent, "agent")),
+    demonitor: (ref: unknown) => turn.send("demonitor", nameOf(ref, "ref")),
+    exit: (reason: unknown = "normal") => turn.send("exit", nameOf(reason, "reason")),
+    step: (name: unknown, fn: unknown, options?: unknown) =>
+      (steps ??= new Steps(turn, limits)).run(name, fn, options),
     checkpoint: (label: unknown) => turn.send("checkpoint", nameOf(label, "label", LABEL_BYTES_MAX)),
     propose: (source: unknown) => turn.ask("propose", () => textOf(source, "source", bytesMax)),
     publish: (topic: unknown, value: unknown) => publish(turn, parts, topic, value),
@@ -61,6 +72,13 @@ export function contextOf(turn: TurnRun, parts: ContextParts): object {
     cancel: (id: unknown) => cancel(turn, id),
     log: logOf(turn),
   });
+}
+
+/** The name of a monitor is told before the monitor is there: it is made of what no other turn of this agent has. */
+function monitor(turn: TurnRun, time: TimeAndChance, agent: string): string {
+  const ref = `${time.nowMs}-${time.seed}-${turn.outbox.length}`;
+  turn.send("monitor", pack([ref, agent]));
+  return ref;
 }
 
 function logOf(turn: TurnRun): object {

@@ -1,7 +1,7 @@
 /** What an agent's module exports, checked: the one shape that `agent({…})` takes, and nothing beside it. */
 
 import { SandboxError } from "../errors.ts";
-import { METHODS_MAX, NAME_UNITS_MAX, type Declared } from "../protocol.ts";
+import { DOWN_METHOD, EXIT_METHOD, isReserved, METHODS_MAX, NAME_UNITS_MAX, type Declared } from "../protocol.ts";
 import {
   isSafeInteger,
   isWellFormed,
@@ -35,7 +35,7 @@ export interface Definition {
 }
 
 const KNOWN: ReadonlyMap<string, true> = new Map(
-  ["version", "state", "on", "migrate", "stop"].map((key) => [key, true]),
+  ["version", "state", "on", "migrate", "stop", "exit", "down"].map((key) => [key, true]),
 );
 
 /** The definition that the module exported. @throws {SandboxError} SANDBOX_LOAD_FAILED with what is wrong. */
@@ -45,7 +45,7 @@ export function definitionOf(exported: unknown): Definition {
   for (let index = 0; index < keys.length; index++) {
     const key = keys[index] ?? "";
     if (!mapHas(KNOWN, key))
-      throw failed(`"${key}" is no part of an agent definition (version, state, on, migrate, stop)`);
+      throw failed(`"${key}" is no part of an agent definition (version, state, on, migrate, stop, exit, down)`);
   }
   const { version, state, migrate, stop } = given;
   if (typeof version !== "number" || !isSafeInteger(version) || version < 1) {
@@ -54,7 +54,7 @@ export function definitionOf(exported: unknown): Definition {
   return {
     version,
     state: functionOf(state, "state"),
-    methods: methodsOf(recordOf(given["on"], "on (the record of handlers)")),
+    methods: methodsOf(recordOf(given["on"], "on (the record of handlers)"), signalsOf(given)),
     migrate: migrate === undefined ? undefined : functionOf(migrate, "migrate"),
     stop: stop === undefined ? undefined : functionOf(stop, "stop"),
   };
@@ -76,7 +76,7 @@ export function methodNamed(definition: Definition, name: string): Method {
   if (method !== undefined) return method;
   let known = "";
   mapForEach(definition.methods, (_method, other) => {
-    if (known.length < 500) known += known === "" ? other : `, ${other}`;
+    if (known.length < 500 && !isReserved(other)) known += known === "" ? other : `, ${other}`;
   });
   const hint = known === "" ? "It has none." : `It has: ${known}.`;
   throw new SandboxError("SANDBOX_METHOD_UNKNOWN", `The agent has no method ${jsonStringify(name)}. ${hint}`, {
@@ -84,12 +84,26 @@ export function methodNamed(definition: Definition, name: string): Method {
   });
 }
 
-function methodsOf(on: Readonly<Record<string, unknown>>): ReadonlyMap<string, Method> {
+/** The handlers of exit signals and of the ends of monitored agents, as methods that nobody can call by name. */
+function signalsOf(given: Readonly<Record<string, unknown>>): Map<string, Method> {
+  const methods = new NativeMap<string, Method>();
+  const { exit, down } = given;
+  if (exit !== undefined) mapSet(methods, EXIT_METHOD, signalOf(given, exit, "exit"));
+  if (down !== undefined) mapSet(methods, DOWN_METHOD, signalOf(given, down, "down"));
+  return methods;
+}
+
+function signalOf(given: object, handle: unknown, what: string): Method {
+  return { reads: false, handle: functionOf(handle, what), holder: given };
+}
+
+function methodsOf(on: Readonly<Record<string, unknown>>, methods: Map<string, Method>): ReadonlyMap<string, Method> {
   const names = keysOf(on);
   if (names.length > METHODS_MAX) throw failed(`on has more than ${METHODS_MAX} methods`);
-  const methods = new NativeMap<string, Method>();
   for (let index = 0; index < names.length; index++) {
     const name = names[index] ?? "";
+    if (isReserved(name))
+      throw failed(`the method name ${jsonStringify(name)} begins with @, which is kept for signals`);
     if (name === "" || name.length > NAME_UNITS_MAX || !isWellFormed(name)) {
       throw failed(`the method name ${jsonStringify(name)} is empty, too long or not well-formed`);
     }
