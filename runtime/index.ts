@@ -18,6 +18,11 @@ export type { RestartType } from "./supervisor.ts";
 /** How `Runtime.backup` is asked for, and what it says. */
 export type { BackupOptions, BackupReport } from "../vault/index.ts";
 
+/** Messages that could not be run. */
+export type { DeadLetterBox } from "./dead-letter-box.ts";
+export type { DeadLetter } from "./dead-letters.ts";
+export type { DeadLetterFilter } from "./options.ts";
+
 /** Why an agent ended. */
 export { isAbnormal, isCharged } from "./exit-reason.ts";
 export type { ExitName, ExitReason } from "./exit-reason.ts";

@@ -19,7 +19,7 @@ import { checkMethod, parseCallOptions } from "./call-options.ts";
 import { withCaller } from "./caller-stack.ts";
 import { RuntimeError } from "./errors.ts";
 import type { EventStream } from "./events.ts";
-import type { Asked, AskAnswer, Letter, Message } from "./message.ts";
+import type { Asked, AskAnswer, Caller, Letter, Message } from "./message.ts";
 import { messageOf } from "./message.ts";
 import { OutgoingVerbs } from "./outgoing.ts";
 import type { Random } from "./random.ts";
@@ -70,7 +70,10 @@ export class Router {
     }
   }
 
-  /** A cast of the embedding program. Throws RUNTIME_MAILBOX_FULL, RUNTIME_AGENT_DOWN and what `call` checks. */
+  /**
+   * A cast of the embedding program. Throws RUNTIME_MAILBOX_FULL, RUNTIME_MESSAGE_QUARANTINED, RUNTIME_AGENT_DOWN and what
+   * `call` checks.
+   */
   cast(id: string, method: string, arg: unknown): void {
     checkMethod(id, method);
     const text = encode(arg, { bytesMax: this.#options.agent(id).spec.limits.messageBytesMax });

@@ -19,12 +19,20 @@ import { systemClock } from "./clock.ts";
 import { AgentControl } from "./control.ts";
 import { RuntimeError } from "./errors.ts";
 import { EventStream } from "./events.ts";
+import { DeadLetters } from "./dead-letters.ts";
+import { DeadLetterBox } from "./dead-letter-box.ts";
 import type { EventListener } from "./events.ts";
 import { Journal } from "./journal.ts";
 import { logEvents } from "./log.ts";
 import type { LogDestination } from "./log.ts";
-import { parseAgentId, parseAgentPath, parseRuntimeOptions, parseSpawnOptions } from "./options.ts";
-import type { ParsedRuntimeOptions, RuntimeOptions, SpawnOptions } from "./options.ts";
+import {
+  parseAgentId,
+  parseAgentPath,
+  parseDeadLetterFilter,
+  parseRuntimeOptions,
+  parseSpawnOptions,
+} from "./options.ts";
+import type { DeadLetterFilter, ParsedRuntimeOptions, RuntimeOptions, SpawnOptions } from "./options.ts";
 import { freshSeed, seededRandom } from "./random.ts";
 import type { AgentRef } from "./ref.ts";
 import { AgentRegistry } from "./registry.ts";
@@ -59,6 +67,7 @@ export class Runtime implements AsyncDisposable {
   readonly #agents: AgentRegistry;
   readonly #router: Router;
   readonly #host: AgentHost;
+  readonly #deadLetters: DeadLetters;
   readonly #stopLog: () => void;
   #closing: Promise<void> | undefined;
 
@@ -72,7 +81,16 @@ export class Runtime implements AsyncDisposable {
     this.#pool = this.#makePool();
     this.#agents = new AgentRegistry({ vault, durability: options.durability, host: () => this.#host });
     this.#router = new Router({ clock: this.#clock, random, events, agent: (id) => this.#agent(id) });
+    this.#deadLetters = new DeadLetters({
+      ...options.deadLetters,
+      vault,
+      events,
+      now: () => this.#clock.now(),
+      deliver: (agent, letter, caller) => void this.#router.deliver(agent, letter, caller),
+      replayed: (letter) => this.#agents.peek(letter.agent)?.forgive(letter),
+    });
     this.#host = {
+      deadLetters: this.#deadLetters,
       vault,
       pool: this.#pool,
       clock: this.#clock,
@@ -214,6 +232,18 @@ export class Runtime implements AsyncDisposable {
   async backup(to: string, options: Pick<BackupOptions, "verify"> = {}): Promise<BackupReport> {
     this.#requireOpen();
     return this.#vault.maintenance.backup(to, options);
+  }
+
+  /**
+   * Messages that ended their agent's life, or waited when it ended: kept in the vault until they are replayed or dropped.
+   *
+   *     const dead = runtime.deadLetters({ agent: "counter" });
+   *     for (const { id, method, reason } of dead) console.log(id, method, reason.message);
+   *     await dead.replay(7); // runs it again; it is gone when that turn is on disk
+   */
+  deadLetters(filter: DeadLetterFilter = {}): DeadLetterBox {
+    this.#requireOpen();
+    return new DeadLetterBox(this.#deadLetters, parseDeadLetterFilter(filter).agent);
   }
 
   /** Live cells. */

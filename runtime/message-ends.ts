@@ -1,0 +1,132 @@
+/**
+ * What becomes of one agent's messages that do not end in a turn of their own: the one its life ended over, those that
+ * wait when it is down, and those whose words have killed it too often.
+ *
+ *   a cast ended the life ----------> set aside (dead-letters.ts)
+ *   a call ended the life ----------> its caller was told
+ *   words that killed too often ----> refused at the door, set aside once; those that wait already: set aside
+ *   waiting when it is parked or ended: a call's caller is told, a cast is set aside
+ *
+ * A message with claims (a timer's, a topic's) that was never run is not set aside: its record in the vault still stands,
+ * and its source delivers it again when the agent is back.
+ */
+import type { Durability } from "../vault/index.ts";
+import type { DeadLetters, Dying } from "./dead-letters.ts";
+import { RuntimeError } from "./errors.ts";
+import type { EventStream } from "./events.ts";
+import type { ExitReason } from "./exit-reason.ts";
+import { isAbnormal } from "./exit-reason.ts";
+import type { Message } from "./message.ts";
+import { settleMessage } from "./message.ts";
+import type { PoisonCase, Quarantine, Words } from "./poison.ts";
+import { Poison, isKilledByMessage } from "./poison.ts";
+
+/** What is asked about the agent as it is now. */
+export interface EndedAgent {
+  readonly spec: Quarantine & { readonly durability: Durability; readonly restart: string };
+  /** Hash of the current code. */
+  readonly hash: string;
+  readonly monotonicMs: number;
+}
+
+/** The ends of one agent's messages. */
+export class MessageEnds {
+  readonly #agent: string;
+  readonly #host: { readonly deadLetters: DeadLetters; readonly events: EventStream };
+  readonly #now: () => EndedAgent;
+  readonly #poison = new Poison();
+
+  constructor(
+    agent: string,
+    host: { readonly deadLetters: DeadLetters; readonly events: EventStream },
+    now: () => EndedAgent,
+  ) {
+    this.#agent = agent;
+    this.#host = host;
+    this.#now = now;
+  }
+
+  /**
+   * Throws RUNTIME_MESSAGE_QUARANTINED for words that killed too often; the first such message is set aside, so that its
+   * words can be looked at, and each one whose source would deliver it again. A replay is let in: its owner wants it.
+   */
+  admit(message: Message): void {
+    const found = this.#verdict(message);
+    if (found === undefined) return;
+    this.#refuse(message, found, message.claims !== undefined);
+    throw this.#quarantined(message, found);
+  }
+
+  /** True for a waiting message whose words have become a poison meanwhile: it is set aside, and its caller told. */
+  refuses(message: Message): boolean {
+    const found = this.#verdict(message);
+    if (found === undefined) return false;
+    this.#refuse(message, found, message.kind === "cast"); // it was accepted, and nobody else knows of it
+    settleMessage(message, { error: this.#quarantined(message, found) });
+    return true;
+  }
+
+  /** The life ended while this message was in work; called before its callers are told. */
+  failed(message: Message, reason: ExitReason): void {
+    const { spec, monotonicMs: atMs } = this.#now();
+    if (isKilledByMessage(reason)) this.#poison.died(this.#words(message), { ...spec, atMs, reason });
+    // After a failed commit the claims could not be kept either: their source delivers the message again.
+    const isKeptBySource = reason.name === "storage" && message.claims !== undefined;
+    if (message.kind === "cast" && !isKeptBySource) this.#setAside([message], reason);
+  }
+
+  /** The agent takes no messages any more, and these wait. */
+  leftOver(messages: readonly Message[], end: { readonly reason: ExitReason; readonly error: RuntimeError }): void {
+    const { reason, error } = end;
+    const isDone = this.#now().spec.restart === "temporary" && !isAbnormal(reason);
+    const casts = messages.filter(({ kind }) => kind === "cast");
+    const orphans = casts.filter(({ claims }) => claims === undefined);
+    if (!isDone) this.#setAside(orphans, reason);
+    else for (const { method } of orphans) this.#discarded(method, error.code);
+    for (const message of messages) settleMessage(message, { error });
+  }
+
+  /** These words went well after all. */
+  forgive(words: Pick<Words, "method" | "text">): void {
+    this.#poison.forget({ ...words, code: this.#now().hash });
+  }
+
+  /** Its owner wants it to try again with everything. */
+  revived(): void {
+    this.#poison.clear();
+  }
+
+  #verdict(message: Message): PoisonCase | undefined {
+    if (message.deadLetter !== undefined) return undefined;
+    const { spec, monotonicMs: atMs } = this.#now();
+    return this.#poison.verdict(this.#words(message), { ...spec, atMs });
+  }
+
+  #refuse(message: Message, found: PoisonCase, mustBeKept: boolean): void {
+    if (found.deadLetter === undefined || mustBeKept) this.#setAside([message], found.reason);
+    found.deadLetter ??= message.deadLetter;
+  }
+
+  #quarantined({ method, deadLetter }: Message, found: PoisonCase): RuntimeError {
+    const agent = this.#agent;
+    const deaths = found.deathsMs.length;
+    const text = `${agent}.${method}: these words ended ${agent} ${deaths} times (${found.reason.message}) and are set aside; runtime.deadLetters({ agent }) shows them, revive() or new code lets them in again`;
+    const details = { agent, method, deaths, deadLetter: deadLetter ?? found.deadLetter };
+    return new RuntimeError("RUNTIME_MESSAGE_QUARANTINED", text, { details });
+  }
+
+  #setAside(messages: readonly Message[], reason: ExitReason): void {
+    if (messages.length === 0) return;
+    const { spec, hash } = this.#now();
+    const dying = messages.map((message): Dying => ({ agent: this.#agent, message, reason, hash }));
+    this.#host.deadLetters.setAside(dying, spec.durability);
+  }
+
+  #discarded(method: string, code: string): void {
+    this.#host.events.emit({ type: "message.discarded", agent: this.#agent, method, code });
+  }
+
+  #words({ method, text }: Message): Words {
+    return { method, text, code: this.#now().hash };
+  }
+}
