@@ -11,6 +11,7 @@ import type { Incarnation } from "./incarnation.ts";
 import type { Asked, AskAnswer } from "./message.ts";
 import type { Outgoing, TurnPlace } from "./outgoing.ts";
 import type { StartQueue } from "./start-queue.ts";
+import type { StepSlots } from "./step-slots.ts";
 
 /** What an agent needs from its runtime. */
 export interface AgentHost {
@@ -19,6 +20,8 @@ export interface AgentHost {
   readonly clock: Clock;
   readonly events: EventStream;
   readonly starts: StartQueue;
+  /** Slots of steps that may run only so many at once. */
+  readonly slots: StepSlots;
   readonly deadLetters: DeadLetters;
   /** Answers a question of a running turn. Never rejects. */
   ask(agent: string, question: Asked): Promise<AskAnswer>;

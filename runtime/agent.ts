@@ -315,12 +315,13 @@ export class Agent {
   }
 
   #makeLifeHost(): IncarnationHost {
-    const { vault, pool, clock, events } = this.#host;
+    const { vault, pool, clock, events, slots } = this.#host;
     return {
       id: this.id,
       vault,
       pool,
       clock,
+      steps: { slots, emit: (event) => events.emit(event) },
       ask: (question) => this.#host.ask(this.id, question),
       outgoing: (place, entry) => this.#host.outgoing(place, entry),
       log: (level, text) => events.emit({ type: "agent.logged", agent: this.id, level, text }),

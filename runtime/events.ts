@@ -97,6 +97,22 @@ export type RuntimeEvent =
   /** The file is gone; the agent goes on. */
   | { readonly type: "definition.removed"; readonly agent: string; readonly file: string }
   | { readonly type: "code.refused"; readonly agent: string; readonly hash: string; readonly message: string }
+  | { readonly type: "step.recorded"; readonly agent: string; readonly method: string; readonly step: string }
+  | {
+      readonly type: "step.retried";
+      readonly agent: string;
+      readonly method: string;
+      readonly step: string;
+      readonly error: string;
+      readonly waitMs: number;
+    }
+  | {
+      readonly type: "step.failed";
+      readonly agent: string;
+      readonly method: string;
+      readonly step: string;
+      readonly error: string;
+    }
   | { readonly type: "message.discarded"; readonly agent: string; readonly method: string; readonly code: string }
   | {
       readonly type: "message.set_aside";

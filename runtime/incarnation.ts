@@ -10,16 +10,18 @@
  * Invariants
  * 1. Nothing leaves (reply, cast, question to the outside) before every commit of this life so far is durable: the
  *    output gate (the idea is Cloudflare's `io-gate.h`). The next turn may already run meanwhile.
- * 2. A message that asked the outside something is never run a second time.
+ * 2. A message is run a second time only when all it asked may be asked again: calls (whose answers are kept,
+ *    `ask-ledger.ts`) and whatever lies within steps (`turn-steps.ts`).
  * 3. When the vault refuses or loses a commit, this life is ahead of the disk and ends.
  * 4. It ends exactly once and reports that once.
  */
-import { SandboxError } from "../sandbox/index.ts";
+import { isStepVerb, SandboxError } from "../sandbox/index.ts";
 import type { Artifact, CellExit, IsolateLimits, Loaded, Outbound, Outcome, Resident } from "../sandbox/index.ts";
 import type { Action, Branch, Clock, Commit, Durability, Op, Vault } from "../vault/index.ts";
 import type { CurrentCode } from "./agent-record.ts";
+import { askOnce, beginRun } from "./ask-ledger.ts";
 import { draftOps, stateEntries } from "./agent-record.ts";
-import { CallIds, recordedReply } from "./call-ids.ts";
+import { CallIds, leavesTrace, recordedReply } from "./call-ids.ts";
 import type { CellPool, Profile, Tenant } from "./cell-pool.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import { errorReason, faultReason, handlerError, limitError, lostError } from "./faults.ts";
@@ -29,6 +31,8 @@ import type { Outgoing, TurnPlace } from "./outgoing.ts";
 import { Questions } from "./questions.ts";
 import { RowReads } from "./row-reads.ts";
 import type { RecordedTurn } from "./traffic.ts";
+import type { StepsRoom } from "./turn-steps.ts";
+import { TurnSteps } from "./turn-steps.ts";
 
 /** What a life needs from its agent. */
 export interface IncarnationHost {
@@ -36,6 +40,7 @@ export interface IncarnationHost {
   readonly vault: Vault;
   readonly pool: CellPool;
   readonly clock: Clock;
+  readonly steps: StepsRoom;
   /** Answers a question of a running turn. Never rejects. */
   ask(question: Asked): Promise<AskAnswer>;
   /** Prepares one entry of a turn's outbox. Never throws for what it says. */
@@ -79,11 +84,13 @@ export class Incarnation implements Tenant {
   readonly #inflight: Message[] = [];
   readonly #questions: Questions;
   readonly #reads: RowReads;
+  readonly #steps: TurnSteps;
 
   private constructor(host: IncarnationHost, options: IncarnationOptions) {
     this.#host = host;
     this.options = options;
     this.#questions = this.#makeQuestions();
+    this.#steps = this.#makeSteps();
     const { branch: view } = options;
     this.#reads = new RowReads({ view, inflight: this.#inflight, resident: () => this.#resident });
   }
@@ -200,6 +207,7 @@ export class Incarnation implements Tenant {
     if (known !== undefined) return this.#repeat(message, known);
     message.progress = "running";
     message.turn = ++this.#turns;
+    beginRun(message);
     this.#inflight.push(message);
     const { kind, method, text, nowMs, seed } = message;
     // Resident.run never rejects; its outcome is the whole story.
@@ -320,6 +328,7 @@ export class Incarnation implements Tenant {
   /** A turn is over; the next one may put its questions and read its rows. */
   #advance(message: Message): void {
     callOff(message, "the turn that asked is over");
+    this.#steps.over();
     this.#questions.advance();
     this.#reads.over(message.turn);
     this.#host.advanced();
@@ -342,7 +351,8 @@ export class Incarnation implements Tenant {
     const branch = this.options.branch.id;
     const actions: Action[] = [];
     const ops = draftOps(outcome);
-    if (message.callId !== undefined) {
+    ops.push(...this.#steps.ops(message));
+    if (message.callId !== undefined && leavesTrace(message, { ops, sent })) {
       this.#callIds ??= new CallIds(this.options.branch);
       ops.push(...this.#callIds.record(message.callId, outcome.reply));
     }
@@ -382,8 +392,34 @@ export class Incarnation implements Tenant {
       inflight: this.#inflight,
       isOver: () => this.#isOver,
       gate: (message, release) => this.#gate(release, (error) => this.#storageFailed(message, error)),
-      ask: (question) => this.#host.ask(question),
+      isRepeatable: ({ verb, message }) => verb === "call" || isStepVerb(verb) || this.#steps.isInside(message),
+      ask: (question) => (isStepVerb(question.verb) ? this.#steps.ask(question) : this.#ask(question)),
       answer: (turn, ask, answer) => this.#resident?.answer(turn, ask, answer),
+    });
+  }
+
+  /** Never rejects. The answer is noted only when it reaches the run that asked. */
+  async #ask(question: Asked): Promise<AskAnswer> {
+    const { verb, text, message } = question;
+    const answer = await askOnce(message, question, (nth) => this.#host.ask({ ...question, nth }));
+    if (!this.#isOver) message.asks.push({ verb, text, answer });
+    return answer;
+  }
+
+  #makeSteps(): TurnSteps {
+    const { branch, limits, durability } = this.options;
+    const { id, vault, clock, steps } = this.#host;
+    return new TurnSteps({
+      ...steps,
+      agent: id,
+      vault: vault.uuid,
+      branch,
+      limits,
+      clock,
+      epoch: () => this.#epoch,
+      commit: (ops, note) =>
+        this.commit([{ type: "write", branch: branch.id, ops, epoch: this.#epoch }], durability, note),
+      failed: (message, error) => this.#storageFailed(message, error),
     });
   }
 
@@ -392,8 +428,10 @@ export class Incarnation implements Tenant {
     this.#isOver = true;
     const returned = this.#inflight.filter((message) => message !== failed && !isAbandoned(message));
     const asked = this.#inflight.splice(0);
+    this.#steps.end();
     for (const message of returned) message.progress = "waiting";
-    for (const message of asked) callOff(message, "the life that asked is over");
+    // What returns is run again and joins the calls that it has open.
+    for (const message of asked) if (!returned.includes(message)) callOff(message, "the life that asked is over");
     if (failed !== undefined) this.#fail(failed, reason, error ?? lostError(this.#place(failed.method), reason));
     if (this.#resident !== undefined) this.#host.pool.leave(this.#resident, this);
     this.#host.ended(this, reason, returned, failed);

@@ -66,6 +66,8 @@ function levelOfKnown(event: KnownEvent): LogLevel {
     case "definition.removed":
     case "watch.failed":
     case "message.discarded":
+    case "step.failed":
+    case "step.retried":
     case "message.set_aside":
     case "cell.stderr":
     case "sandbox.layer_missing":
@@ -78,6 +80,7 @@ function levelOfKnown(event: KnownEvent): LogLevel {
     case "page.repaired":
       return "warn";
     case "agent.checkpointed":
+    case "step.recorded":
     case "log.checkpointed":
     case "pages.collected":
     case "pages.scrubbed":

@@ -5,6 +5,7 @@
  *      ^------------(its cell was lost, it had touched nothing)------'
  */
 import type { Action, Branch, Timer } from "../vault/index.ts";
+import type { AskLedger } from "./ask-ledger.ts";
 
 /** A question a turn put to the outside, with the answer it was given. */
 export interface RecordedAsk {
@@ -36,6 +37,11 @@ export interface Letter {
   readonly claims?: ((turn?: ClaimPlace) => readonly Action[]) | undefined;
   /** Its number among the dead letters, where it is a replay of one. */
   readonly deadLetter?: number | undefined;
+  /**
+   * What its source calls it where it delivers it again after a restart of this process (a topic and a number, a timer and
+   * its due time): its steps and the calls its turn makes are known again by it. Default: `callId`.
+   */
+  readonly identity?: string | undefined;
 }
 
 /** The turn that commits claims: the very object that what it sends was prepared with. */
@@ -56,10 +62,14 @@ export interface Message extends Letter {
   deadLetter?: number | undefined;
   /** Turn id in the isolate, while running. */
   turn: number;
-  /** True once this turn asked the outside something: it is never run a second time. */
+  /** True once this turn asked the outside something that must not be asked twice: it is never run a second time. */
   hasAsked: boolean;
-  /** The questions that were answered so far. */
+  /** The questions of this run that were answered so far. */
   readonly asks: RecordedAsk[];
+  /** What its runs asked so far. Made with the first question. */
+  ledger?: AskLedger;
+  /** The hash that stands for it; made when it is first needed. */
+  ownIdentity?: string;
   /** Calls that its turn has open: each ends by the function that stands for it. Made with the first one. */
   open?: Set<(why: string) => void>;
 }
@@ -79,6 +89,8 @@ export interface Asked {
   readonly text: string;
   /** What the turn runs. */
   readonly message: Message;
+  /** Which question of these words in its turn, from 1; of a question that is put to the outside. */
+  readonly nth?: number;
 }
 
 /** A letter becomes a message: it gets its time and its random seed, once, so that its turn can be repeated exactly. */

@@ -22,6 +22,8 @@ export interface QuestionHost {
   isOver(): boolean;
   /** Calls `release` when everything written so far is durable. */
   gate(message: Message, release: () => void): void;
+  /** True when the turn may be run again although it asked this. */
+  isRepeatable(question: Asked): boolean;
   /** Never rejects. */
   ask(question: Asked): Promise<AskAnswer>;
   answer(turn: number, ask: number, answer: AskAnswer): void;
@@ -49,7 +51,6 @@ export class Questions {
     if (this.#host.isOver()) return;
     const message = inflight.find(({ turn }) => turn === question.turn);
     if (message === undefined) return this.#host.answer(question.turn, question.ask, NOT_HERE);
-    message.hasAsked = true;
     if (message === inflight[0]) this.#ask(message, question);
     else this.#early.push(question);
   }
@@ -64,12 +65,14 @@ export class Questions {
 
   #ask(message: Message, question: Question): void {
     const { verb, text } = question;
+    const asked = { verb, text, message };
     const reply = (answer: AskAnswer): void => {
-      message.asks.push({ verb, text, answer });
       if (!this.#host.isOver()) this.#host.answer(question.turn, question.ask, answer);
     };
     this.#host.gate(message, () => {
-      if (!this.#host.isOver()) void this.#host.ask({ verb, text, message }).then(reply); // host.ask never rejects
+      if (this.#host.isOver()) return;
+      if (!this.#host.isRepeatable(asked)) message.hasAsked = true;
+      void this.#host.ask(asked).then(reply); // host.ask never rejects
     });
   }
 }

@@ -21,6 +21,7 @@ import { RuntimeError } from "./errors.ts";
 import type { EventStream } from "./events.ts";
 import type { Asked, AskAnswer, Caller, Letter, Message } from "./message.ts";
 import { messageOf } from "./message.ts";
+import { derivedCallId } from "./message-identity.ts";
 import { OutgoingVerbs } from "./outgoing.ts";
 import type { Random } from "./random.ts";
 import type { RequestOptions } from "./request.ts";
@@ -85,8 +86,8 @@ export class Router {
    * RUNTIME_MAILBOX_FULL, RUNTIME_MESSAGE_QUARANTINED, RUNTIME_AGENT_DOWN, RUNTIME_INTENSITY_EXCEEDED.
    */
   deliver(id: string, letter: Letter, caller?: Caller): Message {
-    const { kind, method, text, from, callId, deadlineMs, claims, deadLetter } = letter;
-    const own = { kind, method, text, from, callId, deadlineMs, claims, deadLetter };
+    const { kind, method, text, from, callId, deadlineMs, claims, deadLetter, identity } = letter;
+    const own = { kind, method, text, from, callId, deadlineMs, claims, deadLetter, identity };
     return this.#options.agent(id).accept(this.#message(own), caller);
   }
 
@@ -98,9 +99,11 @@ export class Router {
 
   /** A question from inside a turn. Never rejects: errors travel as answers. */
   async ask(from: string, question: Asked): Promise<AskAnswer> {
-    const { verb, text, message: asker } = question;
+    const { verb, text, message: asker, nth = 1 } = question;
     try {
-      const answer = verb === "call" ? this.#route(from, text, asker) : this.#capability(from, verb)(from, text, asker);
+      const id = verb === "call" ? derivedCallId(from, asker, { text, nth }) : undefined;
+      const answer =
+        verb === "call" ? this.#route(from, text, { asker, id }) : this.#capability(from, verb)(from, text, asker);
       return { ok: true, text: await answer };
     } catch (error) {
       const code = (error as { readonly code?: unknown }).code; // a property that may not be there
@@ -109,7 +112,11 @@ export class Router {
     }
   }
 
-  async #route(from: string, text: string, asker: Message): Promise<string> {
+  async #route(
+    from: string,
+    text: string,
+    { asker, id }: { readonly asker: Message; readonly id: string | undefined },
+  ): Promise<string> {
     const call = unpackAddress(text);
     const ring = this.#waits.ring(from, call.agent);
     if (ring !== undefined) {
@@ -119,7 +126,8 @@ export class Router {
     const timeoutMs = this.#timeLeft(asker, call);
     const agent = this.#options.agent(call.agent);
     const onEnd = this.#waits.add(from, call.agent);
-    return this.#request(agent, { method: call.method, text: call.text, from, timeoutMs }, { asker, onEnd });
+    const own = id === undefined ? {} : { id };
+    return this.#request(agent, { method: call.method, text: call.text, from, timeoutMs, ...own }, { asker, onEnd });
   }
 
   #capability(from: string, verb: string): Capability {

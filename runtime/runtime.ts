@@ -42,6 +42,7 @@ import { Router } from "./router.ts";
 import { makeRef, requireListener } from "./make-ref.ts";
 import { sweepShadows } from "./shadow.ts";
 import { StartQueue } from "./start-queue.ts";
+import { StepSlots } from "./step-slots.ts";
 import type { TreeNode } from "./tree.ts";
 import { describeTree } from "./tree.ts";
 
@@ -96,6 +97,7 @@ export class Runtime implements AsyncDisposable {
       clock: this.#clock,
       events,
       starts: this.#starts,
+      slots: new StepSlots(),
       ask: (agent, question) => this.#router.ask(agent, question),
       outgoing: (place, entry) => this.#router.outgoing.prepare(place, entry),
       forgotten: (id) => this.#agents.forget(id),

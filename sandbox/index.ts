@@ -29,6 +29,10 @@ export type { SubscriptionRequest } from "./publication.ts";
 export { isTimerId, unpackTimer } from "./timer.ts";
 export type { TimerRequest } from "./timer.ts";
 
+/** What durable steps ask, and what they are answered. */
+export { isStepVerb, parseStepAsk, STEP_BEGIN, STEP_KNOWN, STEP_OVER, STEP_RUN } from "./step-text.ts";
+export type { StepAsk } from "./step-text.ts";
+
 /** Rows of an agent's tables: what is asked for and what is answered. */
 export { PAGE_BYTES_MAX, PAGE_LOOKS_MAX, PAGE_ROWS_MAX, pageText, presenceText, rowText } from "./rows.ts";
 export type { RowOp, RowPage, RowQuery } from "./rows.ts";

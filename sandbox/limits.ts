@@ -38,6 +38,8 @@ const ISOLATE_RANGES: Readonly<Record<keyof IsolateLimits, Range>> = {
   replyBytesMax: [1, GIBIBYTE],
   stateBytesMax: [1, GIBIBYTE],
   asksPerTurnMax: [0, 65_536],
+  stepsPerTurnMax: [0, 4_096],
+  stepBytesPerTurnMax: [0, GIBIBYTE],
   outboxPerTurnMax: [0, 65_536],
   logBytesPerTurnMax: [0, GIBIBYTE],
   tableReadsPerTurnMax: [0, 65_536],

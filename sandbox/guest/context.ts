@@ -8,6 +8,7 @@ import { after, cancel, cron, publish, subscribe, unsubscribe } from "./later.ts
 import { createObject, freeze, NativeProxy, NativeTypeError } from "./primordials.ts";
 import { readTraps, writeTraps } from "./state-proxy.ts";
 import type { State } from "./state.ts";
+import { Steps } from "./step.ts";
 import { tableOf } from "./table.ts";
 import type { TimeAndChance } from "./time-and-chance.ts";
 import type { TurnRun } from "./turn.ts";
@@ -34,6 +35,7 @@ export interface ContextParts {
 export function contextOf(turn: TurnRun, parts: ContextParts): object {
   const { limits, state, time, self, text } = parts;
   const bytesMax = limits.messageBytesMax;
+  let steps: Steps | undefined; // made with the first one
   const address = (agent: unknown, method: unknown, argument: unknown): string =>
     packAddress({
       agent: nameOf(agent, "agent"),
@@ -58,8 +60,7 @@ export function contextOf(turn: TurnRun, parts: ContextParts): object {
     monitor: (agent: unknown) => monitor(turn, time, nameOf(agent, "agent")),
     demonitor: (ref: unknown) => turn.send("demonitor", nameOf(ref, "ref")),
     exit: (reason: unknown = "normal") => turn.send("exit", nameOf(reason, "reason")),
-    step: (name: unknown, fn: unknown, options?: unknown) =>
-      (steps ??= new Steps(turn, limits)).run(name, fn, options),
+    step: (name: unknown, fn: unknown, options?: unknown) => (steps ??= new Steps(turn, limits)).run(name, fn, options),
     checkpoint: (label: unknown) => turn.send("checkpoint", nameOf(label, "label", LABEL_BYTES_MAX)),
     propose: (source: unknown) => turn.ask("propose", () => textOf(source, "source", bytesMax)),
     publish: (topic: unknown, value: unknown) => publish(turn, parts, topic, value),

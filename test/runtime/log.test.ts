@@ -43,6 +43,12 @@ const samples: Samples = {
   ],
   "definition.removed": ["warn", { type: "definition.removed", agent: "a", file: "a.agent.ts" }],
   "code.refused": ["warn", { type: "code.refused", agent: "a", hash: "i", message: "it threw" }],
+  "step.recorded": ["debug", { type: "step.recorded", agent: "a", method: "add", step: "pay" }],
+  "step.retried": [
+    "warn",
+    { type: "step.retried", agent: "a", method: "add", step: "pay", error: "Error: no", waitMs: 50 },
+  ],
+  "step.failed": ["warn", { type: "step.failed", agent: "a", method: "add", step: "pay", error: "Error: no" }],
   "message.discarded": ["warn", { type: "message.discarded", agent: "a", method: "add", code: "RUNTIME_MAILBOX_FULL" }],
   "message.set_aside": [
     "warn",
