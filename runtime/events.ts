@@ -15,6 +15,7 @@ import { channel } from "node:diagnostics_channel";
 import type { SandboxEvent } from "../sandbox/index.ts";
 import type { VaultEvent } from "../vault/index.ts";
 import type { ExitReason } from "./exit-reason.ts";
+import type { WithheldReason } from "./health.ts";
 
 /** What the runtime itself reports. Times are milliseconds. */
 export type RuntimeEvent =
@@ -122,6 +123,15 @@ export type RuntimeEvent =
       readonly id: number;
       readonly reason: ExitReason;
       readonly hash: string;
+    }
+  | {
+      readonly type: "cell.kill_withheld";
+      readonly cell: string;
+      /** `machine`: too many cells are silent at once. `budget`: as many as may be were killed lately. */
+      readonly reason: WithheldReason;
+      readonly silentMs: number;
+      readonly silentCount: number;
+      readonly liveCount: number;
     }
   | { readonly type: "message.replayed"; readonly agent: string; readonly method: string; readonly id: number }
   | { readonly type: "message.dropped"; readonly agent: string; readonly method: string; readonly id: number };

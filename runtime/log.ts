@@ -69,6 +69,7 @@ function levelOfKnown(event: KnownEvent): LogLevel {
     case "step.failed":
     case "step.retried":
     case "message.set_aside":
+    case "cell.kill_withheld":
     case "cell.stderr":
     case "sandbox.layer_missing":
     case "checkpoint.failed":

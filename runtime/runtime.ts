@@ -22,6 +22,7 @@ import { EventStream } from "./events.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { DeadLetterBox } from "./dead-letter-box.ts";
 import type { EventListener } from "./events.ts";
+import { HealthWatch } from "./health-watch.ts";
 import { Journal } from "./journal.ts";
 import { logEvents } from "./log.ts";
 import type { LogDestination } from "./log.ts";
@@ -68,6 +69,7 @@ export class Runtime implements AsyncDisposable {
   readonly #agents: AgentRegistry;
   readonly #router: Router;
   readonly #host: AgentHost;
+  readonly #health: HealthWatch;
   readonly #deadLetters: DeadLetters;
   readonly #stopLog: () => void;
   #closing: Promise<void> | undefined;
@@ -80,6 +82,8 @@ export class Runtime implements AsyncDisposable {
     this.events = events;
     this.#stopLog = logEvents(events, { level: options.logLevel, destination: parts.logDestination });
     this.#pool = this.#makePool();
+    const cells = (): ReturnType<CellPool["cells"]> => this.#pool.cells();
+    this.#health = new HealthWatch({ clock: this.#clock, events, remarkableMs: HEARTBEAT_MS / 2, cells });
     this.#agents = new AgentRegistry({ vault, durability: options.durability, host: () => this.#host });
     this.#router = new Router({ clock: this.#clock, random, events, agent: (id) => this.#agent(id) });
     this.#deadLetters = new DeadLetters({
@@ -312,6 +316,7 @@ export class Runtime implements AsyncDisposable {
         },
         clock: this.#clock,
         onEvent: (event) => this.events.emit(event),
+        mayEndSilent: (cell) => this.#health.mayKill(cell),
       },
     });
   }

@@ -2,12 +2,18 @@
  * The Guardian's clock over one cell: is it silent, does it bring nothing to an end, does it grow? Looks every 25 ms while
  * the cell has work and shortly after, and rarely while it merely has residents (a pool thread may go on after its turn).
  *
+ *     exits --------> noticed by the cell itself, in milliseconds: they come first
+ *     memory, a turn that never ends, an entry that ran beyond its time on the CPU --> "memory", "hung": a limit was broken
+ *     silence without having run --> "silent": the cell is stopped, or the machine has no time for it
+ *
  * Invariants:
  * 1. Time in which this process itself did not run is not held against the cell: a look that comes late counts as two.
- * 2. It only tells; the cell decides what to do about it.
+ * 2. It only tells; the cell decides what to do about it. A cell that is left alone goes on being watched.
+ * 3. A silent cell that did not get the CPU has broken no limit. Such verdicts are kept apart from all others, because a
+ *    busy machine brings them about in all cells at once.
  */
-import { closeSync, openSync, readSync } from "node:fs";
 import type { Clock, Timer } from "../vault/index.ts";
+import { CpuGauge, MemoryGauge } from "./process-gauge.ts";
 
 /** What the watch sees of its cell. */
 export interface Watched {
@@ -21,7 +27,7 @@ export interface Watched {
 
 /** What the watch found. */
 export interface WatchVerdict {
-  readonly reason: "hung" | "memory";
+  readonly reason: "hung" | "memory" | "silent";
   readonly detail: string;
 }
 
@@ -34,7 +40,8 @@ export interface CellWatchOptions {
   /** How long the cell may be unable to speak because of the entry that runs now; asked only when it is silent. */
   readonly speechlessMs: () => number;
   readonly look: () => Watched;
-  readonly tell: (verdict: WatchVerdict) => void;
+  /** True when the cell ends of it. */
+  readonly tell: (verdict: WatchVerdict) => boolean;
 }
 
 const LOOK_MS = 25;
@@ -44,20 +51,31 @@ const LINGER_MS = 500;
 /** A turn that overran its own limits must have been stopped by the cell long before this. */
 const OVERDUE_MS = 500;
 const MEBIBYTE = 1024 * 1024;
+/** Who has the CPU for this share of its silence is running, and not waiting for a busy machine. */
+const RUNNING_SHARE = 0.5;
 
 /** Watches one cell from `start` to `stop`. */
 export class CellWatch {
   readonly #options: CellWatchOptions;
   readonly #memory: MemoryGauge;
+  readonly #cpu: CpuGauge;
   #timer: Timer | undefined;
   #lookedMs = 0;
   #silentMs = 0;
   #unmovedMs = 0;
   #idleMs = 0;
+  /** What the cell had of the CPU, and how long it had been silent, when its silence became remarkable. */
+  #remarked: { readonly cpuMs: number; readonly silentMs: number } | undefined;
 
   constructor(options: CellWatchOptions) {
     this.#options = options;
     this.#memory = new MemoryGauge(options.pid);
+    this.#cpu = new CpuGauge(options.pid);
+  }
+
+  /** How long it has given no sign of life while it had work, in ms of this process's own running time. */
+  get silentMs(): number {
+    return this.#silentMs;
   }
 
   /** The cell has something to do. Cheap when the watch is running already. */
@@ -87,6 +105,7 @@ export class CellWatch {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#memory.close();
+    this.#cpu.close();
   }
 
   #arm(delayMs: number): void {
@@ -100,12 +119,15 @@ export class CellWatch {
     this.#lookedMs = now;
     const seen = this.#options.look();
     this.#silentMs = seen.hasWork ? this.#silentMs + elapsedMs : 0;
-    this.#unmovedMs = seen.entryMs > 0 ? this.#unmovedMs + elapsedMs : 0;
+    // Silence is judged by itself: only a cell that speaks can be said to bring nothing to an end.
+    const isSpeaking = this.#silentMs <= this.#options.heartbeatMs / 2;
+    if (seen.entryMs === 0) this.#unmovedMs = 0;
+    else if (isSpeaking) this.#unmovedMs += elapsedMs;
     this.#idleMs = seen.hasWork ? 0 : this.#idleMs + elapsedMs;
     const verdict = this.#judge(seen);
     this.#timer = undefined;
-    if (verdict !== undefined) this.#options.tell(verdict);
-    else if (this.#idleMs <= LINGER_MS) this.#arm(LOOK_MS);
+    if (verdict !== undefined && this.#options.tell(verdict)) return;
+    if (this.#idleMs <= LINGER_MS) this.#arm(LOOK_MS);
     else if (seen.hasResidents) this.#arm(LOOK_IDLE_MS);
   }
 
@@ -114,55 +136,19 @@ export class CellWatch {
     const grownMb = this.#memory.grownBytes() / MEBIBYTE;
     if (grownMb > memoryMb)
       return { reason: "memory", detail: `grew by ${Math.round(grownMb)} MiB, over the limit of ${memoryMb} MiB` };
-    if (this.#silentMs > heartbeatMs && this.#silentMs > heartbeatMs + speechlessMs())
-      return { reason: "hung", detail: `no sign of life for ${Math.round(this.#silentMs)} ms with work to do` };
     if (this.#unmovedMs > seen.entryMs + heartbeatMs + OVERDUE_MS)
       return { reason: "hung", detail: `nothing came to an end for ${Math.round(this.#unmovedMs)} ms` };
-    return undefined;
-  }
-}
-
-/** Resident memory of one process over what it was at first. */
-class MemoryGauge {
-  /** What the process says itself. */
-  claimedBytes = 0;
-  readonly #buffer: Buffer = Buffer.alloc(128);
-  readonly #fd: number | undefined;
-  readonly #baselineBytes: number;
-
-  constructor(pid: number) {
-    this.#fd = openStatm(pid);
-    this.#baselineBytes = this.#residentBytes();
+    if (this.#silentMs <= heartbeatMs / 2) this.#remarked = undefined;
+    else this.#remarked ??= { cpuMs: this.#cpu.usedMs(), silentMs: this.#silentMs };
+    if (this.#remarked === undefined || this.#silentMs <= heartbeatMs) return undefined;
+    return this.#silentMs <= heartbeatMs + speechlessMs() ? undefined : this.#silence(this.#remarked);
   }
 
-  grownBytes(): number {
-    return this.#residentBytes() - this.#baselineBytes;
-  }
-
-  close(): void {
-    if (this.#fd !== undefined) closeSync(this.#fd);
-  }
-
-  #residentBytes(): number {
-    if (this.#fd === undefined) return this.claimedBytes;
-    try {
-      const bytes = readSync(this.#fd, this.#buffer, 0, this.#buffer.length, 0);
-      const pages = Number(this.#buffer.toString("latin1", 0, bytes).split(" ", 2)[1]);
-      return Number.isFinite(pages) ? pages * PAGE_BYTES : 0;
-    } catch {
-      return 0; // The process is gone; its exit is on its way.
-    }
-  }
-}
-
-/** Linux on x64; with larger pages (some arm64 kernels) growth is underestimated by as much. */
-const PAGE_BYTES = 4096;
-
-/** The descriptor stays bound to this very process, whatever becomes of its pid. */
-function openStatm(pid: number): number | undefined {
-  try {
-    return openSync(`/proc/${pid}/statm`, "r");
-  } catch {
-    return undefined; // Not Linux, or hidden from us: the cell's own figure has to do.
+  #silence(since: { readonly cpuMs: number; readonly silentMs: number }): WatchVerdict {
+    const ranMs = this.#cpu.usedMs() - since.cpuMs;
+    const hasRun = ranMs >= (this.#silentMs - since.silentMs) * RUNNING_SHARE;
+    const text = `no sign of life for ${Math.round(this.#silentMs)} ms with work to do`;
+    if (hasRun) return { reason: "hung", detail: `${text}, and it was running` };
+    return { reason: "silent", detail: `${text}, and it ran for ${ranMs} ms only` };
   }
 }

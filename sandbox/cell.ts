@@ -14,7 +14,7 @@ import { BlackBox } from "./black-box.ts";
 import { cellBundle } from "./bundle.ts";
 import type { CellConfig } from "./cell-config.ts";
 import type { CellExit, CellExitReason } from "./cell-exit.ts";
-import { CellWatch, type Watched } from "./cell-watch.ts";
+import { CellWatch, type Watched, type WatchVerdict } from "./cell-watch.ts";
 import { SandboxError, type SandboxErrorCode } from "./errors.ts";
 import type { SandboxEvent } from "./events.ts";
 import { FrameReader } from "./frame-reader.ts";
@@ -42,6 +42,8 @@ export interface CellOptions {
   readonly limits: CellLimits;
   readonly clock: Clock;
   readonly onEvent: (event: SandboxEvent) => void;
+  /** Asked about a cell that is silent and does not run: true ends it. Asked again while it is not. Default: it ends. */
+  readonly mayEndSilent?: (cell: Cell) => boolean;
 }
 
 /** From launch to readiness; a cold machine under load stays far below. */
@@ -118,7 +120,7 @@ export class Cell implements AsyncDisposable {
       memoryMb: limits.memoryMb,
       speechlessMs: () => this.#speechlessMs(),
       look: () => this.#watched(),
-      tell: ({ reason, detail }) => this.#finish(reason, `cell ${id} ${detail}`),
+      tell: (verdict) => this.#judged(verdict),
     });
     this.#listen();
   }
@@ -167,6 +169,11 @@ export class Cell implements AsyncDisposable {
   /** True until the cell ended or was told to. */
   get isAlive(): boolean {
     return this.#state === "alive" && !this.#isStopping;
+  }
+
+  /** How long it has given no sign of life while it had work, in ms; 0 without work. */
+  get silentMs(): number {
+    return this.#watch.silentMs;
   }
 
   /** Agents placed and not yet thrown away. */
@@ -313,6 +320,13 @@ export class Cell implements AsyncDisposable {
       hasResidents: this.#slots.count > 0,
       entryMs: Math.max(0, ...busy.map((resident) => resident.entryMs)),
     };
+  }
+
+  /** Limits are hard; silence alone is a matter for whoever sees all cells. */
+  #judged({ reason, detail }: WatchVerdict): boolean {
+    if (reason === "silent" && this.#options.mayEndSilent?.(this) === false) return false;
+    this.#finish(reason === "silent" ? "hung" : reason, `cell ${this.id} ${detail}`);
+    return true;
   }
 
   /** In the sync lane the cell cannot speak while an entry runs; the black box says whose. In the async lane it can. */

@@ -54,6 +54,10 @@ const samples: Samples = {
     "warn",
     { type: "message.set_aside", agent: "a", method: "add", id: 7, reason: fault, hash: "h" },
   ],
+  "cell.kill_withheld": [
+    "warn",
+    { type: "cell.kill_withheld", cell: "c1", reason: "machine", silentMs: 260, silentCount: 2, liveCount: 2 },
+  ],
   "message.replayed": ["info", { type: "message.replayed", agent: "a", method: "add", id: 7 }],
   "message.dropped": ["info", { type: "message.dropped", agent: "a", method: "add", id: 7 }],
   "cell.spawned": ["info", { type: "cell.spawned", cell: "c1", pid: 1, layers: ["permission"], startMs: 50 }],
