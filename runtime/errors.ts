@@ -36,6 +36,14 @@ export type RuntimeErrorCode =
   | "RUNTIME_CALL_TIMEOUT"
   /** The caller's signal aborted the call. */
   | "RUNTIME_CALL_ABORTED"
+  /** `ctx.stop` or `ctx.kill` for what is no subagent of this agent. */
+  | "RUNTIME_CHILD_UNKNOWN"
+  /** The agent has as many subagents as it may, or the tree it belongs to has. */
+  | "RUNTIME_CHILDREN_EXCEEDED"
+  /** A subagent of this agent would live more generations below the top than it may. */
+  | "RUNTIME_DEPTH_EXCEEDED"
+  /** `ctx.spawn` with a definition that the program did not give with `runtime.define`. */
+  | "RUNTIME_DEFINITION_UNKNOWN"
   /** The call would close a ring of agents that wait for each other, or for itself. `details.ring` names it. */
   | "RUNTIME_CALL_CYCLE"
   /** The caller of this turn waits no more, so its turn may not ask anybody anything. Nothing was sent. */
@@ -48,6 +56,8 @@ export type RuntimeErrorCode =
   | "RUNTIME_WATCH_FAILED"
   /** An agent's file says something that is no definition; `details.file` and, where it is known, `details.line`. */
   | "RUNTIME_DEFINITION_INVALID"
+  /** What was given to `simulate` is no case; the message and `details.problem` name the place. */
+  | "RUNTIME_CASE_INVALID"
   /** A shadow tried an effect for which no answer was recorded. */
   | "RUNTIME_EFFECT_REFUSED";
 

@@ -1,6 +1,6 @@
 /**
- * `planaria/testing`: a runtime in a folder of its own that is gone when the test is over. Runner-neutral: it needs
- * only something with `after(fn)`, such as a node:test context.
+ * `planaria/testing`: a runtime in a folder of its own that is gone when the test is over, and the supervision core
+ * without cells. Runner-neutral: it needs only something with `after(fn)`, such as a node:test context.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,6 +8,8 @@ import { join } from "node:path";
 import type { RuntimeOptions } from "./options.ts";
 import { Runtime } from "./runtime.ts";
 import type { RuntimeParts } from "./runtime.ts";
+export type { Action, Case, Script, Step, Trace, TraceEvent, TreeLine } from "./supervision/simulate/case.ts";
+export { simulate } from "./supervision/simulate/simulate.ts";
 
 /** What a test must offer: a place for clean-up. */
 export interface TestScope {
