@@ -3,9 +3,10 @@
  * was quiet again. The root's parent, the callers and the strangers are all outside.
  */
 import type { ChildName, Reply, Request } from "../contract.ts";
-import { isAutoShutdown } from "../child-spec.ts";
+import { checkChildSpec, isAutoShutdown } from "../child-spec.ts";
 import { dynamicViews } from "../dynamics.ts";
 import type { Action, Case, Script, Step, TreeLine } from "./case.ts";
+import { isRecord } from "./case.ts";
 import { checkScripts, definitionOf, errorText, inputOf } from "./definition.ts";
 import type { Asked, Nursery } from "./supervisor.ts";
 import { startScript, SupervisorProcess } from "./supervisor.ts";
@@ -81,7 +82,8 @@ class TreeRun {
   /** All is in the supervisor's mailbox before it runs; whoever else is touched goes on meanwhile. */
   #batch(ops: readonly Action[]): Pending {
     const called = ops.find(({ sup }) => typeof sup === "string")?.sup;
-    const path = called ?? parentOf(ops.find(({ target }) => typeof target === "string")?.target);
+    const target = ops.find(({ target }) => typeof target === "string")?.target;
+    const path = called ?? (target === undefined ? this.#rootPath : parentOf(target));
     const sup = this.#world.living(textOf(path));
     if (sup !== undefined) this.#world.suspend(sup);
     const pending = ops.map((op) => {
@@ -110,12 +112,13 @@ class TreeRun {
   #call(action: Action): Pending {
     const sup = this.#world.living(String(action.sup));
     if (!(sup instanceof SupervisorProcess) || sup.state === undefined) return done("noproc");
-    const { flags } = sup.state;
-    const isSimple = flags.strategy === "simple_one_for_one";
+    const { strategy } = sup.state.flags;
+    if (strategy === "dynamic" && unknownToElixir.has(action.op)) return this.#confuse(sup);
     switch (action.op) {
       case "start_child":
         // OTP appends the spec to the template's list of arguments; a map makes that no list, and the start fails.
-        if (isSimple) return done("error:start_failed");
+        if (strategy === "simple_one_for_one") return done("error:start_failed");
+        if (strategy === "dynamic") return this.#startDynamic(sup, isRecord(action.spec) ? action.spec : {});
         return this.#ask(sup, { type: "start_child", spec: inputOf(action.spec) });
       case "start_dynamic":
         // The door has found an object here and below; whatever a script holds is looked at when it is used.
@@ -137,6 +140,12 @@ class TreeRun {
     return { type: "call", call, sup };
   }
 
+  /** A message it has no clause for: it stops its children and ends, and the caller gets no answer. */
+  #confuse(sup: SupervisorProcess): Pending {
+    sup.tell({ type: "told", reason: "function_clause" });
+    return { type: "call", call: this.#callNext++, sup };
+  }
+
   #startDynamic(sup: SupervisorProcess, script: Script): Pending {
     const number = (this.#numbers.get(sup.path) ?? 0) + 1;
     this.#numbers.set(sup.path, number);
@@ -145,8 +154,12 @@ class TreeRun {
       const asked: Asked = { number, script };
       return this.#ask(sup, { type: "start_child", spec: asked });
     }
-    if (strategy === "dynamic")
-      return this.#ask(sup, { type: "start_child", spec: inputOf({ ...script, id: String(number) }) });
+    if (strategy === "dynamic") {
+      // Elixir's caller looks at the spec before it asks.
+      const spec = inputOf({ ...script, id: String(number) });
+      const checked = checkChildSpec(spec, { strategy, autoShutdown: "never" });
+      return checked.type === "good" ? this.#ask(sup, { type: "start_child", spec }) : done(errorText(checked));
+    }
     // Elsewhere OTP is handed a list of arguments where it wants a spec.
     return this.#ask(sup, { type: "start_child", spec: [number, script] });
   }
@@ -178,6 +191,9 @@ class TreeRun {
 }
 
 const STRANGER = -1;
+
+/** What a DynamicSupervisor cannot be asked. */
+const unknownToElixir = new Set(["restart_child", "delete_child", "get_childspec"]);
 
 function done(result: unknown): Pending {
   return { type: "result", result };
