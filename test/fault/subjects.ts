@@ -4,6 +4,7 @@ import { errors } from "./errors.ts";
 import { kill } from "./kill.ts";
 import { power } from "./power.ts";
 import { steps } from "./steps.ts";
+import { stopped } from "./stopped.ts";
 import type { Subject } from "./subject.ts";
 
 /** In the order in which they run. */
@@ -12,5 +13,6 @@ export const subjects: Readonly<Record<string, { readonly run: Subject; readonly
   damage: { run: damage, faults: 10_000 },
   errors: { run: errors, faults: 5000 },
   steps: { run: steps, faults: 20_000 },
+  stopped: { run: stopped, faults: 1000 },
   power: { run: power, faults: 100_000 },
 };
