@@ -10,6 +10,7 @@ import type { EventStream } from "./events.ts";
 import type { Incarnation } from "./incarnation.ts";
 import type { Asked, AskAnswer } from "./message.ts";
 import type { Outgoing, TurnPlace } from "./outgoing.ts";
+import type { Random } from "./random.ts";
 import type { StartQueue } from "./start-queue.ts";
 import type { StepSlots } from "./step-slots.ts";
 
@@ -22,6 +23,8 @@ export interface AgentHost {
   readonly starts: StartQueue;
   /** Slots of steps that may run only so many at once. */
   readonly slots: StepSlots;
+  /** For the jitter between tries. */
+  readonly random: Random;
   readonly deadLetters: DeadLetters;
   /** Answers a question of a running turn. Never rejects. */
   ask(agent: string, question: Asked): Promise<AskAnswer>;

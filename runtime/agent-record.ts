@@ -91,7 +91,9 @@ export function readSpec(view: View): AgentSpec | undefined {
     : { ...spec, text: spec.text ?? "", limits: { ...AGENT_LIMITS, ...spec.limits }, ...quarantineOf(spec) };
 }
 
-function quarantineOf(spec: Partial<Pick<AgentSpec, keyof typeof QUARANTINE>>): Pick<AgentSpec, keyof typeof QUARANTINE> {
+function quarantineOf(
+  spec: Partial<Pick<AgentSpec, keyof typeof QUARANTINE>>,
+): Pick<AgentSpec, keyof typeof QUARANTINE> {
   const { quarantineDeaths = QUARANTINE.quarantineDeaths, quarantineMs = QUARANTINE.quarantineMs } = spec;
   return { quarantineDeaths, quarantineMs };
 }

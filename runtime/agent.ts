@@ -2,8 +2,9 @@
  * One agent: a name, a mailbox, a line of state in the vault, and one life (`Incarnation`) at a time. The agent outlives
  * every life; what it keeps between two of them is the mailbox here and the branch in the vault.
  *
- *   asleep --(message, spawn, restart)--> starting --> up --(exit)--> asleep --(supervisor: start | park | settle)
- *                                                       `--(stop)---> down
+ *   asleep --(message, spawn, restart)--> starting --> up --(exit)------> held --(keeper: launch | hold | park | settle)
+ *     ^                                      |         | `--(stop)------> down
+ *     `---(its cell or the disk was at fault: re-homed, from the second time on after a wait)
  *
  * Invariants
  * 1. At most one life takes messages; a newer one has a higher epoch, and the vault refuses the older one's writes.
@@ -12,39 +13,43 @@
  * 4. Every accepted message is settled: answered, failed, or (a cast that nobody can run) set aside among the dead letters.
  */
 import type { Artifact } from "../sandbox/index.ts";
-import type { Branch, Commit, Snapshot } from "../vault/index.ts";
+import type { Branch, Snapshot, Timer } from "../vault/index.ts";
 import type { AgentSpec, CurrentCode } from "./agent-record.ts";
 import { readSpec } from "./agent-record.ts";
 import { AgentCode } from "./agent-code.ts";
 import { BetweenTurns } from "./between-turns.ts";
 import type { AgentHost, AgentLoader } from "./agent-host.ts";
-import { Child } from "./child.ts";
-import type { Down, ExitNotice } from "./child.ts";
+import type { Down } from "./down.ts";
+import { downError, fullError } from "./down.ts";
 import { DiskDelay } from "./disk-delay.ts";
 import type { ExitReason } from "./exit-reason.ts";
+import { isCharged } from "./exit-reason.ts";
 import { errorReason } from "./faults.ts";
-import { chooseCode, commitFirst, migrationOps } from "./first-start.ts";
-import type { IncarnationHost } from "./incarnation.ts";
-import { Incarnation } from "./incarnation.ts";
+import type { Incarnation } from "./incarnation.ts";
+import type { Keeper } from "./keeper.ts";
 import { lastWords } from "./last-words.ts";
-import { Outage } from "./outage.ts";
+import type { LifeHooks } from "./life-host.ts";
+import { lifeHostOf } from "./life-host.ts";
+import { LifeLoader } from "./life-loader.ts";
+import { Lives } from "./lives.ts";
 import { Mailbox } from "./mailbox.ts";
 import { MessageEnds } from "./message-ends.ts";
 import type { Caller, Message } from "./message.ts";
-import type { SupervisorEvent } from "./supervisor.ts";
-import type { RecordedTurn } from "./traffic.ts";
+import type { ExitNotice } from "./monitors.ts";
+import { Monitors } from "./monitors.ts";
+import { SoloKeeper } from "./solo-keeper.ts";
 import { TrafficRecorder } from "./traffic.ts";
 
 type Phase =
   | { readonly name: "asleep" }
   | { readonly name: "starting" }
   | { readonly name: "up"; readonly life: Incarnation }
+  /** Between two lives, until its keeper has decided, or until it may be re-homed again. Messages wait. */
+  | { readonly name: "held"; readonly rehoming?: Timer }
   | ({ readonly name: "down" } & Down);
 
 /** Messages handed to an isolate ahead of their turn, so that the pipe never runs dry. */
 const INFLIGHT_MAX = 32;
-/** Tries at a start whose cell was lost through no fault of the agent's. */
-const START_TRIES = 3;
 
 /** A named, supervised, stateful actor. */
 export class Agent {
@@ -53,36 +58,47 @@ export class Agent {
   spec: AgentSpec;
   readonly #code: AgentCode;
   #phase: Phase = { name: "asleep" };
-  readonly #child: Child;
-  readonly #outage: Outage;
-  #lastCommit: Commit | undefined;
+  readonly #keeper: Keeper;
+  readonly #monitors: Monitors;
+  /** A start was asked for that has neither succeeded nor failed yet. */
+  #isDue = false;
+  readonly #lives: Lives;
+  readonly #loading: LifeLoader;
   #hasLived = false;
   readonly #disk: DiskDelay;
   readonly #host: AgentHost;
   readonly #mailbox: Mailbox<Message>;
   readonly #ends: MessageEnds;
-  readonly #mirrors = new Set<(turn: RecordedTurn) => void>();
   readonly #between: BetweenTurns;
-  readonly #lifeHost: IncarnationHost;
   readonly #lazyStart: () => Promise<void>;
   readonly #complain: (text: string) => void;
 
-  constructor(host: AgentHost, options: { readonly id: string; readonly spec: AgentSpec; readonly branch: Branch }) {
+  /** `keeper` decides about its lives; without one the agent stands alone. */
+  constructor(
+    host: AgentHost,
+    options: { readonly id: string; readonly spec: AgentSpec; readonly branch: Branch; readonly keeper?: Keeper },
+  ) {
     this.id = options.id;
     this.spec = options.spec;
     this.#host = host;
     this.#code = new AgentCode(options.id, options.branch);
     this.#mailbox = new Mailbox(options.spec.limits.mailboxMax);
-    this.#child = new Child({ ...options.spec, id: options.id });
-    this.#outage = new Outage(options.id, host);
+    this.#monitors = new Monitors(options.id);
+    this.#keeper = options.keeper ?? new SoloKeeper(this, { ...options.spec, id: options.id }, host);
+    this.#lives = new Lives(options.id, host);
     this.#disk = new DiskDelay(host.vault, () => this.#pump());
     this.#lazyStart = () => this.#startAgain();
     this.#between = new BetweenTurns({
-      isBusy: () => this.#phase.name === "starting" || this.life?.isIdle === false,
-      onRelease: () => this.#pump(),
+      isBusy: () => this.#isBusy(),
+      onRelease: () => (this.#isDue ? this.wake() : this.#pump()),
     });
     this.#complain = (text) => host.events.emit({ type: "agent.logged", agent: this.id, level: "warn", text });
-    this.#lifeHost = this.#makeLifeHost();
+    this.#loading = new LifeLoader({
+      host: lifeHostOf(this, host, this.#hooks()),
+      code: this.#code,
+      lives: this.#lives,
+      now: () => this,
+    });
     this.#ends = new MessageEnds(options.id, host, () => ({
       spec: this.spec,
       hash: this.artifact?.hash ?? "",
@@ -93,7 +109,8 @@ export class Agent {
   get branch(): Branch {
     return this.#code.branch;
   }
-  get phase(): "asleep" | "starting" | "up" | "parked" | "down" {
+  get phase(): "asleep" | "starting" | "up" | "restarting" | "parked" | "down" {
+    if (this.#phase.name === "held") return "restarting";
     return this.#phase.name === "down" && this.#phase.isParked ? "parked" : this.#phase.name;
   }
   get current(): CurrentCode | undefined {
@@ -113,8 +130,15 @@ export class Agent {
     if (this.#between.isHeld || this.#phase.name === "starting") return true;
     return this.#phase.name !== "down" && this.#hasLived;
   }
+  /** Lives begun after another one had ended, for whatever reason. */
   get restarts(): number {
-    return this.#child.restarts;
+    return this.#lives.restarts;
+  }
+
+  /** Work between two messages waits while a turn is in flight, a life starts, or the keeper must decide first. */
+  #isBusy(): boolean {
+    const { name } = this.#phase;
+    return name === "starting" || (name === "held" && !this.#keeper.isFree) || this.life?.isIdle === false;
   }
 
   // ------------------------------------------------------------------ messages
@@ -125,12 +149,12 @@ export class Agent {
    */
   accept(message: Message, caller?: Caller): Message {
     const phase = this.#phase;
-    if (phase.name === "down") throw this.#child.downError(phase);
+    if (phase.name === "down") throw downError(this.spec, phase);
     const sent = this.#underWay(message.callId) ?? message;
     if (caller !== undefined) sent.callers.add(caller);
     if (sent !== message) return sent;
     this.#ends.admit(message);
-    if (!this.#mailbox.push(message)) throw this.#child.fullError(this.#mailbox.capacity);
+    if (!this.#mailbox.push(message)) throw fullError(this.id, this.#mailbox.capacity);
     if (phase.name === "up") this.#pump();
     else if (phase.name === "asleep") this.wake();
     return message;
@@ -167,7 +191,8 @@ export class Agent {
       const started = this.#host.clock.monotonicMs();
       this.#phase = { name: "starting" };
       try {
-        const life = await this.#loadFirst(artifact, spec);
+        const { life, isStateChanged } = await this.#loading.loadFirst(artifact, spec, this.#host.clock.now());
+        if (isStateChanged) this.traffic.clear();
         this.spec = spec;
         this.#up(life, started);
       } catch (error) {
@@ -186,58 +211,11 @@ export class Agent {
   }
 
   #retire(reason: ExitReason): void {
-    this.#child.decide({ type: "terminated" });
+    this.#keeper.retire();
     this.#down({ reason, isParked: false });
   }
 
-  async #loadFirst(given: Artifact, spec: AgentSpec): Promise<Incarnation> {
-    const { known } = this.#code;
-    const choice = chooseCode(given, known, spec.profile);
-    const life = await this.#load({ ...choice, spec });
-    try {
-      const { current, isStateChanged } = await commitFirst(life, {
-        choice,
-        spec,
-        known,
-        nowMs: this.#host.clock.now(),
-      });
-      if (isStateChanged) this.traffic.clear();
-      this.#code.known = { current, artifact: choice.artifact };
-      return life;
-    } catch (error) {
-      life.discard();
-      throw error;
-    }
-  }
-
   // ------------------------------------------------------------------ lives
-
-  async #load(options: {
-    readonly artifact: Artifact;
-    readonly profile: "trusted" | "hardened";
-    readonly spec?: AgentSpec;
-  }): Promise<Incarnation> {
-    const { artifact, profile } = options;
-    const { branch } = this;
-    const { limits, durability, text } = options.spec ?? this.spec;
-    await this.#settledCommits();
-    for (let tries = 1; ; tries++) {
-      try {
-        return await Incarnation.load(this.#lifeHost, { branch, artifact, profile, limits, durability, text });
-      } catch (error) {
-        const code = (error as { readonly code?: string }).code; // reading a property that may not be there
-        if (code !== "SANDBOX_CELL_LOST" || tries >= START_TRIES) throw error;
-      }
-    }
-  }
-
-  /** Waits until the last life's commits are durable or undone; which of the two is the same to us here. */
-  async #settledCommits(): Promise<void> {
-    const commit = this.life?.lastCommit ?? this.#lastCommit;
-    this.#lastCommit = undefined;
-    if (commit === undefined || commit.isDurable) return;
-    await commit.durable.catch(() => undefined); // its own caller was told; here only the end of waiting matters
-  }
 
   /** A life that is loaded takes over. */
   #up(life: Incarnation, startedMs: number): void {
@@ -254,8 +232,10 @@ export class Agent {
     const hash = life.options.artifact.hash;
     const nowMs = clock.monotonicMs();
     events.emit({ type: "agent.started", agent: this.id, cell, hash, epoch, durationMs: nowMs - startedMs });
+    this.#isDue = false;
+    this.#lives.up();
+    this.#keeper.started();
     this.#between.nudge();
-    this.#outage.end(this.restarts);
   }
 
   /**
@@ -268,7 +248,7 @@ export class Agent {
     const starting: Phase = { name: "starting" };
     this.#phase = starting;
     try {
-      const life = await this.#place();
+      const life = await this.#loading.place();
       if (!this.#isStill(starting)) return life.discard(); // killed meanwhile
       life.fence();
       this.#phase = { name: "up", life };
@@ -278,14 +258,6 @@ export class Agent {
     } catch (error) {
       if (this.#isStill(starting)) this.#exited(errorReason(error), undefined);
     }
-  }
-
-  async #place(): Promise<Incarnation> {
-    const { current, artifact } = this.#code.required();
-    const { limits, durability, text } = this.spec;
-    await this.#settledCommits();
-    const { profile } = current;
-    return Incarnation.place(this.#lifeHost, { branch: this.branch, artifact, profile, limits, durability, text });
   }
 
   async #awaitReady(life: Incarnation, startedMs: number): Promise<void> {
@@ -314,21 +286,8 @@ export class Agent {
     }
   }
 
-  #makeLifeHost(): IncarnationHost {
-    const { vault, pool, clock, events, slots } = this.#host;
+  #hooks(): LifeHooks {
     return {
-      id: this.id,
-      vault,
-      pool,
-      clock,
-      steps: { slots, emit: (event) => events.emit(event) },
-      ask: (question) => this.#host.ask(this.id, question),
-      outgoing: (place, entry) => this.#host.outgoing(place, entry),
-      log: (level, text) => events.emit({ type: "agent.logged", agent: this.id, level, text }),
-      turned: (turn) => this.traffic.record(turn),
-      published: (turn) => {
-        for (const mirror of this.#mirrors) mirror(turn);
-      },
       advanced: () => {
         this.#between.nudge();
         this.#pump();
@@ -343,50 +302,74 @@ export class Agent {
     };
   }
 
+  /** A life is over, or did not come up. What is not the agent's doing is between it and its cell; all else is its keeper's. */
   #exited(reason: ExitReason, method: string | undefined, life?: Incarnation): void {
-    const { clock, events } = this.#host;
-    this.#lastCommit = life?.lastCommit ?? this.#lastCommit;
-    this.#phase = { name: "asleep" };
-    this.#outage.begin(reason);
-    const hash = this.artifact?.hash ?? "";
-    events.emit({
-      type: "agent.exited",
-      agent: this.id,
-      reason,
-      hash,
-      ...(method === undefined ? {} : { message: method }),
-    });
-    this.#supervise({ type: "exited", reason, atMs: clock.monotonicMs() });
+    const { events } = this.#host;
+    this.#loading.lastCommit = life?.lastCommit ?? this.#loading.lastCommit;
+    this.#phase = { name: "held" };
+    this.#isDue = false;
+    this.#host.starts.remove(this.#lazyStart);
+    this.#lives.ended(reason, this.spec);
+    const told = { agent: this.id, reason, hash: this.artifact?.hash ?? "" };
+    if (isCharged(reason)) {
+      events.emit({ type: "agent.exited", ...told, ...(method === undefined ? {} : { message: method }) });
+      this.#monitors.exited(reason);
+      this.#keeper.exited(reason);
+    } else {
+      events.emit({ type: "agent.rehomed", ...told });
+      this.#rehome();
+    }
     this.#between.nudge();
   }
 
-  #supervise(event: SupervisorEvent): void {
-    const { events } = this.#host;
-    for (const effect of this.#child.decide(event)) {
-      switch (effect.type) {
-        case "start":
-          if (this.#mailbox.length > 0 || event.type === "restart_asked") this.wake();
-          else this.#host.starts.add(this.#lazyStart);
-          break;
-        case "park":
-          events.emit({ type: "agent.parked", agent: this.id, reason: effect.reason });
-          this.#down({ reason: effect.reason, isParked: true });
-          break;
-        case "settle":
-          events.emit({ type: "agent.stopped", agent: this.id, reason: effect.reason });
-          this.#down({ reason: effect.reason, isParked: false });
-          if (effect.isForgotten) this.#host.forgotten(this.id);
-          break;
-      }
-    }
+  /** Starts again without asking anybody: at once, then after ever longer waits while no life comes up. */
+  #rehome(): void {
+    const waitMs = this.#lives.rehomingMs();
+    if (waitMs === 0) return this.launch("lazily");
+    this.#phase = { name: "held", rehoming: this.#host.clock.after(waitMs, () => this.launch("lazily")) };
+  }
+
+  // ------------------------------------------------------------------ what the keeper decides
+
+  /** Starts a life: now, or when a message or a free place asks for it. */
+  launch(how: "now" | "lazily"): void {
+    if (this.#phase.name !== "held" && this.#phase.name !== "down" && this.#phase.name !== "asleep") return;
+    this.#monitors.tell(true);
+    this.#lives.next();
+    this.#isDue = true;
+    this.#phase = { name: "asleep" };
+    if (how === "now" || this.#mailbox.length > 0) this.wake();
+    else this.#host.starts.add(this.#lazyStart);
+  }
+
+  /** The next try at a start comes later. */
+  hold(): void {
+    this.#monitors.tell(true);
+  }
+
+  /** It failed too often: down until it is revived. */
+  park(reason: ExitReason): void {
+    this.#monitors.tell(false);
+    this.#host.events.emit({ type: "agent.parked", agent: this.id, reason });
+    this.#down({ reason, isParked: true });
+  }
+
+  /** It is down for good, or until somebody asks for it again. */
+  settle(reason: ExitReason, isForgotten: boolean): void {
+    this.#monitors.tell(false);
+    this.#host.events.emit({ type: "agent.stopped", agent: this.id, reason });
+    this.#down({ reason, isParked: false });
+    if (isForgotten) this.#host.forgotten(this.id);
   }
 
   /** Takes no messages from here on; those that wait are failed, and casts among them set aside. */
   #down(down: Down): void {
+    this.#unhold();
     this.#phase = { name: "down", ...down };
-    this.#outage.forget();
+    this.#isDue = false;
+    this.#lives.down();
     this.#host.starts.remove(this.#lazyStart);
-    const error = this.#child.downError(down);
+    const error = downError(this.spec, down);
     this.#ends.leftOver(this.#mailbox.drain(), { reason: down.reason, error });
   }
 
@@ -397,18 +380,12 @@ export class Agent {
 
   /** Takes over whoever monitors the agent that had this name before. */
   inherit(before: Agent): void {
-    this.#child.inherit(before.#child);
+    this.#monitors.inherit(before.#monitors);
   }
 
   /** Calls `monitor` at every exit until the returned function is called. */
   monitor(monitor: (notice: ExitNotice) => void): () => void {
-    return this.#child.monitor(monitor);
-  }
-
-  /** Calls `mirror` with every turn once it is durable and answered. */
-  mirror(mirror: (turn: RecordedTurn) => void): () => void {
-    this.#mirrors.add(mirror);
-    return () => void this.#mirrors.delete(mirror);
+    return this.#monitors.add(monitor);
   }
 
   // ------------------------------------------------------------------ control, between two messages
@@ -421,29 +398,59 @@ export class Agent {
     else if (phase.name === "starting" && !this.#between.isHeld) this.#exited(reason, undefined);
   }
 
+  /** Its keeper takes it down now, also where it has no life at the moment. False: it is being begun and must come up first. */
+  killNow(message: string): boolean {
+    const { name } = this.#phase;
+    if (name === "starting" && this.#between.isHeld) return false;
+    if (name === "up" || name === "starting") this.kill(message);
+    else if (name === "asleep" || this.#unhold()) this.#exited({ name: "killed", message }, undefined);
+    return true;
+  }
+
+  /** Takes back the start of an agent that waits to be re-homed; false when it does not. */
+  #unhold(): boolean {
+    const { rehoming } = this.#phase.name === "held" ? this.#phase : {};
+    rehoming?.cancel();
+    return rehoming !== undefined;
+  }
+
   /** Restarts a parked or stopped agent with a clean restart window. */
-  revive(): void {
+  async revive(): Promise<void> {
     this.#ends.revived();
-    if (this.#phase.name !== "down") return;
-    this.#phase = { name: "asleep" };
-    this.#supervise({ type: "restart_asked" });
+    if (this.#phase.name === "down") await this.#keeper.revive();
   }
 
   /** Orderly stop: the message in work is finished, `stop` runs within the shutdown time, waiting messages fail. */
   async stop(reason: ExitReason): Promise<void> {
+    const stopped = this.#keeper.stop(reason);
+    if (stopped !== "by_itself") return stopped;
     await this.#between.run(async () => {
       if (this.#phase.name === "down" && !this.#phase.isParked) return;
-      const life = this.life;
-      if (life !== undefined)
-        await lastWords(life, { spec: this.spec, reason, clock: this.#host.clock, complain: this.#complain });
-      await this.#settledCommits();
-      life?.discard();
-      this.#child.decide({ type: "terminated" });
-      this.#child.notify(reason, false);
-      this.#host.events.emit({ type: "agent.stopped", agent: this.id, reason });
-      this.#down({ reason, isParked: false });
-      if (this.spec.restart === "temporary") this.#host.forgotten(this.id);
+      await this.#endLife(reason);
+      this.#keeper.retire();
+      this.#monitors.exited(reason);
+      this.settle(reason, this.spec.restart === "temporary");
     });
+  }
+
+  /** The keeper wants this life to end in order; its exit says when. Killed meanwhile, it has exited by that. */
+  async finish(reason: ExitReason): Promise<void> {
+    await this.#between.run(async () => {
+      if (this.#phase.name === "held" && !this.#unhold()) return;
+      if (this.#phase.name === "down") return;
+      const { life } = this;
+      await this.#endLife(reason);
+      if (life !== undefined && this.life !== life) return;
+      this.#exited(reason, undefined, life);
+    });
+  }
+
+  async #endLife(reason: ExitReason): Promise<void> {
+    const { life } = this;
+    if (life !== undefined)
+      await lastWords(life, { spec: this.spec, reason, clock: this.#host.clock, complain: this.#complain });
+    await this.#loading.settled();
+    life?.discard();
   }
 
   /** Names the present state. Durable when it resolves. */
@@ -452,7 +459,7 @@ export class Agent {
       const commit = this.#host.vault.commit([{ type: "snapshot", branch: this.branch.id, label }], {
         durability: "disk",
       });
-      this.#lastCommit = commit;
+      this.#loading.lastCommit = commit;
       await commit.durable;
       return { label, seq: commit.seq, timeMs: this.#host.clock.now() };
     });
@@ -467,9 +474,15 @@ export class Agent {
     return this.#between.run(async () => {
       const started = this.#host.clock.monotonicMs();
       const phase = this.#phase;
-      if (phase.name === "down" && !phase.isParked) throw this.#child.downError(phase);
-      const life = await prepare(this.#loader());
-      if (!this.#child.isUp) this.#child.decide({ type: "restart_asked" });
+      if (phase.name === "down" && !phase.isParked) throw downError(this.spec, phase);
+      const life = await prepare(this.#loading.forReplacement((branch) => this.#moveTo(branch)));
+      if (!this.#keeper.adopt()) {
+        life.discard();
+        throw downError(this.spec, {
+          reason: { name: "shutdown", message: "it was stopped meanwhile" },
+          isParked: false,
+        });
+      }
       this.life?.discard();
       this.#code.moveTo(this.branch);
       this.#up(life, started);
@@ -492,20 +505,6 @@ export class Agent {
   reconfigure(spec: AgentSpec): void {
     this.spec = spec;
     this.#mailbox.capacity = spec.limits.mailboxMax;
-    this.#child.reconfigure({ ...spec, id: this.id });
-  }
-
-  #loader(): AgentLoader {
-    return {
-      settled: () => this.#settledCommits(),
-      load: (options) => this.#load(options),
-      loadFrom: async (branch) => {
-        this.#moveTo(branch);
-        const { current, artifact } = this.#code.required();
-        return this.#load({ artifact, profile: current.profile });
-      },
-      migrationOps: (life, fromVersion) =>
-        migrationOps(life, { agent: this.id, fromVersion, nowMs: this.#host.clock.now() }),
-    };
+    this.#keeper.reconfigure(spec);
   }
 }

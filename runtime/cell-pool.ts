@@ -6,6 +6,7 @@
  *            trusted:  [cell][cell] + spare
  *            hardened: [cell]       + spare     (exists once something hardened is live)
  *            on trial: [cell] [cell] ...        (one candidate each, async lane)
+ *            apart:    [cell] ...               (one agent each that has cost several cells)
  *
  * Invariants
  * 1. Never more than `agentsPerCell` residents in a live cell.
@@ -57,6 +58,7 @@ export class CellPool {
   readonly #options: CellPoolOptions;
   readonly #groups = new Map<Profile, Group>();
   readonly #trials = new Set<Cell>();
+  readonly #apart = new Set<Cell>();
   /** Every cell that was started and has not ended. */
   readonly #started = new Set<Cell>();
   readonly #tenants = new Map<Cell, Set<Tenant>>();
@@ -71,7 +73,7 @@ export class CellPool {
   /** Every live cell, spares and trials included. */
   cells(): readonly Cell[] {
     const live = [...this.#groups.values()].flatMap((group) => [...group.cells, ...(group.spare ? [group.spare] : [])]);
-    return [...live, ...this.#trials];
+    return [...live, ...this.#trials, ...this.#apart];
   }
 
   /** Starts the first cell of a profile, so that the first spawn finds it ready. */
@@ -82,6 +84,14 @@ export class CellPool {
   /** Places a live agent. Rejects with SANDBOX_CELL_START_FAILED or SANDBOX_LAYER_MISSING when no cell can be had. */
   async place(profile: Profile, tenant: Tenant, options: PlaceOptions): Promise<Resident> {
     const cell = await this.#room(this.#group(profile));
+    return this.#settle(cell, tenant, options);
+  }
+
+  /** Places a live agent in a new cell that it shares with nobody; the cell ends when the agent leaves it. */
+  async placeApart(profile: Profile, tenant: Tenant, options: PlaceOptions): Promise<Resident> {
+    const cell = await this.#start({ profile, lane: "sync", poolSize: 1, poolRefillSize: 0 });
+    this.#apart.add(cell);
+    this.#watch(cell, () => void this.#apart.delete(cell));
     return this.#settle(cell, tenant, options);
   }
 
@@ -106,6 +116,7 @@ export class CellPool {
   leave(resident: Resident, tenant: Tenant): void {
     this.#tenants.get(resident.cell)?.delete(tenant);
     resident.dispose();
+    if (this.#apart.has(resident.cell)) this.#background(resident.cell.stop());
   }
 
   /** Ends every cell and waits for it. */

@@ -9,7 +9,7 @@ import type { Artifact } from "../sandbox/index.ts";
 import type { Op, Point } from "../vault/index.ts";
 import type { Agent } from "./agent.ts";
 import type { AgentHost } from "./agent-host.ts";
-import type { ExitNotice } from "./child.ts";
+import type { ExitNotice } from "./monitors.ts";
 import type { AgentSpec, CurrentCode } from "./agent-record.ts";
 import { codeOps, specOp } from "./agent-record.ts";
 import { currentOf } from "./incarnation.ts";
@@ -81,7 +81,7 @@ export class AgentControl {
 
   /** Calls `listener` with every turn once it is durable and answered. */
   onTurn(listener: (turn: RecordedTurn) => void): () => void {
-    return this.#agent.mirror(listener);
+    return this.#agent.traffic.mirror(listener);
   }
 
   /** Calls `listener` at every exit. */

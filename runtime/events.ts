@@ -50,6 +50,8 @@ export type RuntimeEvent =
       readonly restarts: number;
       readonly downMs: number;
     }
+  /** Its life ended through no fault of its own (its cell was lost, a commit failed); it starts again by itself. */
+  | { readonly type: "agent.rehomed"; readonly agent: string; readonly reason: ExitReason; readonly hash: string }
   | { readonly type: "agent.parked"; readonly agent: string; readonly reason: ExitReason }
   | { readonly type: "agent.stopped"; readonly agent: string; readonly reason: ExitReason }
   | { readonly type: "agent.forked"; readonly agent: string; readonly from: string; readonly seq: number }

@@ -67,6 +67,8 @@ export interface IncarnationOptions {
   readonly durability: Durability;
   /** What `ctx.text` is. */
   readonly text: string;
+  /** In a cell of its own: it has cost several. */
+  readonly isAlone: boolean;
 }
 
 /** A life in an isolate. Made by `load`; takes messages once its agent has made it current. */
@@ -101,7 +103,7 @@ export class Incarnation implements Tenant {
    */
   static async place(host: IncarnationHost, options: IncarnationOptions): Promise<Incarnation> {
     const life = new Incarnation(host, options);
-    life.#resident = await host.pool.place(options.profile, life, {
+    life.#resident = await host.pool[options.isAlone ? "placeApart" : "place"](options.profile, life, {
       agent: host.id,
       artifact: options.artifact,
       limits: options.limits,

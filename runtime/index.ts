@@ -12,8 +12,8 @@ export type { AgentLimits, RuntimeOptions, SpawnOptions } from "./options.ts";
 export type { AgentInfo, AgentRef, CallArguments, CallReply, HistoryLine } from "./ref.ts";
 export type { CallOptions } from "./call-options.ts";
 export type { TreeNode } from "./tree.ts";
-export type { ExitNotice } from "./child.ts";
-export type { RestartType } from "./supervisor.ts";
+export type { ExitNotice } from "./monitors.ts";
+export type { RestartType } from "./supervision/contract.ts";
 
 /** How `Runtime.backup` is asked for, and what it says. */
 export type { BackupOptions, BackupReport } from "../vault/index.ts";

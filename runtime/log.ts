@@ -61,6 +61,7 @@ function levelOfKnown(event: KnownEvent): LogLevel {
     case "page.damaged":
     case "log.lost":
       return "error";
+    case "agent.rehomed":
     case "code.refused":
     case "definition.refused":
     case "definition.removed":

@@ -7,7 +7,7 @@ import { z } from "zod";
 import type { IsolateLimits } from "../sandbox/index.ts";
 import type { Durability, Point, RetentionRule } from "../vault/index.ts";
 import { RuntimeError } from "./errors.ts";
-import type { RestartType } from "./supervisor.ts";
+import type { RestartType } from "./supervision/contract.ts";
 
 /** Limits of one agent. All have defaults; all are enforced. */
 export interface AgentLimits extends IsolateLimits {
@@ -144,6 +144,8 @@ export interface ParsedSpawnOptions {
   readonly profile: "trusted" | "hardened";
   readonly limits: AgentLimits;
   readonly text: string;
+  /** The supervisor whose child it is, by path; never given by a caller of `spawn`. */
+  readonly supervisor?: string;
 }
 
 const count = (max: number): z.ZodNumber => z.number().int().min(1).max(max);
@@ -193,7 +195,9 @@ const runtimeSchema = z.strictObject({
   osSandbox: z.enum(["auto", "required", "off"]).optional(),
   logLevel: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).optional(),
   retention: z.array(retentionRule).max(1_000).optional(),
-  deadLetters: z.strictObject({ countMax: count(1_000_000).optional(), bytesMax: count(1 << 30).optional() }).optional(),
+  deadLetters: z
+    .strictObject({ countMax: count(1_000_000).optional(), bytesMax: count(1 << 30).optional() })
+    .optional(),
   seed: z.number().int().min(0).max(0xffff_ffff).optional(),
   limits: limits.optional(),
 });

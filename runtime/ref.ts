@@ -4,8 +4,8 @@
 import type { AnyAgentDefinition, ArgumentOf, MethodsOf, ReplyOf } from "../sandbox/index.ts";
 import type { Point, Snapshot } from "../vault/index.ts";
 import type { CallOptions } from "./call-options.ts";
-import type { ExitNotice } from "./child.ts";
 import type { ExitReason } from "./exit-reason.ts";
+import type { ExitNotice } from "./monitors.ts";
 
 /** True for a reference without a type of its own: any method, any argument, an unknown reply. */
 type IsUntyped<Def extends AnyAgentDefinition> = string extends MethodsOf<Def> ? true : false;
@@ -39,7 +39,7 @@ export interface HistoryLine {
 /** An agent's figures. */
 export interface AgentInfo {
   readonly id: string;
-  readonly status: "asleep" | "starting" | "up" | "parked" | "down";
+  readonly status: "asleep" | "starting" | "up" | "restarting" | "parked" | "down";
   readonly cell: string | undefined;
   readonly cellPid: number | undefined;
   readonly heapBytes: number;

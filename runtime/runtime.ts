@@ -102,6 +102,7 @@ export class Runtime implements AsyncDisposable {
       events,
       starts: this.#starts,
       slots: new StepSlots(),
+      random: seededRandom(random.next32()),
       ask: (agent, question) => this.#router.ask(agent, question),
       outgoing: (place, entry) => this.#router.outgoing.prepare(place, entry),
       forgotten: (id) => this.#agents.forget(id),

@@ -41,6 +41,7 @@ export const TURN_BYTES_RECORDED: number = 8 << 20;
 export class TrafficRecorder {
   #turns: RecordedTurn[] = [];
   #bytes = 0;
+  readonly #mirrors = new Set<(turn: RecordedTurn) => void>();
 
   /** Turns in the window, oldest first. */
   turns(): readonly RecordedTurn[] {
@@ -53,6 +54,17 @@ export class TrafficRecorder {
     this.#bytes += sizeOf(turn);
     const isOver = this.#turns.length >= TURNS_RECORDED * 2 || this.#bytes > TURN_BYTES_RECORDED;
     if (isOver) this.#trim();
+  }
+
+  /** Calls `mirror` with every turn once it is durable and answered. */
+  mirror(mirror: (turn: RecordedTurn) => void): () => void {
+    this.#mirrors.add(mirror);
+    return () => void this.#mirrors.delete(mirror);
+  }
+
+  /** The turn is durable and its reply is out. */
+  published(turn: RecordedTurn): void {
+    for (const mirror of this.#mirrors) mirror(turn);
   }
 
   /** Forgets everything: the state the turns started from is no longer in this line. */

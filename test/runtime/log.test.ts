@@ -15,6 +15,7 @@ type Level = ReturnType<typeof levelOf>;
 type Samples = { readonly [T in KnownEvent["type"]]: readonly [Level, Extract<KnownEvent, { readonly type: T }>] };
 
 const fault: ExitReason = { name: "fault", message: "it threw", stack: "Error: it threw" };
+const lost: ExitReason = { name: "cell_lost", message: "cell crashed: SIGSEGV" };
 const exit = { detail: "SIGSEGV", exitCode: null, signal: "SIGSEGV", suspects: ["a"] };
 
 const samples: Samples = {
@@ -23,6 +24,7 @@ const samples: Samples = {
   "agent.spawned": ["info", { type: "agent.spawned", agent: "a", hash: "h", isNew: true }],
   "agent.started": ["info", { type: "agent.started", agent: "a", cell: "c1", hash: "h", epoch: 2, durationMs: 1.5 }],
   "agent.exited": ["warn", { type: "agent.exited", agent: "a", reason: fault, hash: "h" }],
+  "agent.rehomed": ["warn", { type: "agent.rehomed", agent: "a", reason: lost, hash: "h" }],
   "agent.restarted": ["info", { type: "agent.restarted", agent: "a", cause: "fault", restarts: 1, downMs: 2 }],
   "agent.parked": ["error", { type: "agent.parked", agent: "a", reason: fault }],
   "agent.stopped": ["info", { type: "agent.stopped", agent: "a", reason: { name: "shutdown", message: "stop" } }],

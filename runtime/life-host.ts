@@ -1,0 +1,32 @@
+/**
+ * What a life is given by its agent: the runtime's services under the agent's name, and the recorder of its turns.
+ */
+import type { AgentHost } from "./agent-host.ts";
+import type { IncarnationHost } from "./incarnation.ts";
+import type { TrafficRecorder } from "./traffic.ts";
+
+/** What the agent itself must hear of its life. */
+export type LifeHooks = Pick<IncarnationHost, "advanced" | "failed" | "ended">;
+
+/** The host of all lives of one agent. */
+export function lifeHostOf(
+  agent: { readonly id: string; readonly traffic: TrafficRecorder },
+  host: AgentHost,
+  hooks: LifeHooks,
+): IncarnationHost {
+  const { id, traffic } = agent;
+  const { vault, pool, clock, events, slots } = host;
+  return {
+    ...hooks,
+    id,
+    vault,
+    pool,
+    clock,
+    steps: { slots, emit: (event) => events.emit(event) },
+    ask: (question) => host.ask(id, question),
+    outgoing: (place, entry) => host.outgoing(place, entry),
+    log: (level, text) => events.emit({ type: "agent.logged", agent: id, level, text }),
+    turned: (turn) => traffic.record(turn),
+    published: (turn) => traffic.published(turn),
+  };
+}
