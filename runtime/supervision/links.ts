@@ -94,6 +94,12 @@ export function isAlive({ living }: Processes, pid: Pid): boolean {
   return getIn(living, pid) !== undefined;
 }
 
+/** How many links and monitors of its own it has. */
+export function linkCount({ living }: Processes, pid: Pid): number {
+  const process = getIn(living, pid);
+  return process === undefined ? 0 : process.links.size + process.watches.size;
+}
+
 /** Who has the name. */
 export function whereIs({ names }: Processes, name: string): Pid | undefined {
   return names.get(name);

@@ -8,8 +8,10 @@ import { dynamicCount, dynamicViews, endDynamic, specOf } from "./dynamics.ts";
 import { getIn } from "./int-map.ts";
 import { hasExit } from "./mailbox.ts";
 import { endOne } from "./rounds.ts";
-import { beginStart, findChild } from "./state.ts";
-import type { Child, Draft, Next } from "./state.ts";
+import { childOf, childrenOf, removeChild } from "./roster.ts";
+import type { Child } from "./roster.ts";
+import { beginStart } from "./state.ts";
+import type { Draft, Next } from "./state.ts";
 import { upgrade } from "./upgrade.ts";
 
 /** Serves one request: answers it, or begins what it asks for. */
@@ -54,7 +56,7 @@ function startChild(draft: Draft, from: From, input: unknown): undefined {
     if (!hasRoom) return answer(draft, from, refused("max_children", flags.maxChildren));
     return beginStart(draft, { spec, after: { type: "start_dynamic", from } });
   }
-  const known = findChild(draft, spec.id);
+  const known = childOf(draft.children, spec.id);
   if (known === undefined) return beginStart(draft, { spec, after: { type: "start_child", from } });
   return answer(draft, from, refused(known.status.type === "up" ? "already_started" : "already_present", spec.id));
 }
@@ -62,7 +64,7 @@ function startChild(draft: Draft, from: From, input: unknown): undefined {
 function terminateChild(draft: Draft, from: From, name: ChildName): Next | undefined {
   if ("ref" in name) return terminateByRef(draft, from, name.ref);
   if (draft.template !== undefined) return answer(draft, from, refused("simple_one_for_one"));
-  const child = findChild(draft, name.id);
+  const child = childOf(draft.children, name.id);
   if (child === undefined) return answer(draft, from, refused("not_found", name.id));
   endOne(draft, child, from);
   return undefined;
@@ -78,16 +80,16 @@ function terminateByRef(draft: Draft, from: From, ref: number): Next | undefined
 
 function restartChild(draft: Draft, from: From, id: string): undefined {
   if (draft.template !== undefined) return answer(draft, from, refused("simple_one_for_one"));
-  const child = findChild(draft, id);
+  const child = childOf(draft.children, id);
   if (child?.status.type !== "stopped") return answer(draft, from, notStopped(child, id));
   return beginStart(draft, { spec: child.spec, after: { type: "restart_child", from, id } });
 }
 
 function deleteChild(draft: Draft, id: string): Reply {
   if (draft.template !== undefined) return refused("simple_one_for_one");
-  const child = findChild(draft, id);
+  const child = childOf(draft.children, id);
   if (child?.status.type !== "stopped") return notStopped(child, id);
-  draft.children = draft.children.filter(({ spec }) => spec.id !== id);
+  draft.children = removeChild(draft.children, id);
   return { type: "ok" };
 }
 
@@ -98,7 +100,7 @@ function notStopped(child: Child | undefined, id: string): Reply {
 
 function childSpec(draft: Draft, name: ChildName): Reply {
   if ("id" in name) {
-    const spec = draft.template?.id === name.id ? draft.template : findChild(draft, name.id)?.spec;
+    const spec = draft.template?.id === name.id ? draft.template : childOf(draft.children, name.id)?.spec;
     return spec === undefined ? refused("not_found", name.id) : { type: "childspec", spec };
   }
   const child = getIn(draft.dynamics, name.ref);
@@ -110,7 +112,7 @@ function childSpec(draft: Draft, name: ChildName): Reply {
 function whichChildren(draft: Draft): Reply {
   if (draft.template !== undefined || draft.flags.strategy === "dynamic")
     return { type: "children", children: dynamicViews(draft) };
-  const children = draft.children.map(({ spec, status }) => ({
+  const children = childrenOf(draft.children).map(({ spec, status }) => ({
     id: spec.id,
     status: status.type,
     ref: status.type === "stopped" ? undefined : status.ref,
@@ -132,8 +134,9 @@ function countChildren(draft: Draft): Reply {
     return counts(views, active);
   }
   // OTP asks whether the process lives: a child that is dead counts as such before its exit is served.
-  const active = draft.children.filter(({ status }) => status.type === "up" && !hasExit(draft.mailbox, status.ref));
-  return counts(draft.children, active.length);
+  const children = childrenOf(draft.children);
+  const active = children.filter(({ status }) => status.type === "up" && !hasExit(draft.mailbox, status.ref));
+  return counts(children, active.length);
 }
 
 function counts(children: readonly Pick<Child, "spec">[], active: number): Reply {

@@ -13,8 +13,10 @@ import { getIn, removeIn } from "./int-map.ts";
 import type { Exited } from "./mailbox.ts";
 import { chargeRestart } from "./restart-window.ts";
 import { restartGroup } from "./rounds.ts";
-import { beginStart, findChild, isDynamic, report, settle } from "./state.ts";
-import type { Child, Draft, DynamicChild, Next } from "./state.ts";
+import { childByRef, childOf, childrenOf } from "./roster.ts";
+import type { Child } from "./roster.ts";
+import { beginStart, isDynamic, report, settle } from "./state.ts";
+import type { Draft, DynamicChild, Next } from "./state.ts";
 
 /** Who ended: with an id, or one of the dynamic children. */
 type Fallen =
@@ -47,7 +49,7 @@ export function tryAgain(
     const spec = specOf(draft, child);
     return restart(draft, { type: "dynamic", ref: key.ref, child }, { spec, atMs, isCharged: true });
   }
-  const child = findChild(draft, key.id);
+  const child = childOf(draft.children, key.id);
   if (child?.status.type !== "restarting") return undefined;
   return restart(draft, { type: "child", child }, { spec: child.spec, atMs, isCharged: true });
 }
@@ -57,7 +59,7 @@ function fallenBy(draft: Draft, ref: Ref): Fallen | undefined {
     const child = getIn(draft.dynamics, ref);
     return child === undefined || child.isRestarting ? undefined : { type: "dynamic", ref, child };
   }
-  const child = draft.children.find(({ status }) => status.type === "up" && status.ref === ref);
+  const child = childByRef(draft.children, ref);
   return child === undefined ? undefined : { type: "child", child };
 }
 
@@ -106,5 +108,5 @@ function afterEndForGood(draft: Draft, spec: ChildSpec): Next | undefined {
 /** A child whose restart is being tried is not gone; one that somebody stopped by hand is. */
 function hasSignificantLeft(draft: Draft): boolean {
   if (isDynamic(draft)) return dynamicCount(draft) > 0;
-  return draft.children.some(({ spec, status }) => spec.significant && status.type !== "stopped");
+  return childrenOf(draft.children).some(({ spec, status }) => spec.significant && status.type !== "stopped");
 }

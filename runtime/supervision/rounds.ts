@@ -11,20 +11,34 @@ import assert from "node:assert/strict";
 import { isOrderly } from "./contract.ts";
 import type { ChildSpec, From, Reason, Ref } from "./contract.ts";
 import { takeExit } from "./mailbox.ts";
-import { beginStart, findChild, report, setStatus, settle } from "./state.ts";
-import type { Child, Draft, Next, Operation, Round } from "./state.ts";
+import { childOf, childrenOf } from "./roster.ts";
+import type { Child, Roster } from "./roster.ts";
+import { beginStart, report, setStatus, settle } from "./state.ts";
+import type { Draft, Next, Operation, Round } from "./state.ts";
 
 type Ending = Extract<Operation, { readonly type: "ending" }>;
-type AfterEnd = Ending["after"];
 
-/** Starts the first of `ids`; the rest follow when it is up. */
-export function startNext(draft: Draft, ids: readonly string[], round: Round): Next | undefined {
-  const [id, ...rest] = ids;
+/** Children to be started one after another. */
+export interface StartList {
+  readonly ids: readonly string[];
+  readonly at: number;
+  readonly round: Round;
+}
+
+/** Children to be ended one after another, and what comes then. */
+export interface EndList {
+  readonly ids: readonly string[];
+  readonly at: number;
+  readonly next: Next;
+}
+
+/** Starts the child at `at` among `ids`; those behind it follow when it is up. */
+export function startNext(draft: Draft, { ids, at, round }: StartList): Next | undefined {
+  const id = ids[at];
   if (id === undefined) return endOfRound(draft, round);
-  const child = findChild(draft, id);
+  const child = childOf(draft.children, id);
   assert(child !== undefined, `${id} is to be started and is not known`);
-  beginStart(draft, { spec: child.spec, after: { type: "round", id, rest, round } });
-  return undefined;
+  return beginStart(draft, { spec: child.spec, after: { type: "round", ids, at, round } });
 }
 
 function endOfRound(draft: Draft, round: Round): undefined {
@@ -52,23 +66,28 @@ export function restartGroup(draft: Draft, { spec, status }: Child): Next {
     attempt: status.type === "restarting" ? status.attempt : 0,
   };
   setStatus(draft, spec.id, { type: "stopped" });
-  return { type: "end", ids: groupOf(draft, spec.id).toReversed(), after: { type: "start_group", round } };
+  return { type: "end", ids: groupOf(draft, spec.id).toReversed(), next: { type: "start_group", round } };
 }
 
 /** The ids that restart with `fallenId`, in start order. */
 export function groupOf({ flags, children }: Pick<Draft, "flags" | "children">, fallenId: string): readonly string[] {
-  const ids = children.map(({ spec }) => spec.id);
+  const ids = idsOf(children);
   return flags.strategy === "one_for_all" ? ids : ids.slice(ids.indexOf(fallenId));
 }
 
-/** Ends `ids` in this order. Children without a process are passed over; temporary ones are forgotten. */
-export function endNext(draft: Draft, ids: readonly string[], next: Next): Next | undefined {
-  for (const [index, id] of ids.entries()) {
-    const child = findChild(draft, id);
+/** All ids in start order. */
+export function idsOf(children: Roster): readonly string[] {
+  return childrenOf(children).map(({ spec }) => spec.id);
+}
+
+/** Ends those of `ids` from `at` on, in this order. Children without a process are passed over; temporary ones are forgotten. */
+export function endNext(draft: Draft, { ids, at, next }: EndList): Next | undefined {
+  for (let place = at; place < ids.length; place++) {
+    const id = ids[place] ?? "";
+    const child = childOf(draft.children, id);
     assert(child !== undefined, `${id} is to be ended and is not known`);
-    const rest = ids.slice(index + 1);
-    if (child.status.type === "up" && beginEnd(draft, child.spec, child.status.ref, { type: "siblings", rest, next }))
-      return undefined;
+    const after = { type: "siblings", ids, at: place, next } as const;
+    if (child.status.type === "up" && beginEnd(draft, child.spec, { ref: child.status.ref, after })) return undefined;
     forget(draft, child.spec);
   }
   return next;
@@ -76,13 +95,13 @@ export function endNext(draft: Draft, ids: readonly string[], next: Next): Next 
 
 /** Ends one child on request. */
 export function endOne(draft: Draft, { spec, status }: Child, from: From): void {
-  if (status.type === "up" && beginEnd(draft, spec, status.ref, { type: "reply", from })) return;
+  if (status.type === "up" && beginEnd(draft, spec, { ref: status.ref, after: { type: "reply", from } })) return;
   forget(draft, spec);
   draft.effects.push({ type: "reply", from, reply: { type: "ok" } });
 }
 
 /** False where there is nothing to wait for: it is dead already, and its exit is swallowed here. */
-function beginEnd(draft: Draft, spec: ChildSpec, ref: Ref, after: AfterEnd): boolean {
+function beginEnd(draft: Draft, spec: ChildSpec, { ref, after }: Pick<Ending, "ref" | "after">): boolean {
   const taken = takeExit(draft.mailbox, ref);
   if (taken !== undefined) {
     draft.mailbox = taken.mailbox;
@@ -104,11 +123,11 @@ export function ended(draft: Draft, operation: Ending, reason: Reason): Next | u
   const { id, ref, timer, after } = operation;
   draft.operation = undefined;
   if (timer !== undefined) draft.effects.push({ type: "cancel_timer", id: timer });
-  const child = findChild(draft, id);
+  const child = childOf(draft.children, id);
   assert(child !== undefined, `${id} was ended and is not known`);
   reportEnd(draft, child.spec, ref, reason);
   forget(draft, child.spec);
-  if (after.type === "siblings") return endNext(draft, after.rest, after.next);
+  if (after.type === "siblings") return endNext(draft, { ...after, at: after.at + 1 });
   draft.effects.push({ type: "reply", from: after.from, reply: { type: "ok" } });
   return undefined;
 }

@@ -8,26 +8,15 @@
  * 2. `children` is in start order. It is empty for dynamic supervisors; simple_one_for_one has its template in `template`.
  * 3. A ref is in at most one place: a child that is up, a dynamic child, or the operation.
  */
-import type { ChildSpec, Effect, Flags, From, Reason, Ref, Report } from "./contract.ts";
+import type { ChildSpec, Definition, Effect, Flags, From, Reason, Ref, Report } from "./contract.ts";
 import type { IntMap } from "./int-map.ts";
 import { emptyIntMap } from "./int-map.ts";
 import { emptyMailbox } from "./mailbox.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { noRestarts } from "./restart-window.ts";
 import type { RestartWindow } from "./restart-window.ts";
-import type { Definition } from "./contract.ts";
-
-/** How a child is. `attempt`: failed tries in a row; `ref` of a restarting child names the process that ended, if known. */
-export type ChildStatus =
-  | { readonly type: "up"; readonly ref: Ref }
-  | { readonly type: "stopped" }
-  | { readonly type: "restarting"; readonly ref: Ref | undefined; readonly attempt: number };
-
-/** A child with an id of its own. */
-export interface Child {
-  readonly spec: ChildSpec;
-  readonly status: ChildStatus;
-}
+import { removeChild, rosterOf, withStatus } from "./roster.ts";
+import type { ChildStatus, Roster } from "./roster.ts";
 
 /** A child of simple_one_for_one or of a dynamic supervisor, found by the ref of its (last) process. */
 export interface DynamicChild {
@@ -51,7 +40,8 @@ export type Round =
 
 /** What comes after the start of one child. */
 export type AfterStart =
-  | { readonly type: "round"; readonly id: string; readonly rest: readonly string[]; readonly round: Round }
+  /** `at`: its place among `ids`. */
+  | { readonly type: "round"; readonly ids: readonly string[]; readonly at: number; readonly round: Round }
   | { readonly type: "restart"; readonly id: string }
   | { readonly type: "start_child"; readonly from: From }
   | { readonly type: "restart_child"; readonly from: From; readonly id: string }
@@ -63,7 +53,7 @@ export type Next =
   /** Start these one after another. */
   | { readonly type: "start"; readonly ids: readonly string[]; readonly round: Round }
   /** End these one after another, then do the next thing. */
-  | { readonly type: "end"; readonly ids: readonly string[]; readonly after: Next }
+  | { readonly type: "end"; readonly ids: readonly string[]; readonly next: Next }
   /** Start what is left of a group after it was ended: all, or the fallen child and those behind it. */
   | { readonly type: "start_group"; readonly round: Extract<Round, { readonly type: "restart" }> }
   /** End all children, then exit. */
@@ -84,9 +74,9 @@ export type Operation =
       readonly ref: Ref;
       readonly id: string;
       readonly timer: number | undefined;
-      /** Its siblings, still to be ended; or who asked for this one alone. */
+      /** Those among `ids` behind `at` are still to be ended; or who asked for this one alone. */
       readonly after:
-        | { readonly type: "siblings"; readonly rest: readonly string[]; readonly next: Next }
+        | { readonly type: "siblings"; readonly ids: readonly string[]; readonly at: number; readonly next: Next }
         | { readonly type: "reply"; readonly from: From };
     }
   /** Dynamic children end all at once: one timer for each shutdown time, whatever their number. */
@@ -103,7 +93,7 @@ export type Operation =
 export interface State {
   readonly flags: Flags;
   readonly phase: "new" | "starting" | "up" | "ended";
-  readonly children: readonly Child[];
+  readonly children: Roster;
   readonly template: ChildSpec | undefined;
   readonly dynamics: IntMap<DynamicChild>;
   /** simple_one_for_one's own count of restarting children, with OTP's fault (see dynamics.ts). */
@@ -127,7 +117,7 @@ export function newSupervisor({ flags, children }: Definition): State {
   return {
     flags,
     phase: "new",
-    children: isDynamic ? [] : children.map((spec) => ({ spec, status: { type: "stopped" } })),
+    children: rosterOf(isDynamic ? [] : children.map((spec) => ({ spec, status: { type: "stopped" } }))),
     template: isSimple ? children[0] : undefined,
     dynamics: emptyIntMap(),
     dynamicRestarts: 0,
@@ -145,21 +135,14 @@ export function isDynamic({ flags }: Pick<State, "flags">): boolean {
   return flags.strategy === "simple_one_for_one" || flags.strategy === "dynamic";
 }
 
-/** The child of that id. */
-export function findChild({ children }: Pick<State, "children">, id: string): Child | undefined {
-  return children.find(({ spec }) => spec.id === id);
-}
-
-/** Sets how a child is; a child that is not known (any more) is left alone. */
+/** Sets how a child is. */
 export function setStatus(draft: Draft, id: string, status: ChildStatus): void {
-  const place = draft.children.findIndex(({ spec }) => spec.id === id);
-  const child = draft.children[place];
-  if (child !== undefined) draft.children = draft.children.with(place, { spec: child.spec, status });
+  draft.children = withStatus(draft.children, id, status);
 }
 
 /** OTP's del_child: a temporary child is forgotten, any other stays, stopped. */
 export function settle(draft: Draft, { id, restart }: ChildSpec): void {
-  if (restart === "temporary") draft.children = draft.children.filter(({ spec }) => spec.id !== id);
+  if (restart === "temporary") draft.children = removeChild(draft.children, id);
   else setStatus(draft, id, { type: "stopped" });
 }
 

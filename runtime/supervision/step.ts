@@ -20,8 +20,9 @@ import { getIn } from "./int-map.ts";
 import { emptyMailbox, push, shift } from "./mailbox.ts";
 import { serve } from "./requests.ts";
 import { afterExit, tryAgain } from "./restart.ts";
-import { endNext, ended, groupOf, overdue, roundFailed, startNext } from "./rounds.ts";
-import { findChild, isDynamic, report, setStatus, settle } from "./state.ts";
+import { endNext, ended, groupOf, idsOf, overdue, roundFailed, startNext } from "./rounds.ts";
+import { addChild, childOf } from "./roster.ts";
+import { isDynamic, report, setStatus, settle } from "./state.ts";
 import type { AfterStart, Draft, Next, Operation, State } from "./state.ts";
 
 type Starting = Extract<Operation, { readonly type: "starting" }>;
@@ -109,7 +110,7 @@ function proceed(draft: Draft, event: Event): Next | undefined {
     case "init":
       assert.equal(draft.phase, "new", "a supervisor is started once");
       draft.phase = "starting";
-      return { type: "start", ids: draft.children.map(({ spec }) => spec.id), round: { type: "init" } };
+      return { type: "start", ids: idsOf(draft.children), round: { type: "init" } };
     case "timer":
       if (operation?.type === "ending" && operation.timer === event.id) overdue(draft, operation);
       if (operation?.type === "ending_dynamics") dynamicsOverdue(draft, operation, event.id);
@@ -138,16 +139,17 @@ function carryOut(draft: Draft, first: Next | undefined): void {
 function carryOutOne(draft: Draft, next: Next): Next | undefined {
   switch (next.type) {
     case "start":
-      return startNext(draft, next.ids, next.round);
+      return startNext(draft, { ...next, at: 0 });
     case "end":
-      return endNext(draft, next.ids, next.after);
+      return endNext(draft, { ...next, at: 0 });
     case "start_group":
-      return startNext(draft, groupOf(draft, next.round.fallenId), next.round);
+      return startNext(draft, { ids: groupOf(draft, next.round.fallenId), at: 0, round: next.round });
     case "stop":
       if (isDynamic(draft)) return endAllDynamics(draft, next.reason);
-      return endNext(draft, draft.children.map(({ spec }) => spec.id).toReversed(), {
-        type: "exit",
-        reason: next.reason,
+      return endNext(draft, {
+        ids: idsOf(draft.children).toReversed(),
+        at: 0,
+        next: { type: "exit", reason: next.reason },
       });
     case "exit":
       return exit(draft, next.reason);
@@ -174,7 +176,7 @@ function afterStart(draft: Draft, { spec, extra, after }: Starting, outcome: Out
   switch (after.type) {
     case "round":
       keepStarted(draft, spec.id, ref);
-      return startNext(draft, after.rest, after.round);
+      return startNext(draft, { ...after, at: after.at + 1 });
     case "restart":
       setUp(draft, after.id, ref);
       return undefined;
@@ -182,7 +184,7 @@ function afterStart(draft: Draft, { spec, extra, after }: Starting, outcome: Out
       setUp(draft, after.id, ref);
       return replyStarted(draft, after.from, ref);
     case "start_child":
-      draft.children = [...draft.children, { spec, status: { type: "stopped" } }];
+      draft.children = addChild(draft.children, { spec, status: { type: "stopped" } });
       keepStarted(draft, spec.id, ref);
       return replyStarted(draft, after.from, ref);
     case "start_dynamic":
@@ -209,7 +211,7 @@ function afterFailure(
   report(draft, { type: "start_error", spec, reason, ...(cause === undefined ? {} : { cause }) });
   switch (after.type) {
     case "round":
-      return roundFailed(draft, after.id, after.round);
+      return roundFailed(draft, spec.id, after.round);
     case "restart":
       return markRestarting(draft, after.id);
     case "restart_dynamic":
@@ -218,7 +220,7 @@ function afterFailure(
 }
 
 function markRestarting(draft: Draft, id: string): undefined {
-  const status = findChild(draft, id)?.status;
+  const status = childOf(draft.children, id)?.status;
   if (status === undefined || status.type === "stopped") return;
   const attempt = status.type === "restarting" ? status.attempt + 1 : 1;
   setStatus(draft, id, { type: "restarting", ref: status.ref, attempt });
@@ -227,7 +229,7 @@ function markRestarting(draft: Draft, id: string): undefined {
 
 /** A child without a process is stopped; a temporary one that answered `ignore` is forgotten. */
 function keepStarted(draft: Draft, id: string, ref: Ref | undefined): void {
-  const child = findChild(draft, id);
+  const child = childOf(draft.children, id);
   if (ref === undefined && child !== undefined) settle(draft, child.spec);
   else setUp(draft, id, ref);
 }

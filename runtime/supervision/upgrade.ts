@@ -3,8 +3,10 @@
  * Children that the new definition does not name stay, behind those it names; those it adds are there, stopped.
  */
 import type { Definition, Reply } from "./contract.ts";
-import { findChild, isDynamic } from "./state.ts";
-import type { Child, Draft } from "./state.ts";
+import { childOf, childrenOf, rosterOf } from "./roster.ts";
+import type { Child } from "./roster.ts";
+import { isDynamic } from "./state.ts";
+import type { Draft } from "./state.ts";
 
 /**
  * Takes the definition over. Refused where children with ids would have to become children without, or the other way
@@ -18,11 +20,12 @@ export function upgrade(draft: Draft, { flags, children }: Definition): Reply {
     if (flags.strategy === "simple_one_for_one") draft.template = children[0];
     return { type: "ok" };
   }
+  const before = draft.children;
   const named = children.map((spec): Child => ({
     spec,
-    status: findChild(draft, spec.id)?.status ?? { type: "stopped" },
+    status: childOf(before, spec.id)?.status ?? { type: "stopped" },
   }));
   const ids = new Set(children.map(({ id }) => id));
-  draft.children = [...named, ...draft.children.filter(({ spec }) => !ids.has(spec.id))];
+  draft.children = rosterOf([...named, ...childrenOf(before).filter(({ spec }) => !ids.has(spec.id))]);
   return { type: "ok" };
 }

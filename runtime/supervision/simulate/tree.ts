@@ -5,6 +5,7 @@
 import type { ChildName, Reply, Request } from "../contract.ts";
 import { checkChildSpec, isAutoShutdown } from "../child-spec.ts";
 import { dynamicViews } from "../dynamics.ts";
+import { childrenOf } from "../roster.ts";
 import type { Action, Case, Script, Step, TreeLine } from "./case.ts";
 import { isRecord } from "./case.ts";
 import { checkScripts, definitionOf, errorText, inputOf } from "./definition.ts";
@@ -280,7 +281,7 @@ function linesOf(process: Process): readonly TreeLine[] {
   if (!(process instanceof SupervisorProcess) || process.state === undefined) return [line];
   const { state } = process;
   if (state.template === undefined && state.flags.strategy !== "dynamic") {
-    const below = state.children.map(({ spec, status }) => {
+    const below = childrenOf(state.children).map(({ spec, status }) => {
       const ref = status.type === "up" ? status.ref : undefined;
       return branch(process, { path: `${process.path}/${spec.id}`, ref, status: status.type });
     });
