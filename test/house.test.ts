@@ -11,6 +11,7 @@ import { floorRules } from "./house/floors.ts";
 import { houseOf, readHouse } from "./house/house.ts";
 import { leakRules } from "./house/leaks.ts";
 import { nameRules } from "./house/names.ts";
+import { pureRules } from "./house/pure.ts";
 import type { Specimen } from "./house/rule.ts";
 import { shapeRules } from "./house/shape.ts";
 import { wordRules } from "./house/words.ts";
@@ -21,6 +22,7 @@ const specimenHouse = ({ files }: Specimen) => houseOf(new Map(Object.entries(fi
 for (const rule of [
   ...floorRules,
   ...clockRules,
+  ...pureRules,
   ...nameRules,
   ...shapeRules,
   ...leakRules,
