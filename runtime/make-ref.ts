@@ -69,16 +69,25 @@ async function restore<Def extends AnyAgentDefinition>(host: RefHost<Def>, at: P
   });
 }
 
+/** What stands in the frame of a turn's commit: written by incarnation.ts, turn-steps.ts. */
+interface HistoryNote {
+  readonly kind?: string;
+  readonly method?: string;
+  readonly step?: string;
+}
+
 function historyLine(entry: HistoryEntry): HistoryLine {
-  const { seq, timeMs, kind, label } = entry;
+  const { seq, timeMs } = entry;
   const keys = entry.keys.map(stateKeyOf).filter((key) => key !== undefined);
   const tables = new Set(entry.keys.map(tableOf).filter((table) => table !== undefined));
   const note =
-    entry.note === undefined ? undefined : (JSON.parse(Buffer.from(entry.note).toString()) as { method?: string }); // written by incarnation.ts
+    entry.note === undefined ? undefined : (JSON.parse(Buffer.from(entry.note).toString()) as HistoryNote);
+  const isStep = note?.kind === "step";
+  const label = isStep ? note.step : entry.label;
   return {
     seq,
     timeMs,
-    kind,
+    kind: isStep ? "step" : entry.kind,
     keys,
     ...(tables.size === 0 ? {} : { tables: [...tables] }),
     ...(label === undefined ? {} : { label }),

@@ -129,11 +129,19 @@ export class Steps {
     try {
       return this.#recordable(step, await this.#tries(step, key));
     } catch (thrown) {
-      // Not awaited: what the handler must hear is `thrown`. The turn does not end before it is answered.
-      void this.#turn.askText(STEP_FAIL, stepText(step, errorText(thrown)));
+      await this.#fail(step, thrown);
       throw thrown;
     } finally {
       this.#running--;
+    }
+  }
+
+  /** Told before the handler hears of it: a turn that throws asks nothing any more. Never rejects: `thrown` is what counts. */
+  async #fail(step: NamedStep, thrown: unknown): Promise<void> {
+    try {
+      await this.#turn.askText(STEP_FAIL, stepText(step, errorText(thrown)));
+    } catch {
+      // Refused for the turn's number of questions: then the end of the turn says the same.
     }
   }
 
