@@ -42,6 +42,8 @@ export type RuntimeErrorCode =
   | "RUNTIME_CHILDREN_EXCEEDED"
   /** A subagent of this agent would live more generations below the top than it may. */
   | "RUNTIME_DEPTH_EXCEEDED"
+  /** The agent has as many links and monitors as it may. */
+  | "RUNTIME_LINKS_EXCEEDED"
   /** `ctx.spawn` with a definition that the program did not give with `runtime.define`. */
   | "RUNTIME_DEFINITION_UNKNOWN"
   /** The call would close a ring of agents that wait for each other, or for itself. `details.ring` names it. */
@@ -58,6 +60,18 @@ export type RuntimeErrorCode =
   | "RUNTIME_DEFINITION_INVALID"
   /** What was given to `simulate` is no case; the message and `details.problem` name the place. */
   | "RUNTIME_CASE_INVALID"
+  /** A cron pattern or its time zone cannot be read, or it never falls due. */
+  | "RUNTIME_CRON_INVALID"
+  /** The agent has as many durable timers as it may. */
+  | "RUNTIME_TIMERS_EXCEEDED"
+  /** The agent subscribes to as many topics as it may. */
+  | "RUNTIME_SUBSCRIPTIONS_EXCEEDED"
+  /** A guest named a topic that can be none. */
+  | "RUNTIME_TOPIC_INVALID"
+  /** The vault holds as many topics as it may. */
+  | "RUNTIME_TOPICS_EXCEEDED"
+  /** A program read a topic more slowly than its buffer is large, and asked to be ended then. */
+  | "RUNTIME_SUBSCRIBER_OVERFLOWED"
   /** A shadow tried an effect for which no answer was recorded. */
   | "RUNTIME_EFFECT_REFUSED";
 

@@ -52,6 +52,16 @@ export type RuntimeEvent =
     }
   /** Its life ended through no fault of its own (its cell was lost, a commit failed); it starts again by itself. */
   | { readonly type: "agent.rehomed"; readonly agent: string; readonly reason: ExitReason; readonly hash: string }
+  /** All that lived below this agent (and it, where it was stopped by its parent) is gone: `killed` of them at once. */
+  | {
+      readonly type: "subagents.ended";
+      readonly agent: string;
+      readonly agents: number;
+      readonly killed: number;
+      readonly durationMs: number;
+    }
+  /** Found in the vault without an owner, or half made, when the runtime opened; removed. */
+  | { readonly type: "subagent.swept"; readonly agent: string }
   | { readonly type: "agent.parked"; readonly agent: string; readonly reason: ExitReason }
   | { readonly type: "agent.stopped"; readonly agent: string; readonly reason: ExitReason }
   | { readonly type: "agent.forked"; readonly agent: string; readonly from: string; readonly seq: number }
@@ -116,6 +126,26 @@ export type RuntimeEvent =
       readonly step: string;
       readonly error: string;
     }
+  | {
+      /** A subscriber did not get these: `agent`, or a reader of the embedding program. */
+      readonly type: "publication.dropped";
+      readonly topic: string;
+      readonly agent?: string;
+      readonly count: number;
+      readonly firstSeq: number;
+      readonly lastSeq: number;
+      readonly reason: "overflow" | "retention" | "too_large";
+    }
+  | { readonly type: "topic.dropped"; readonly topic: string }
+  | {
+      /** Due times of a cron from `fromMs` to before `toMs` were missed while its agent or the runtime was down. */
+      readonly type: "timer.skipped";
+      readonly agent: string;
+      readonly timer: string;
+      readonly fromMs: number;
+      readonly toMs: number;
+    }
+  | { readonly type: "timer.cancelled"; readonly agent: string; readonly timer: string }
   | { readonly type: "message.discarded"; readonly agent: string; readonly method: string; readonly code: string }
   | {
       readonly type: "message.set_aside";

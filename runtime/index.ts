@@ -8,12 +8,25 @@ export type { RuntimeParts } from "./runtime.ts";
 export type { Capability } from "./router.ts";
 export type { AgentLimits, RuntimeOptions, SpawnOptions } from "./options.ts";
 
+/** Agents as files: what is saved takes effect. */
+export type { WatchOptions } from "./options.ts";
+export type { Watch } from "./watch.ts";
+export type { WatchedAgent } from "./watched-definition.ts";
+export type { Refusal } from "./refusal.ts";
+
 /** What a user holds. */
 export type { AgentInfo, AgentRef, CallArguments, CallReply, HistoryLine } from "./ref.ts";
 export type { CallOptions } from "./call-options.ts";
 export type { TreeNode } from "./tree.ts";
 export type { ExitNotice } from "./monitors.ts";
 export type { RestartType } from "./supervision/contract.ts";
+
+/** Topics, and durable timers as an operator sees them. */
+export type { TimerFilter, TopicSubscribeOptions } from "./options.ts";
+export type { TimerInfo } from "./timer-list.ts";
+export type { DroppedPublications, TopicOverflow } from "./topic-buffer.ts";
+export type { TopicItem } from "./topic-reader.ts";
+export type { TopicInfo, TopicRef } from "./topic-ref.ts";
 
 /** How `Runtime.backup` is asked for, and what it says. */
 export type { BackupOptions, BackupReport } from "../vault/index.ts";

@@ -62,11 +62,14 @@ function levelOfKnown(event: KnownEvent): LogLevel {
     case "log.lost":
       return "error";
     case "agent.rehomed":
+    case "subagent.swept":
     case "code.refused":
     case "definition.refused":
     case "definition.removed":
     case "watch.failed":
     case "message.discarded":
+    case "publication.dropped":
+    case "timer.skipped":
     case "step.failed":
     case "step.retried":
     case "message.set_aside":
@@ -87,6 +90,7 @@ function levelOfKnown(event: KnownEvent): LogLevel {
     case "pages.collected":
     case "pages.scrubbed":
       return "debug";
+    case "subagents.ended":
     case "agent.dropped":
     case "agent.reconfigured":
     case "definition.applied":
@@ -105,6 +109,8 @@ function levelOfKnown(event: KnownEvent): LogLevel {
     case "message.replayed":
     case "runtime.closed":
     case "runtime.opened":
+    case "timer.cancelled":
+    case "topic.dropped":
     case "vault.closed":
     case "vault.recovered":
       return "info";

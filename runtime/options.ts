@@ -3,16 +3,31 @@
  * an error, because a misspelt limit must not become no limit.
  */
 import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { TOPIC_RULE, isTopicName } from "../sandbox/index.ts";
 import type { IsolateLimits } from "../sandbox/index.ts";
 import type { Durability, Point, RetentionRule } from "../vault/index.ts";
 import { RuntimeError } from "./errors.ts";
 import type { RestartType } from "./supervision/contract.ts";
+import type { TimerQuery } from "./timer-list.ts";
+import type { TopicOverflow } from "./topic-buffer.ts";
+import type { TopicReading } from "./topic-reader.ts";
 
 /** Limits of one agent. All have defaults; all are enforced. */
 export interface AgentLimits extends IsolateLimits {
   /** Messages that may wait. */
   readonly mailboxMax: number;
+  /** Durable timers (`ctx.after`, `ctx.cron`) set at once. */
+  readonly timersMax: number;
+  /** Topics subscribed to at once. */
+  readonly subscriptionsMax: number;
+  /** Subagents of its own. */
+  readonly subagentsMax: number;
+  /** Generations of subagents below a top-level agent; 0: none. */
+  readonly subagentDepthMax: number;
+  /** Subagents below a top-level agent, of all generations. */
+  readonly subtreeMax: number;
 }
 
 /** What every agent gets where its spec says nothing. */
@@ -33,6 +48,11 @@ export const AGENT_LIMITS: AgentLimits = {
   tableBytesPerTurnMax: 8 << 20, // a quarter of the default heap, where they stand until the turn ends
   rowBytesMax: 1 << 20, // as a message: it crosses in one piece
   mailboxMax: 1_000,
+  timersMax: 1_000, // as many messages as may wait, should all of them fall due together
+  subscriptionsMax: 50, // each may have 16 messages on their way: together they leave room in a mailbox
+  subagentsMax: 50, // two cells full
+  subagentDepthMax: 8, // deeper than any division of labour that a person could follow
+  subtreeMax: 200, // each has an isolate: eight cells full
 };
 
 /** When words are a poison, where a spec says nothing; `SpawnOptions` has the reasons. */
@@ -40,6 +60,9 @@ export const QUARANTINE = { quarantineDeaths: 3, quarantineMs: 600_000 } as cons
 
 /** How many dead letters are kept, and how much text: a mailbox full of ordinary messages, and the text of a large one. */
 const DEAD_LETTERS = { countMax: 1_000, bytesMax: 64 << 20 } as const;
+
+/** Topics: publications that one keeps where it says nothing else, and how many topics there may be, whoever names them. */
+const TOPICS = { retain: 1_000, countMax: 100_000 } as const;
 
 /** Options of `Runtime.open`. */
 export interface RuntimeOptions {
@@ -66,6 +89,8 @@ export interface RuntimeOptions {
   readonly retention?: readonly RetentionRule[] | undefined;
   /** Dead letters that are kept: at most `countMax` (1,000) with `bytesMax` (64 MiB) of text; the oldest go. */
   readonly deadLetters?: { readonly countMax?: number | undefined; readonly bytesMax?: number | undefined } | undefined;
+  /** Publications that a topic keeps (`retain`, 1,000; `runtime.topic(name).retain(n)` for one), and topics at most (100,000). */
+  readonly topics?: { readonly retain?: number | undefined; readonly countMax?: number | undefined } | undefined;
   /** Seed of all chance in the runtime; default: from the system's entropy. */
   readonly seed?: number | undefined;
   /** Defaults for all agents of this runtime. */
@@ -83,6 +108,7 @@ export interface ParsedRuntimeOptions {
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "silent";
   readonly retention: readonly RetentionRule[];
   readonly deadLetters: { readonly countMax: number; readonly bytesMax: number };
+  readonly topics: { readonly retain: number; readonly countMax: number };
   readonly seed: number | undefined;
   readonly limits: AgentLimits;
 }
@@ -115,6 +141,17 @@ export interface SpawnOptions {
   readonly limits?: Partial<AgentLimits> | undefined;
   /** What the agent reads as `ctx.text`: at most 256 KiB. Default "". */
   readonly text?: string | undefined;
+}
+
+/** Options of `runtime.define`: what subagents of this definition are. Exactly one of `module` and `source`; how one is restarted is said by who spawns it. */
+export type DefinitionOptions = Omit<SpawnOptions, "id" | "restart" | "intensity" | "periodMs" | "shutdownMs">;
+
+/** `ctx.spawn`'s options with defaults filled in. */
+export interface ParsedSubagentOptions extends Pick<
+  ParsedSpawnOptions,
+  "id" | "source" | "restart" | "intensity" | "periodMs" | "shutdownMs"
+> {
+  readonly definition: string | undefined;
 }
 
 /** What the front matter of `<id>.agent.md` may say: the file of its code, and of `spawn`'s options all but id, source and text. */
@@ -168,7 +205,15 @@ const limits = z.strictObject({
   tableBytesPerTurnMax: count(32 << 20).optional(), // with state and reply it has to fit into a commit of 64 MiB
   rowBytesMax: count(16 << 20).optional(),
   mailboxMax: count(10_000_000).optional(),
+  timersMax: z.number().int().min(0).max(1_000_000).optional(),
+  subscriptionsMax: z.number().int().min(0).max(100_000).optional(),
+  subagentsMax: z.number().int().min(0).max(100_000).optional(),
+  subagentDepthMax: z.number().int().min(0).max(100).optional(),
+  subtreeMax: z.number().int().min(0).max(1_000_000).optional(),
 });
+
+/** Publications that a topic keeps. */
+const retain = count(1_000_000);
 
 const retentionRule = z
   .strictObject({
@@ -198,6 +243,7 @@ const runtimeSchema = z.strictObject({
   deadLetters: z
     .strictObject({ countMax: count(1_000_000).optional(), bytesMax: count(1 << 30).optional() })
     .optional(),
+  topics: z.strictObject({ retain: retain.optional(), countMax: count(10_000_000).optional() }).optional(),
   seed: z.number().int().min(0).max(0xffff_ffff).optional(),
   limits: limits.optional(),
 });
@@ -245,10 +291,24 @@ const spawnObject = z.strictObject({
 const spawnSchema = spawnObject.refine((options) => (options.module === undefined) !== (options.source === undefined), {
   message: "give exactly one of module and source",
 });
+/** As `ctx.exit` takes it. */
+const exitReason = z.string().min(1).max(512, "a reason of at most 512 characters");
+const definitionSchema = spawnObject
+  .omit({ restart: true, intensity: true, periodMs: true, shutdownMs: true })
+  .refine((options) => (options.module === undefined) !== (options.source === undefined), {
+    message: "give exactly one of module and source",
+  });
+const subagentSchema = spawnObject
+  .pick({ id: true, source: true, restart: true, intensity: true, periodMs: true, shutdownMs: true })
+  .extend({ definition: agentId.optional() })
+  .refine(({ source, definition }) => source === undefined || definition === undefined, {
+    message: "give at most one of source and definition",
+  });
 /** In a record's front matter: its name, its code and its text are the file's own. */
 const recordSchema = spawnObject
   .omit({ id: true, source: true, text: true })
   .extend({ module: z.string().min(1).optional() });
+const folderPath = z.union([fileUrl, z.string().min(1)], "the path of a folder, or its file: URL");
 const watchSchema = z.strictObject({ calmMs: z.number().min(0).max(60_000).optional() }).optional();
 
 /** Throws RUNTIME_OPTIONS_INVALID. */
@@ -266,6 +326,10 @@ export function parseRuntimeOptions(input: unknown): ParsedRuntimeOptions {
     deadLetters: {
       countMax: given.deadLetters?.countMax ?? DEAD_LETTERS.countMax,
       bytesMax: given.deadLetters?.bytesMax ?? DEAD_LETTERS.bytesMax,
+    },
+    topics: {
+      retain: given.topics?.retain ?? TOPICS.retain,
+      countMax: given.topics?.countMax ?? TOPICS.countMax,
     },
     seed: given.seed,
     limits: withDefaults(AGENT_LIMITS, given.limits),
@@ -295,15 +359,41 @@ export function parseSpawnOptions(
   };
 }
 
+/** What a name stands for in `ctx.spawn`. Throws RUNTIME_OPTIONS_INVALID. */
+export function parseDefinition(
+  name: unknown,
+  input: unknown,
+  runtime: Pick<ParsedRuntimeOptions, "durability" | "limits">,
+): ParsedSpawnOptions {
+  const given = typeof input === "object" && input !== null ? { ...input, id: name } : input;
+  return parseSpawnOptions(parse(definitionSchema, given, "define"), runtime);
+}
+
+/** What an agent says to `ctx.spawn`. Throws RUNTIME_OPTIONS_INVALID. */
+export function parseSubagentOptions(input: unknown, parent: string): ParsedSubagentOptions {
+  const given = parse(subagentSchema, input, `${parent}: spawn`);
+  return {
+    id: parse(agentPath, `${parent}/${given.id}`, `${parent}: spawn`),
+    source: given.source,
+    definition: given.definition,
+    restart: given.restart ?? "temporary",
+    intensity: given.intensity ?? 3,
+    periodMs: given.periodMs ?? 5_000,
+    shutdownMs: given.shutdownMs ?? 5_000,
+  };
+}
+
 /** What an agent's record may set. Throws RUNTIME_OPTIONS_INVALID. */
 export function parseRecordSettings(input: unknown, file: string): RecordSettings {
   return parse(recordSchema, input, file);
 }
 
 /** Throws RUNTIME_OPTIONS_INVALID. */
-export function parseWatchOptions(input: unknown): Required<WatchOptions> {
+export function parseWatchOptions(dir: unknown, input: unknown): { readonly dir: string; readonly calmMs: number } {
+  const folder = parse(folderPath, dir, "watch");
   // 50 ms: longer than the two steps of an editor's save, shorter than a person notices.
-  return { calmMs: parse(watchSchema, input, "watch")?.calmMs ?? 50 };
+  const calmMs = parse(watchSchema, input, "watch")?.calmMs ?? 50;
+  return { dir: folder instanceof URL ? fileURLToPath(folder) : folder, calmMs };
 }
 
 const pointSchema = z.union(
@@ -329,6 +419,60 @@ export function parseDeadLetterFilter(input: unknown): DeadLetterFilter {
   return parse(deadLetterSchema, input, "deadLetters");
 }
 
+/** How a program reads a topic. */
+export interface TopicSubscribeOptions {
+  /** Number of the last publication that is not wanted; 0: all that are kept. Default: the newest one there is. */
+  readonly after?: number | undefined;
+  /** Publications that wait for a reader that is slower than what comes. Default 1,000; at most 10,000. */
+  readonly bufferMax?: number | undefined;
+  /**
+   * What becomes of one that there is no room for: the oldest gives way (`drop_oldest`, the default), it is not taken
+   * (`drop_newest`), or the reader is told and ended (`close`). What is dropped comes as an item that says so.
+   */
+  readonly overflow?: TopicOverflow | undefined;
+}
+
+/** Which durable timers are asked for. */
+export interface TimerFilter {
+  readonly agent?: string | undefined;
+  /** How many at most. Default 100. */
+  readonly limit?: number | undefined;
+}
+
+const topicName = z.string().refine(isTopicName, `a topic's name is ${TOPIC_RULE}`);
+const topicSubscribeSchema = z
+  .strictObject({
+    after: z.number().int().min(0).optional(),
+    bufferMax: count(10_000).optional(),
+    overflow: z.enum(["drop_oldest", "drop_newest", "close"]).optional(),
+  })
+  .optional();
+const timerQuerySchema = z.strictObject({ agent: agentPath.optional(), limit: count(1_000_000).optional() }).optional();
+
+/** Checks the name of a topic. Throws RUNTIME_OPTIONS_INVALID. */
+export function parseTopicName(input: unknown): string {
+  return parse(topicName, input, "topic");
+}
+
+/** Checks how a topic is to be read. Throws RUNTIME_OPTIONS_INVALID. */
+export function parseTopicSubscribe(
+  input: unknown,
+): Omit<TopicReading, "after"> & { readonly after?: number | undefined } {
+  const { after, bufferMax = 1_000, overflow = "drop_oldest" } = parse(topicSubscribeSchema, input, "subscribe") ?? {};
+  return { after, bufferMax, overflow };
+}
+
+/** Checks how many publications a topic is to keep. Throws RUNTIME_OPTIONS_INVALID. */
+export function parseRetain(input: unknown): number {
+  return parse(retain, input, "retain");
+}
+
+/** Checks which timers are asked for; 100 where it is not said how many. Throws RUNTIME_OPTIONS_INVALID. */
+export function parseTimerQuery(input: unknown): TimerQuery {
+  const { agent, limit = 100 } = parse(timerQuerySchema, input, "timers") ?? {};
+  return { agent, limit };
+}
+
 const historySchema = z.strictObject({ limit: count(10_000_000).optional() }).optional();
 
 /** Checks a point in the past. Throws RUNTIME_OPTIONS_INVALID. */
@@ -345,6 +489,11 @@ export function parseForkOptions(input: unknown): { readonly id: string; readonl
 export function parseHistoryOptions(input: unknown): { readonly limit?: number } {
   const limit = parse(historySchema, input, "history")?.limit;
   return limit === undefined ? {} : { limit };
+}
+
+/** Checks the reason of an exit signal. Throws RUNTIME_OPTIONS_INVALID. */
+export function parseExitReason(input: unknown, agent: string): string {
+  return parse(exitReason, input, `${agent}: exit`);
 }
 
 /** Whether a text can be the name of an agent: one segment, or a path of them. */

@@ -13,6 +13,7 @@ const doors: Readonly<Record<string, RegExp>> = {
   devalue: /^sandbox\/guest\/rich\.ts$/, // the codec's second half; it is also bundled into the guest
   chokidar: /^runtime\/watch\.ts$/,
   yaml: /^runtime\/agent-file\.ts$/,
+  croner: /^runtime\/cron\.ts$/,
   pino: /^runtime\/log\.ts$/,
   "pure-rand": /^runtime\/random\.ts$/,
   zod: /^(?:runtime|evolution)\/options\.ts$/,

@@ -1,0 +1,123 @@
+/**
+ * One agent's subscription to one topic, as a source of letters. Where it stands is in the agent's own branch
+ * (topic-place.ts) and moves in the commit of the turn that handled a publication; here is only what is on its way.
+ */
+import type { Action, Branch } from "../vault/index.ts";
+import type { FeedLetter, FeedSource } from "./feed.ts";
+import type { ClaimPlace } from "./message.ts";
+import type { Topic } from "./topic.ts";
+import { handled, isHandled, placeIn, placeOp } from "./topic-place.ts";
+import type { TopicPlace } from "./topic-place.ts";
+import { TurnWrites } from "./turn-writes.ts";
+
+/** What a subscription needs. */
+export interface SubscriptionHost {
+  readonly agent: string;
+  readonly topic: Topic;
+  /** The agent's branch as it is now; undefined when the agent is gone. */
+  readonly branch: () => Branch | undefined;
+  /** Longest publication that the agent can take, in bytes. */
+  readonly bytesMax: () => number;
+  /** These will not be delivered. */
+  readonly dropped: (firstSeq: number, lastSeq: number, reason: "retention" | "too_large") => void;
+  /** Nothing is left to be delivered, for now. */
+  readonly caughtUp: () => void;
+  /** Commits actions that belong to no turn. Throws what the vault throws. */
+  readonly commit: (actions: readonly Action[]) => void;
+}
+
+/** See the header. */
+export class TopicSubscription implements FeedSource<number> {
+  readonly #host: SubscriptionHost;
+  /** Number of the last publication that was delivered, or found to be handled. */
+  #sent: number;
+  /** Number of the last publication that was told as no longer kept. */
+  #toldLost = 0;
+
+  constructor(host: SubscriptionHost) {
+    this.#host = host;
+    this.#sent = this.place?.after ?? 0;
+  }
+
+  /** Undefined when the agent subscribes no more. */
+  get place(): TopicPlace | undefined {
+    const branch = this.#host.branch();
+    return branch === undefined ? undefined : placeIn(branch, this.#host.agent, this.#host.topic.name);
+  }
+
+  /** Everything that may be shown is handled, and durably so. */
+  get isCaughtUp(): boolean {
+    const { place } = this;
+    return place === undefined || place.after >= this.#host.topic.visible;
+  }
+
+  peek(isOut: (seq: number) => boolean): FeedLetter<number> | undefined {
+    const { place } = this;
+    if (place === undefined) return undefined;
+    for (let next = this.#next(place); next !== undefined; next = this.#next(place)) {
+      const { seq, text } = next;
+      if (!isOut(seq) && !isHandled(place, seq)) {
+        if (this.#fits(text)) return { key: seq, letter: this.#letter(place, seq, text) };
+        this.#skip(place, seq);
+      }
+      this.#sent = seq;
+    }
+    return undefined;
+  }
+
+  taken(seq: number): void {
+    this.#sent = seq;
+  }
+
+  isHandled(seq: number): boolean {
+    const { place } = this;
+    return place === undefined || isHandled(place, seq);
+  }
+
+  done(): void {
+    if (this.isCaughtUp) this.#host.caughtUp();
+  }
+
+  rewind(): void {
+    this.#sent = this.place?.after ?? this.#sent;
+  }
+
+  /** The first publication behind the last one sent; what is no longer kept is told. */
+  #next(place: TopicPlace): { readonly seq: number; readonly text: string } | undefined {
+    const next = this.#host.topic.next(this.#sent);
+    if (next === undefined || next.seq === this.#sent + 1) return next;
+    const lastLost = next.seq - 1;
+    if (lastLost > Math.max(place.after, this.#toldLost)) this.#host.dropped(this.#sent + 1, lastLost, "retention");
+    this.#toldLost = Math.max(this.#toldLost, lastLost);
+    return next;
+  }
+
+  #letter({ method, id }: TopicPlace, seq: number, text: string): FeedLetter<number>["letter"] {
+    const behind = this.#sent;
+    return { kind: "cast", method, text, claims: (turn) => this.#claims({ id, seq, behind }, turn) };
+  }
+
+  /** The place moves, unless the agent subscribed anew, or no more: then this publication belongs to nothing. */
+  #claims(
+    { id, seq, behind }: { readonly id: string; readonly seq: number; readonly behind: number },
+    turn: ClaimPlace | undefined,
+  ): readonly Action[] {
+    const branch = turn?.branch ?? this.#host.branch();
+    if (branch === undefined) return [];
+    const { agent, topic } = this.#host;
+    const writes = TurnWrites.of(turn);
+    const place = placeIn(writes.over(branch), agent, topic.name);
+    if (place?.id !== id) return [];
+    return [writes.write(branch, [placeOp(topic.name, handled(place, seq, behind))], turn?.epoch)];
+  }
+
+  #fits(text: string): boolean {
+    const bytesMax = this.#host.bytesMax();
+    return text.length * 3 <= bytesMax || Buffer.byteLength(text) <= bytesMax;
+  }
+
+  #skip({ id }: TopicPlace, seq: number): void {
+    this.#host.commit(this.#claims({ id, seq, behind: this.#sent }, undefined));
+    this.#host.dropped(seq, seq, "too_large");
+  }
+}
