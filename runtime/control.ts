@@ -68,6 +68,16 @@ export class AgentControl {
     return this.#agent.spec;
   }
 
+  /** Log position of its newest change. */
+  get seq(): number {
+    return this.#agent.branch.head;
+  }
+
+  /** Wall time, in ms. */
+  get nowMs(): number {
+    return this.#host.clock.now();
+  }
+
   /** Methods of the life that serves now; empty while the agent sleeps. */
   get methods(): readonly string[] {
     const { life } = this.#agent;

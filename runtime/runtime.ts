@@ -33,7 +33,7 @@ import {
   parseRuntimeOptions,
   parseSpawnOptions,
 } from "./options.ts";
-import type { DeadLetterFilter, ParsedRuntimeOptions, RuntimeOptions, SpawnOptions } from "./options.ts";
+import type { DeadLetterFilter, ParsedRuntimeOptions, RuntimeOptions, SpawnOptions, WatchOptions } from "./options.ts";
 import { freshSeed, seededRandom } from "./random.ts";
 import type { AgentRef } from "./ref.ts";
 import { AgentRegistry } from "./registry.ts";
@@ -46,6 +46,8 @@ import { StartQueue } from "./start-queue.ts";
 import { StepSlots } from "./step-slots.ts";
 import type { TreeNode } from "./tree.ts";
 import { describeTree } from "./tree.ts";
+import type { Watch } from "./watch.ts";
+import { Watches } from "./watches.ts";
 
 /** Oldest major version of Node whose isolated-vm we support. */
 const NODE_MAJOR_MIN = 24;
@@ -71,6 +73,7 @@ export class Runtime implements AsyncDisposable {
   readonly #host: AgentHost;
   readonly #health: HealthWatch;
   readonly #deadLetters: DeadLetters;
+  readonly #watches: Watches;
   readonly #stopLog: () => void;
   #closing: Promise<void> | undefined;
 
@@ -85,6 +88,14 @@ export class Runtime implements AsyncDisposable {
     const cells = (): ReturnType<CellPool["cells"]> => this.#pool.cells();
     this.#health = new HealthWatch({ clock: this.#clock, events, remarkableMs: HEARTBEAT_MS / 2, cells });
     this.#agents = new AgentRegistry({ vault, durability: options.durability, host: () => this.#host });
+    this.#watches = new Watches({
+      clock: this.#clock,
+      events,
+      parse: (given) => parseSpawnOptions(given, options),
+      peek: (id) => this.#agents.peek(id),
+      deploy: (given) => this.#agents.deploy(given),
+      control: (id) => this.control(id),
+    });
     this.#router = new Router({ clock: this.#clock, random, events, agent: (id) => this.#agent(id) });
     this.#deadLetters = new DeadLetters({
       ...options.deadLetters,
@@ -159,6 +170,18 @@ export class Runtime implements AsyncDisposable {
     const options = parseSpawnOptions(input, this.#options);
     await this.#agents.deploy(options);
     return this.ref<Def>(options.id);
+  }
+
+  /**
+   * Makes a folder's files its agents: every `<id>.agent.ts` is the code of the agent of that name, every `<id>.agent.md` a
+   * record with its settings and its text. Starts what is there, and resolves when all of it is up or refused (`agents`
+   * of the result, and events `definition.refused`). From then on what is saved takes effect with the agent's next message:
+   * it is compiled, tried in a shadow, and swapped between two messages; state and waiting messages stay. A file that is
+   * wrong changes nothing. Rejects with RUNTIME_OPTIONS_INVALID, RUNTIME_WATCH_FAILED.
+   */
+  async watch(dir: string | URL, options?: WatchOptions): Promise<Watch> {
+    this.#requireOpen();
+    return await this.#watches.open(dir, options);
   }
 
   /** A reference by name. The agent need not run, nor exist yet: a call to an unknown one rejects with RUNTIME_AGENT_UNKNOWN. */
@@ -274,6 +297,7 @@ export class Runtime implements AsyncDisposable {
   }
 
   async #closeNow(): Promise<void> {
+    await this.#watches.close();
     const agents = this.#agents.all().toReversed();
     await Promise.all(agents.map((agent) => agent.stop(shutdownReason("the runtime closes"))));
     await this.#pool.close();
