@@ -7,12 +7,26 @@ import type { AgentSpec } from "./agent-record.ts";
 import type { CellPool } from "./cell-pool.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import type { EventStream } from "./events.ts";
+import type { ExitReason } from "./exit-reason.ts";
 import type { Incarnation } from "./incarnation.ts";
 import type { Asked, AskAnswer } from "./message.ts";
 import type { Outgoing, TurnPlace } from "./outgoing.ts";
 import type { Random } from "./random.ts";
 import type { StartQueue } from "./start-queue.ts";
 import type { StepSlots } from "./step-slots.ts";
+
+/** Who hears of an agent's end before anything else happens. */
+export interface Kin {
+  /** Whether this agent is another's subagent: once it is down it is gone. */
+  has(id: string): boolean;
+  /** It is about to stop in order: those below it stop first. Never rejects for what they do. */
+  stopping(
+    id: string,
+    ending: { readonly reason: ExitReason; readonly withinMs: AgentSpec["shutdownMs"] },
+  ): Promise<void>;
+  /** A life ended by an exit, never by a lost cell alone. */
+  exited(id: string, reason: ExitReason): void;
+}
 
 /** What an agent needs from its runtime. */
 export interface AgentHost {
@@ -26,6 +40,8 @@ export interface AgentHost {
   /** For the jitter between tries. */
   readonly random: Random;
   readonly deadLetters: DeadLetters;
+  /** Who ends with this agent: its subagents, and those it is linked to. */
+  readonly kin: Kin;
   /** Answers a question of a running turn. Never rejects. */
   ask(agent: string, question: Asked): Promise<AskAnswer>;
   /** Prepares one entry of a turn's outbox. Never throws for what it says. */

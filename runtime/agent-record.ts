@@ -23,7 +23,10 @@ const CURRENT_KEY = "a:current";
 const CODE_PREFIX = "a:code:";
 
 /** How an agent is supervised and limited: `spawn`'s options without its code. */
-export type AgentSpec = Omit<ParsedSpawnOptions, "module" | "source">;
+export interface AgentSpec extends Omit<ParsedSpawnOptions, "module" | "source"> {
+  /** Of a subagent: the agent that spawned it and that it belongs to. */
+  readonly parent?: string;
+}
 
 /** Which code is current. */
 export interface CurrentCode {
@@ -35,6 +38,8 @@ export interface CurrentCode {
   readonly originHash: string;
   /** `trusted` or `hardened`: where this code may run. */
   readonly profile: "trusted" | "hardened";
+  /** Which signals it has a handler for: `@exit` (it traps exits), `@down`. Absent: none. */
+  readonly hears?: readonly string[];
 }
 
 /** A state key and its encoded text, or `undefined` for a delete. */

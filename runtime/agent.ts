@@ -12,7 +12,7 @@
  * 3. Stop, snapshot, swap, restore and fork happen one after the other, between two messages.
  * 4. Every accepted message is settled: answered, failed, or (a cast that nobody can run) set aside among the dead letters.
  */
-import type { Artifact } from "../sandbox/index.ts";
+import { isReserved, type Artifact } from "../sandbox/index.ts";
 import type { Branch, Snapshot, Timer } from "../vault/index.ts";
 import type { AgentSpec, CurrentCode } from "./agent-record.ts";
 import { readSpec } from "./agent-record.ts";
@@ -23,7 +23,7 @@ import type { Down } from "./down.ts";
 import { downError, fullError } from "./down.ts";
 import { DiskDelay } from "./disk-delay.ts";
 import type { ExitReason } from "./exit-reason.ts";
-import { isCharged } from "./exit-reason.ts";
+import { isCharged, killReason } from "./exit-reason.ts";
 import { errorReason } from "./faults.ts";
 import type { Incarnation } from "./incarnation.ts";
 import type { Keeper } from "./keeper.ts";
@@ -50,6 +50,7 @@ type Phase =
 
 /** Messages handed to an isolate ahead of their turn, so that the pipe never runs dry. */
 const INFLIGHT_MAX = 32;
+const STOPPED_MEANWHILE: Down = { reason: { name: "shutdown", message: "it was stopped meanwhile" }, isParked: false };
 
 /** A named, supervised, stateful actor. */
 export class Agent {
@@ -83,7 +84,7 @@ export class Agent {
     this.#host = host;
     this.#code = new AgentCode(options.id, options.branch);
     this.#mailbox = new Mailbox(options.spec.limits.mailboxMax);
-    this.#monitors = new Monitors(options.id);
+    this.#monitors = new Monitors(options.id, (reason) => host.kin.exited(options.id, reason));
     this.#keeper = options.keeper ?? new SoloKeeper(this, { ...options.spec, id: options.id }, host);
     this.#lives = new Lives(options.id, host);
     this.#disk = new DiskDelay(host.vault, () => this.#pump());
@@ -154,7 +155,7 @@ export class Agent {
     if (caller !== undefined) sent.callers.add(caller);
     if (sent !== message) return sent;
     this.#ends.admit(message);
-    if (!this.#mailbox.push(message)) throw fullError(this.id, this.#mailbox.capacity);
+    if (!this.#mailbox.push(message, isReserved(message.method))) throw fullError(this.id, this.#mailbox.capacity);
     if (phase.name === "up") this.#pump();
     else if (phase.name === "asleep") this.wake();
     return message;
@@ -349,6 +350,7 @@ export class Agent {
 
   /** It failed too often: down until it is revived. */
   park(reason: ExitReason): void {
+    if (this.#host.kin.has(this.id)) return this.settle(reason, true);
     this.#monitors.tell(false);
     this.#host.events.emit({ type: "agent.parked", agent: this.id, reason });
     this.#down({ reason, isParked: true });
@@ -359,7 +361,7 @@ export class Agent {
     this.#monitors.tell(false);
     this.#host.events.emit({ type: "agent.stopped", agent: this.id, reason });
     this.#down({ reason, isParked: false });
-    if (isForgotten) this.#host.forgotten(this.id);
+    if (isForgotten || this.#host.kin.has(this.id)) this.#host.forgotten(this.id);
   }
 
   /** Takes no messages from here on; those that wait are failed, and casts among them set aside. */
@@ -391,19 +393,27 @@ export class Agent {
   // ------------------------------------------------------------------ control, between two messages
 
   /** Ends the life at once. The supervisor reacts as to any abnormal exit. */
-  kill(message: string): void {
+  kill(cause: string | ExitReason): void {
     const phase = this.#phase;
-    const reason: ExitReason = { name: "killed", message };
-    if (phase.name === "up") phase.life.end(reason);
-    else if (phase.name === "starting" && !this.#between.isHeld) this.#exited(reason, undefined);
+    if (phase.name === "up") phase.life.end(killReason(cause));
+    else if (phase.name === "starting" && !this.#between.isHeld) this.#exited(killReason(cause), undefined);
   }
 
   /** Its keeper takes it down now, also where it has no life at the moment. False: it is being begun and must come up first. */
-  killNow(message: string): boolean {
+  killNow(cause: string | ExitReason): boolean {
     const { name } = this.#phase;
     if (name === "starting" && this.#between.isHeld) return false;
-    if (name === "up" || name === "starting") this.kill(message);
-    else if (name === "asleep" || this.#unhold()) this.#exited({ name: "killed", message }, undefined);
+    if (name === "up" || name === "starting") this.kill(cause);
+    else if (name === "asleep" || this.#unhold()) this.#exited(killReason(cause), undefined);
+    return true;
+  }
+
+  /** It is over for good, whatever it is doing, and its name is free. False: it was down already. */
+  end(reason: ExitReason): boolean {
+    if (this.#phase.name === "down" && !this.#phase.isParked) return false;
+    this.killNow(reason);
+    this.#keeper.retire();
+    if (this.phase !== "down") this.settle(reason, true);
     return true;
   }
 
@@ -427,6 +437,7 @@ export class Agent {
     await this.#between.run(async () => {
       if (this.#phase.name === "down" && !this.#phase.isParked) return;
       await this.#endLife(reason);
+      if (this.phase === "down") return; // ended meanwhile
       this.#keeper.retire();
       this.#monitors.exited(reason);
       this.settle(reason, this.spec.restart === "temporary");
@@ -447,6 +458,7 @@ export class Agent {
 
   async #endLife(reason: ExitReason): Promise<void> {
     const { life } = this;
+    await this.#host.kin.stopping(this.id, { reason, withinMs: this.spec.shutdownMs });
     if (life !== undefined)
       await lastWords(life, { spec: this.spec, reason, clock: this.#host.clock, complain: this.#complain });
     await this.#loading.settled();
@@ -478,10 +490,7 @@ export class Agent {
       const life = await prepare(this.#loading.forReplacement((branch) => this.#moveTo(branch)));
       if (!this.#keeper.adopt()) {
         life.discard();
-        throw downError(this.spec, {
-          reason: { name: "shutdown", message: "it was stopped meanwhile" },
-          isParked: false,
-        });
+        throw downError(this.spec, STOPPED_MEANWHILE);
       }
       this.life?.discard();
       this.#code.moveTo(this.branch);

@@ -2,6 +2,7 @@
  * The door for what a caller says beside its argument. Checked by hand instead of by schema: it is on the path of every
  * call, and the usual case (a method, no options) costs one comparison.
  */
+import { isReserved } from "../sandbox/index.ts";
 import { ID_LENGTH_MAX } from "./call-ids.ts";
 import { RuntimeError } from "./errors.ts";
 
@@ -25,6 +26,12 @@ const KNOWN: ReadonlySet<string> = new Set(["timeoutMs", "signal", "id"]);
 /** Throws RUNTIME_OPTIONS_INVALID when `method` is no text. */
 export function checkMethod(agent: string, method: unknown): asserts method is string {
   if (typeof method !== "string" || method === "") throw invalid(agent, "the name of a method must come first");
+  requireOpenMethod(agent, method);
+}
+
+/** Throws RUNTIME_OPTIONS_INVALID for what only the runtime may send: the signals of exits and ends. */
+export function requireOpenMethod(agent: string, method: string): void {
+  if (isReserved(method)) throw invalid(agent, `${method} is no method: names with @ are kept for signals`);
 }
 
 /** Throws RUNTIME_OPTIONS_INVALID. */

@@ -61,7 +61,7 @@ export type RuntimeEvent =
       readonly durationMs: number;
     }
   /** Found in the vault without an owner, or half made, when the runtime opened; removed. */
-  | { readonly type: "subagent.swept"; readonly agent: string }
+  | { readonly type: "subagent.orphaned"; readonly agent: string }
   | { readonly type: "agent.parked"; readonly agent: string; readonly reason: ExitReason }
   | { readonly type: "agent.stopped"; readonly agent: string; readonly reason: ExitReason }
   | { readonly type: "agent.forked"; readonly agent: string; readonly from: string; readonly seq: number }

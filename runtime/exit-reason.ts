@@ -23,7 +23,9 @@ export type ExitName =
   /** The vault could not make its turn durable. */
   | "storage"
   /** Its code could not be loaded. */
-  | "load_failed";
+  | "load_failed"
+  /** It ended itself, or was told to, for a reason of its own that stands in `message`: a failure. */
+  | "exit";
 
 /** Why an agent ended. */
 export interface ExitReason {
@@ -31,8 +33,33 @@ export interface ExitReason {
   /** The code of the error behind it, where there is one. */
   readonly code?: string;
   readonly message: string;
+  /** The agent whose end it followed, because the two were linked. */
+  readonly from?: string;
   /** The guest's stack, mapped to the agent's TypeScript. */
   readonly stack?: string;
+}
+
+/** What an agent, or the program, gave as a reason: `normal`, `shutdown` and `shutdown:<why>` are orderly ends, all else is a failure. */
+export function exitReasonOf(text: string): ExitReason {
+  if (text === "normal") return { name: "normal", message: "it was done" };
+  if (text === "shutdown" || text.startsWith("shutdown:")) return { name: "shutdown", message: text };
+  return { name: "exit", message: text };
+}
+
+/** Why somebody is killed: what was said, or the reason itself. */
+export function killReason(cause: string | ExitReason): ExitReason {
+  return typeof cause === "string" ? { name: "killed", message: cause } : cause;
+}
+
+/** The one word for a reason that agents are told: what `exitReasonOf` was given, or the runtime's own name for it. */
+export function reasonText({ name, message }: ExitReason): string {
+  if (name === "exit") return message;
+  return name === "shutdown" && message.startsWith("shutdown:") ? message : name;
+}
+
+/** The reason for an agent that follows another one, `from`, because they were linked. A suspect's guilt is its own. */
+export function linkedReason(reason: ExitReason, from: string): ExitReason {
+  return { ...reason, name: reason.name === "cell_lost_suspect" ? "fault" : reason.name, from };
 }
 
 /** True for what a transient child is restarted after. */

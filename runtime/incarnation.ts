@@ -15,7 +15,7 @@
  * 3. When the vault refuses or loses a commit, this life is ahead of the disk and ends.
  * 4. It ends exactly once and reports that once.
  */
-import { isStepVerb, SandboxError } from "../sandbox/index.ts";
+import { isReserved, isStepVerb, SandboxError } from "../sandbox/index.ts";
 import type { Artifact, CellExit, IsolateLimits, Loaded, Outbound, Outcome, Resident } from "../sandbox/index.ts";
 import type { Action, Branch, Clock, Commit, Durability, Op, Vault } from "../vault/index.ts";
 import type { CurrentCode } from "./agent-record.ts";
@@ -82,6 +82,8 @@ export class Incarnation implements Tenant {
   #lastCommit: Commit | undefined;
   #callIds: CallIds | undefined;
   #isOver = false;
+  /** What a turn ended this life for, until its commit is durable; what comes behind that turn returns to the mailbox. */
+  #exit: ExitReason | undefined;
   #heapBytes = 0;
   readonly #inflight: Message[] = [];
   readonly #questions: Questions;
@@ -158,9 +160,9 @@ export class Incarnation implements Tenant {
   get epoch(): number {
     return this.#epoch;
   }
-  /** Loaded, and nothing in flight. */
+  /** Loaded, nothing in flight, and not about to end. */
   get isIdle(): boolean {
-    return this.isLoaded && this.#inflight.length === 0;
+    return this.isLoaded && this.#inflight.length === 0 && this.#exit === undefined;
   }
   get inflight(): number {
     return this.#inflight.length;
@@ -225,9 +227,14 @@ export class Incarnation implements Tenant {
     return this.#lastCommit;
   }
 
+  /** Ends the calls that its turns have open, so that a turn that waits can come to its end. */
+  callOff(why: string): void {
+    for (const message of this.#inflight) callOff(message, why);
+  }
+
   /** Ends this life for a reason given from outside. The message being worked on fails, the others return. */
   end(reason: ExitReason): void {
-    const first = this.#inflight[0];
+    const first = this.#exit === undefined ? this.#inflight[0] : undefined;
     this.#end(reason, first);
   }
 
@@ -250,7 +257,8 @@ export class Incarnation implements Tenant {
   }
 
   onCellLost(exit: CellExit): void {
-    if (this.#loaded === undefined || this.#isOver) return; // `ready` rejects, or nobody is interested any more
+    // `ready` rejects, or nobody is interested any more, or it is ending already.
+    if (this.#loaded === undefined || this.#isOver || this.#exit !== undefined) return;
     const isSuspect = exit.suspects.includes(this.#host.id);
     const first = this.#inflight[0];
     const failed = first !== undefined && (isSuspect || first.hasAsked) ? first : undefined;
@@ -259,7 +267,7 @@ export class Incarnation implements Tenant {
   }
 
   #settle(message: Message, outcome: Outcome): void {
-    if (this.#isOver) return; // the message was failed or returned when this life ended
+    if (this.#isOver || this.#exit !== undefined) return; // the message was failed or returned when this life ended, or will be
     switch (outcome.kind) {
       case "done":
         return this.#done(message, outcome);
@@ -289,6 +297,7 @@ export class Incarnation implements Tenant {
     const place = { agent: this.#host.id, branch: this.options.branch, epoch: this.#epoch, message };
     const sent = outcome.outbox.map((entry) => this.#host.outgoing(place, entry));
     const actions = this.#actionsOf(place, outcome, sent);
+    const exit = sent.find((outgoing) => outgoing.exit !== undefined)?.exit;
     const fail = (error: unknown): void => {
       for (const { undo } of sent) undo?.();
       this.#storageFailed(message, error);
@@ -299,10 +308,12 @@ export class Incarnation implements Tenant {
       return fail(error);
     }
     this.#host.turned(turn);
+    this.#exit = exit;
     this.#gate(() => {
       settleMessage(message, { text: outcome.reply });
       for (const { leave } of sent) leave?.();
       this.#host.published(turn);
+      if (exit !== undefined) this.#end(exit, undefined);
     }, fail);
     this.#advance(message);
   }
@@ -392,7 +403,7 @@ export class Incarnation implements Tenant {
   #makeQuestions(): Questions {
     return new Questions({
       inflight: this.#inflight,
-      isOver: () => this.#isOver,
+      isOver: () => this.#isOver || this.#exit !== undefined,
       gate: (message, release) => this.#gate(release, (error) => this.#storageFailed(message, error)),
       isRepeatable: ({ verb, message }) => verb === "call" || isStepVerb(verb) || this.#steps.isInside(message),
       ask: (question) => (isStepVerb(question.verb) ? this.#steps.ask(question) : this.#ask(question)),
@@ -452,5 +463,7 @@ function noteOf(message: Message): Uint8Array {
 /** What the current code is, once a life was loaded. */
 export function currentOf(life: Incarnation, originHash: string): CurrentCode {
   const { artifact, profile } = life.options;
-  return { hash: artifact.hash, version: life.loaded.version, originHash, profile };
+  const { version, methods } = life.loaded;
+  const hears = methods.map(({ name }) => name).filter((name) => isReserved(name));
+  return { hash: artifact.hash, version, originHash, profile, ...(hears.length === 0 ? {} : { hears }) };
 }

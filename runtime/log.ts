@@ -62,7 +62,7 @@ function levelOfKnown(event: KnownEvent): LogLevel {
     case "log.lost":
       return "error";
     case "agent.rehomed":
-    case "subagent.swept":
+    case "subagent.orphaned":
     case "code.refused":
     case "definition.refused":
     case "definition.removed":

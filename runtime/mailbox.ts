@@ -2,7 +2,7 @@
  * An agent's bounded queue of messages, in order of arrival.
  *
  * Invariants
- * 1. Never more than `capacity` messages are accepted; what comes back (`unshift`) was accepted before and always fits.
+ * 1. Never more than `capacity` messages are accepted, but for urgent ones; what comes back (`unshift`) was accepted before and always fits.
  * 2. Messages leave in order of arrival; a returned one keeps its place before all later ones.
  * 3. Taking and adding cost O(1) amortised: the array's head is cut off only when half of it is spent.
  */
@@ -22,9 +22,9 @@ export class Mailbox<M> {
     return this.#items.length - this.#head;
   }
 
-  /** Appends a message; false when the mailbox is full. */
-  push(message: M): boolean {
-    if (this.length >= this.capacity) return false;
+  /** Appends a message; false when the mailbox is full. `isUrgent`: it is taken all the same, because who sends it is bounded. */
+  push(message: M, isUrgent = false): boolean {
+    if (this.length >= this.capacity && !isUrgent) return false;
     this.#items.push(message);
     return true;
   }

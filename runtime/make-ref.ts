@@ -10,7 +10,7 @@ import type { CallOptions } from "./call-options.ts";
 import { RuntimeError } from "./errors.ts";
 import type { AgentInfo, AgentRef, HistoryLine } from "./ref.ts";
 import { shutdownReason } from "./ref.ts";
-import { parseForkOptions, parseHistoryOptions, parsePoint } from "./options.ts";
+import { parseExitReason, parseForkOptions, parseHistoryOptions, parsePoint } from "./options.ts";
 
 /** What a reference needs of its runtime. */
 export interface RefHost<Def extends AnyAgentDefinition> {
@@ -20,6 +20,7 @@ export interface RefHost<Def extends AnyAgentDefinition> {
   readonly call: (method: string, arg: unknown, options?: CallOptions) => Promise<unknown>;
   readonly cast: (method: string, arg: unknown) => void;
   readonly fork: (id: string, at: Point | undefined) => Promise<void>;
+  readonly exit: (reason: string) => void;
   readonly restored: (seq: number) => void;
   readonly ref: (id: string) => AgentRef<Def>;
 }
@@ -42,6 +43,7 @@ export function makeRef<Def extends AnyAgentDefinition>(id: string, host: RefHos
     },
     restore: async (at: unknown) => restore(host, parsePoint(at, "restore")),
     stop: async (reason = "stopped by its owner") => host.agent().stop(shutdownReason(reason)),
+    exit: (reason: unknown) => host.exit(parseExitReason(reason, id)),
     kill: async () => host.agent().kill("killed by its owner"),
     revive: async () => host.agent().revive(),
     monitor: (listener: Parameters<AgentRef["monitor"]>[0]) => {

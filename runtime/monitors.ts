@@ -15,17 +15,21 @@ export interface ExitNotice {
 /** The watchers of one name. */
 export class Monitors {
   readonly #id: string;
+  readonly #onExit: (reason: ExitReason) => void;
   #listeners = new Set<(notice: ExitNotice) => void>();
   /** An exit about which nothing was decided yet. */
   #untold: ExitReason | undefined;
 
-  constructor(id: string) {
+  /** `onExit` hears of every exit at once, before anything is decided about it. */
+  constructor(id: string, onExit: (reason: ExitReason) => void) {
     this.#id = id;
+    this.#onExit = onExit;
   }
 
   /** A life ended; what becomes of the agent is told with it, by `tell`. */
   exited(reason: ExitReason): void {
     this.#untold = reason;
+    this.#onExit(reason);
   }
 
   /** It is decided: tells of the exit that was not told yet, if there is one. True when there was. */

@@ -16,6 +16,8 @@ import type { Action, Branch } from "../vault/index.ts";
 import { VaultError } from "../vault/index.ts";
 import { RuntimeError } from "./errors.ts";
 import type { EventStream } from "./events.ts";
+import type { ExitReason } from "./exit-reason.ts";
+import { exitReasonOf } from "./exit-reason.ts";
 import type { Message } from "./message.ts";
 
 /** The turn that sends. */
@@ -35,6 +37,8 @@ export interface Outgoing {
   readonly leave?: () => void;
   /** The commit failed: nothing of it happened. */
   readonly undo?: () => void;
+  /** The life ends for this reason as soon as the commit is durable and everything has left. */
+  readonly exit?: ExitReason;
 }
 
 /** Says what becomes of one kind of entry. May throw RuntimeError or SandboxError for a text it refuses. */
@@ -49,6 +53,7 @@ export class OutgoingVerbs {
 
   constructor(events: EventStream) {
     this.#events = events;
+    this.provide("exit", (_place, reason) => ({ actions: [], exit: exitReasonOf(reason) }));
     this.provide("checkpoint", ({ branch }, label) => ({ actions: [{ type: "snapshot", branch: branch.id, label }] }));
   }
 

@@ -79,6 +79,12 @@ export interface AgentRef<Def extends AnyAgentDefinition = AnyAgentDefinition> {
   stop(reason?: string): Promise<void>;
   /** Ends the isolate at once, as a crash would. Its supervisor restarts it. */
   kill(): Promise<void>;
+  /**
+   * Sends an exit signal, as OTP's `exit/2`. An agent that does not trap exits ends for this reason at once, unless it is
+   * `normal`; one whose definition has `exit` is told instead, with `from: ""`. `kill` ends anybody, for the reason `killed`.
+   * Its supervisor decides what follows. Nothing happens to an agent that is down or unknown. Throws RUNTIME_OPTIONS_INVALID.
+   */
+  exit(reason: string): void;
   /** Starts a parked or stopped agent again. */
   revive(): Promise<void>;
   /** Calls `listener` at every exit; returns the way to stop. An error that it throws is its owner's and surfaces as uncaught. */

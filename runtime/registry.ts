@@ -16,7 +16,7 @@ import type { Branch, Durability, Point, Vault } from "../vault/index.ts";
 import { Agent } from "./agent.ts";
 import type { AgentHost } from "./agent-host.ts";
 import type { AgentSpec } from "./agent-record.ts";
-import { readCurrent, readSpec } from "./agent-record.ts";
+import { readCurrent, readSpec, specOp } from "./agent-record.ts";
 import { RuntimeError } from "./errors.ts";
 import type { ParsedSpawnOptions } from "./options.ts";
 import { isAgentId } from "./options.ts";
@@ -79,14 +79,17 @@ export class AgentRegistry {
    */
   async deploy(options: ParsedSpawnOptions): Promise<Agent> {
     const { module, source, ...spec } = options;
+    return this.start(spec, () => codeOf({ id: spec.id, module, source }));
+  }
+
+  /** As `deploy`, with code from elsewhere. It is asked for once the name is taken, and may refuse by rejecting. */
+  async start(spec: AgentSpec, code: () => Promise<Artifact>): Promise<Agent> {
     const { id } = spec;
     return this.#claimed(id, async () => {
-      const artifact = await compile(
-        module === undefined ? { source: source ?? "", name: `${id}.agent.ts` } : { module: pathOf(module) },
-      );
+      const artifact = await code();
       const known = this.#vault.head(id);
       const isNew = known === undefined || readCurrent(known) === undefined;
-      const branch = known ?? (await this.#newBranch(id));
+      const branch = known ?? (await this.#newBranch(spec));
       const agent = new Agent(this.#host(), { id, spec, branch });
       await this.#begun(agent, artifact, isNew);
       this.#host().events.emit({ type: "agent.spawned", agent: id, hash: artifact.hash, isNew });
@@ -148,8 +151,10 @@ export class AgentRegistry {
     }
   }
 
-  async #newBranch(id: string): Promise<Branch> {
-    const { branch, commit } = this.#vault.create({ name: id, durability: this.#durability });
+  /** A subagent's branch says from the beginning whose it is: whatever happens next, somebody owns it. */
+  async #newBranch(spec: AgentSpec): Promise<Branch> {
+    const ops = spec.parent === undefined ? [] : [specOp(spec)];
+    const { branch, commit } = this.#vault.create({ name: spec.id, ops, durability: this.#durability });
     await commit.durable;
     return branch;
   }
@@ -160,6 +165,15 @@ export class AgentRegistry {
     const free = { type: "name", name: id, branch: undefined, expect: branch.id } as const;
     await this.#vault.commit([free, { type: "drop", branch: branch.id }], { durability: "disk" }).durable;
   }
+}
+
+/** Compiles what a spec was given as its code. Rejects with SANDBOX_COMPILE_FAILED, SANDBOX_MODULE_MISSING, SANDBOX_ARTIFACT_TOO_LARGE. */
+export function codeOf({
+  id,
+  module,
+  source,
+}: Pick<ParsedSpawnOptions, "id" | "module" | "source">): Promise<Artifact> {
+  return compile(module === undefined ? { source: source ?? "", name: `${id}.agent.ts` } : { module: pathOf(module) });
 }
 
 function pathOf(module: URL | string): string {

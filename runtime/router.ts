@@ -15,7 +15,7 @@ import { decode, encode, unpackAddress } from "../sandbox/index.ts";
 import type { Clock } from "../vault/index.ts";
 import type { Agent } from "./agent.ts";
 import type { CallOptions } from "./call-options.ts";
-import { checkMethod, parseCallOptions } from "./call-options.ts";
+import { checkMethod, parseCallOptions, requireOpenMethod } from "./call-options.ts";
 import { withCaller } from "./caller-stack.ts";
 import { RuntimeError } from "./errors.ts";
 import type { EventStream } from "./events.ts";
@@ -53,6 +53,7 @@ export class Router {
     this.outgoing = new OutgoingVerbs(options.events);
     this.outgoing.provide("cast", ({ agent }, text) => {
       const to = unpackAddress(text);
+      requireOpenMethod(to.agent, to.method);
       return { actions: [], leave: () => void this.deliver(to.agent, { ...to, kind: "cast", from: agent }) };
     });
   }
@@ -118,6 +119,7 @@ export class Router {
     { asker, id }: { readonly asker: Message; readonly id: string | undefined },
   ): Promise<string> {
     const call = unpackAddress(text);
+    requireOpenMethod(call.agent, call.method);
     const ring = this.#waits.ring(from, call.agent);
     if (ring !== undefined) {
       const message = `${ringText(ring)}: none of them would ever be answered`;

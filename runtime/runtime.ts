@@ -30,15 +30,24 @@ import {
   parseAgentId,
   parseAgentPath,
   parseDeadLetterFilter,
+  parseDefinition,
   parseRuntimeOptions,
   parseSpawnOptions,
 } from "./options.ts";
-import type { DeadLetterFilter, ParsedRuntimeOptions, RuntimeOptions, SpawnOptions, WatchOptions } from "./options.ts";
+import type {
+  DeadLetterFilter,
+  DefinitionOptions,
+  ParsedRuntimeOptions,
+  RuntimeOptions,
+  SpawnOptions,
+  WatchOptions,
+} from "./options.ts";
 import { freshSeed, seededRandom } from "./random.ts";
 import type { AgentRef } from "./ref.ts";
 import { AgentRegistry } from "./registry.ts";
 import { shutdownReason } from "./ref.ts";
 import type { Capability } from "./router.ts";
+import { Relations } from "./relations.ts";
 import { Router } from "./router.ts";
 import { makeRef, requireListener } from "./make-ref.ts";
 import { sweepShadows } from "./shadow.ts";
@@ -72,6 +81,7 @@ export class Runtime implements AsyncDisposable {
   readonly #router: Router;
   readonly #host: AgentHost;
   readonly #health: HealthWatch;
+  readonly #relations: Relations;
   readonly #deadLetters: DeadLetters;
   readonly #watches: Watches;
   readonly #stopLog: () => void;
@@ -97,6 +107,14 @@ export class Runtime implements AsyncDisposable {
       control: (id) => this.control(id),
     });
     this.#router = new Router({ clock: this.#clock, random, events, agent: (id) => this.#agent(id) });
+    this.#relations = new Relations({
+      vault,
+      events,
+      clock: this.#clock,
+      agents: this.#agents,
+      router: this.#router,
+      isClosing: () => this.#closing !== undefined,
+    });
     this.#deadLetters = new DeadLetters({
       ...options.deadLetters,
       vault,
@@ -107,6 +125,7 @@ export class Runtime implements AsyncDisposable {
     });
     this.#host = {
       deadLetters: this.#deadLetters,
+      kin: this.#relations,
       vault,
       pool: this.#pool,
       clock: this.#clock,
@@ -116,7 +135,10 @@ export class Runtime implements AsyncDisposable {
       random: seededRandom(random.next32()),
       ask: (agent, question) => this.#router.ask(agent, question),
       outgoing: (place, entry) => this.#router.outgoing.prepare(place, entry),
-      forgotten: (id) => this.#agents.forget(id),
+      forgotten: (id) => {
+        this.#agents.forget(id);
+        this.#relations.forgotten(id);
+      },
     };
   }
 
@@ -143,6 +165,7 @@ export class Runtime implements AsyncDisposable {
     sweepShadows(vault);
     const runtime = new Runtime(options, parts, vault, events);
     try {
+      await runtime.#relations.sweep();
       await runtime.#pool.warm("trusted");
     } catch (error) {
       await runtime.close();
@@ -193,9 +216,19 @@ export class Runtime implements AsyncDisposable {
       call: (method, arg, options) => this.#router.call(id, method, arg, options),
       cast: (method, arg) => this.#router.cast(id, method, arg),
       fork: (forkId, at) => this.#fork(id, forkId, at),
+      exit: (reason) => this.#relations.signal(id, reason),
       restored: (seq) => this.events.emit({ type: "agent.restored", agent: id, seq }),
       ref: (other) => this.ref<Def>(other),
     });
+  }
+
+  /**
+   * Gives code a name: agents start subagents of it with `ctx.spawn({ id, definition: name })`. A name that is known is given
+   * anew, for subagents from then on. Throws RUNTIME_OPTIONS_INVALID; code that does not compile is told to who spawns.
+   */
+  define(name: string, options: DefinitionOptions): void {
+    this.#requireOpen();
+    this.#relations.define(parseDefinition(name, options, this.#options));
   }
 
   /** Names of all agents, running or asleep in the vault. */

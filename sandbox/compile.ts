@@ -35,10 +35,13 @@ export interface Artifact {
   readonly source: string;
 }
 
-/** A file, or a text with a name; `resolveFrom` is the folder that the text's imports are looked up from. */
+/**
+ * A file, or a text with a name; `resolveFrom` is the folder that the text's imports are looked up from. `standsAlone`: the
+ * text may import `planaria/agent` and nothing else, because whoever wrote it must not see the files of this machine.
+ */
 export type CompileInput =
   | { readonly module: URL | string }
-  | { readonly source: string; readonly name: string; readonly resolveFrom?: string };
+  | { readonly source: string; readonly name: string; readonly resolveFrom?: string; readonly standsAlone?: boolean };
 
 /** What an artifact may be, and who is told what it is made of. */
 export interface CompileOptions {
@@ -79,6 +82,7 @@ interface Entry {
   readonly folder: string;
   /** Undefined for a text without a file. */
   readonly path: string | undefined;
+  readonly standsAlone: boolean;
 }
 
 /**
@@ -153,12 +157,13 @@ export async function bundleProgram(options: {
 
 async function entryOf(input: CompileInput, onFile: CompileOptions["onFile"]): Promise<Entry> {
   if ("source" in input) {
-    return { name: input.name, source: input.source, folder: resolve(input.resolveFrom ?? "."), path: undefined };
+    const { name, source, resolveFrom = ".", standsAlone = false } = input;
+    return { name, source, folder: resolve(resolveFrom), path: undefined, standsAlone };
   }
   const path = pathOf(input.module);
   const name = basename(path);
   onFile?.(path);
-  return { name, source: await readModule(path), folder: dirname(path), path };
+  return { name, source: await readModule(path), folder: dirname(path), path, standsAlone: false };
 }
 
 function pathOf(module: URL | string): string {
@@ -234,6 +239,7 @@ function modules(entry: Entry): Plugin {
   return {
     name: NAMESPACE,
     setup(esbuild) {
+      if (entry.standsAlone) esbuild.onResolve({ filter: /.*/ }, ({ path }) => alone(path));
       esbuild.onResolve({ filter: /^planaria[:/]/ }, ({ path }) => {
         if (path === START || path === SDK) return { path, namespace: NAMESPACE };
         if (path === ENTRY)
@@ -272,6 +278,12 @@ function files(onFile: (path: string) => void): Plugin {
       });
     },
   };
+}
+
+/** Refuses whatever is neither ours nor the SDK. */
+function alone(path: string) {
+  if (path === START || path === ENTRY || path === SDK) return undefined;
+  return { errors: [{ text: `"${path}" is not to be had: this source may import ${SDK} and nothing else` }] };
 }
 
 type ResolveArguments = Parameters<Parameters<PluginBuild["onResolve"]>[1]>[0];

@@ -14,6 +14,7 @@ const verdicts: Readonly<Record<ExitName, { readonly isAbnormal: boolean; readon
   cell_lost_suspect: { isAbnormal: true, isCharged: true },
   cell_lost: { isAbnormal: true, isCharged: false },
   storage: { isAbnormal: true, isCharged: false },
+  exit: { isAbnormal: true, isCharged: true },
   load_failed: { isAbnormal: true, isCharged: true },
 };
 

@@ -27,7 +27,7 @@ const samples: Samples = {
   "agent.rehomed": ["warn", { type: "agent.rehomed", agent: "a", reason: lost, hash: "h" }],
   "agent.restarted": ["info", { type: "agent.restarted", agent: "a", cause: "fault", restarts: 1, downMs: 2 }],
   "subagents.ended": ["info", { type: "subagents.ended", agent: "a", agents: 3, killed: 1, durationMs: 2 }],
-  "subagent.swept": ["warn", { type: "subagent.swept", agent: "a/b" }],
+  "subagent.orphaned": ["warn", { type: "subagent.orphaned", agent: "a/b" }],
   "agent.parked": ["error", { type: "agent.parked", agent: "a", reason: fault }],
   "agent.stopped": ["info", { type: "agent.stopped", agent: "a", reason: { name: "shutdown", message: "stop" } }],
   "agent.forked": ["info", { type: "agent.forked", agent: "b", from: "a", seq: 77 }],

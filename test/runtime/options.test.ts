@@ -51,6 +51,9 @@ const limitBounds: Readonly<Record<keyof typeof AGENT_LIMITS, readonly [min: num
   tableBytesPerTurnMax: [1, 32 << 20],
   rowBytesMax: [1, 16 << 20],
   mailboxMax: [1, 10_000_000],
+  subagentsMax: [0, 100_000],
+  subagentDepthMax: [0, 100],
+  subtreeMax: [0, 1_000_000],
   timersMax: [0, 1_000_000],
   subscriptionsMax: [0, 100_000],
 };
