@@ -4,6 +4,7 @@
 import type { Artifact, Outbound } from "../sandbox/index.ts";
 import type { Branch, Clock, Op, Vault } from "../vault/index.ts";
 import type { AgentSpec } from "./agent-record.ts";
+import type { BlastRadius } from "./blast-radius.ts";
 import type { CellPool } from "./cell-pool.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import type { EventStream } from "./events.ts";
@@ -40,6 +41,7 @@ export interface AgentHost {
   /** For the jitter between tries. */
   readonly random: Random;
   readonly deadLetters: DeadLetters;
+  readonly radius: BlastRadius;
   /** Who ends with this agent: its subagents, and those it is linked to. */
   readonly kin: Kin;
   /** Answers a question of a running turn. Never rejects. */

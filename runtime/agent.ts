@@ -295,7 +295,7 @@ export class Agent {
       },
       failed: (message, reason) => this.#ends.failed(message, reason),
       ended: (life, reason, returned, failed) => {
-        this.#mailbox.unshift(returned);
+        this.#mailbox.unshift(this.#ends.returned(returned));
         if (reason.name === "storage") this.traffic.clear();
         if (this.#phase.name === "up" && this.#phase.life === life) this.#exited(reason, failed?.method, life);
         this.#between.nudge();

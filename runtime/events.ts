@@ -15,7 +15,9 @@ import { channel } from "node:diagnostics_channel";
 import type { SandboxEvent } from "../sandbox/index.ts";
 import type { VaultEvent } from "../vault/index.ts";
 import type { ExitReason } from "./exit-reason.ts";
+import type { FailureReport } from "./failure-report.ts";
 import type { WithheldReason } from "./health.ts";
+import type { Escalation } from "./ladder.ts";
 
 /** What the runtime itself reports. Times are milliseconds. */
 export type RuntimeEvent =
@@ -164,6 +166,22 @@ export type RuntimeEvent =
       readonly silentMs: number;
       readonly silentCount: number;
       readonly liveCount: number;
+    }
+  /** A failure is over: every agent that it touched is back or down. */
+  | ({ readonly type: "failure.contained" } & FailureReport)
+  | {
+      readonly type: "agent.escalated";
+      readonly agent: string;
+      readonly rung: Escalation;
+      readonly reason: ExitReason;
+      /** The version of the code from here on. */
+      readonly hash: string;
+      /** The name of the state that was left. */
+      readonly before?: string;
+      /** The name of the state that was gone back to. */
+      readonly to?: string;
+      /** What could not be gone back to, newest first, and why. */
+      readonly skipped?: readonly { readonly label: string; readonly why: string }[];
     }
   | { readonly type: "message.replayed"; readonly agent: string; readonly method: string; readonly id: number }
   | { readonly type: "message.dropped"; readonly agent: string; readonly method: string; readonly id: number };

@@ -31,6 +31,9 @@ export type { TopicInfo, TopicRef } from "./topic-ref.ts";
 /** How `Runtime.backup` is asked for, and what it says. */
 export type { BackupOptions, BackupReport } from "../vault/index.ts";
 
+/** What a failure did. */
+export type { FailureReport, TouchedAgent } from "./failure-report.ts";
+
 /** Messages that could not be run. */
 export type { DeadLetterBox } from "./dead-letter-box.ts";
 export type { DeadLetter } from "./dead-letters.ts";

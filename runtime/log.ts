@@ -74,6 +74,8 @@ function levelOfKnown(event: KnownEvent): LogLevel {
     case "step.retried":
     case "message.set_aside":
     case "cell.kill_withheld":
+    case "failure.contained":
+    case "agent.escalated":
     case "cell.stderr":
     case "sandbox.layer_missing":
     case "checkpoint.failed":

@@ -11,6 +11,7 @@
  * and its source delivers it again when the agent is back.
  */
 import type { Durability } from "../vault/index.ts";
+import type { BlastRadius } from "./blast-radius.ts";
 import type { DeadLetters, Dying } from "./dead-letters.ts";
 import { RuntimeError } from "./errors.ts";
 import type { EventStream } from "./events.ts";
@@ -29,18 +30,22 @@ export interface EndedAgent {
   readonly monotonicMs: number;
 }
 
+/** What it needs of its runtime. */
+export interface MessageEndsHost {
+  readonly deadLetters: DeadLetters;
+  readonly events: EventStream;
+  /** Counts what failures cost. */
+  readonly radius: BlastRadius;
+}
+
 /** The ends of one agent's messages. */
 export class MessageEnds {
   readonly #agent: string;
-  readonly #host: { readonly deadLetters: DeadLetters; readonly events: EventStream };
+  readonly #host: MessageEndsHost;
   readonly #now: () => EndedAgent;
   readonly #poison = new Poison();
 
-  constructor(
-    agent: string,
-    host: { readonly deadLetters: DeadLetters; readonly events: EventStream },
-    now: () => EndedAgent,
-  ) {
+  constructor(agent: string, host: MessageEndsHost, now: () => EndedAgent) {
     this.#agent = agent;
     this.#host = host;
     this.#now = now;
@@ -68,11 +73,18 @@ export class MessageEnds {
 
   /** The life ended while this message was in work; called before its callers are told. */
   failed(message: Message, reason: ExitReason): void {
-    const { spec, monotonicMs: atMs } = this.#now();
-    if (isKilledByMessage(reason)) this.#poison.died(this.#words(message), { ...spec, atMs, reason });
+    if (isKilledByMessage(reason)) this.#died(message, reason);
     // After a failed commit the claims could not be kept either: their source delivers the message again.
     const isKeptBySource = reason.name === "storage" && message.claims !== undefined;
-    if (message.kind === "cast" && !isKeptBySource) this.#setAside([message], reason);
+    const isSetAside = message.kind === "cast" && !isKeptBySource;
+    this.#host.radius.ended(this.#agent, isSetAside ? { setAside: 1 } : { failed: 1 });
+    if (isSetAside) this.#setAside([message], reason);
+  }
+
+  /** These go back to the mailbox, whose first they are. */
+  returned(messages: readonly Message[]): readonly Message[] {
+    if (messages.length > 0) this.#host.radius.ended(this.#agent, { returned: messages.length });
+    return messages;
   }
 
   /** The agent takes no messages any more, and these wait. */
@@ -81,6 +93,8 @@ export class MessageEnds {
     const isDone = this.#now().spec.restart === "temporary" && !isAbnormal(reason);
     const casts = messages.filter(({ kind }) => kind === "cast");
     const orphans = casts.filter(({ claims }) => claims === undefined);
+    const setAside = isDone ? 0 : orphans.length;
+    this.#host.radius.leftOver(this.#agent, { setAside, failed: messages.length - setAside });
     if (!isDone) this.#setAside(orphans, reason);
     else for (const { method } of orphans) this.#discarded(method, error.code);
     for (const message of messages) settleMessage(message, { error });
@@ -94,6 +108,16 @@ export class MessageEnds {
   /** Its owner wants it to try again with everything. */
   revived(): void {
     this.#poison.clear();
+  }
+
+  #died(message: Message, reason: ExitReason): void {
+    const { spec, monotonicMs: atMs, hash } = this.#now();
+    const words = this.#words(message);
+    const before = this.#poison.verdict(words, { ...spec, atMs });
+    this.#poison.died(words, { ...spec, atMs, reason });
+    if (before !== undefined || this.#poison.verdict(words, { ...spec, atMs }) === undefined) return;
+    const agent = this.#agent;
+    this.#host.events.emit({ type: "agent.escalated", agent, rung: "message_set_aside", reason, hash });
   }
 
   #verdict(message: Message): PoisonCase | undefined {

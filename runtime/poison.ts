@@ -12,6 +12,7 @@
  */
 import { createHash } from "node:crypto";
 import type { ExitReason } from "./exit-reason.ts";
+import { nextRung } from "./ladder.ts";
 
 /** Words whose deaths one agent remembers. */
 export const CASES_MAX = 100;
@@ -77,7 +78,8 @@ export class Poison {
     if (!this.#isKnown(words)) return undefined;
     const found = this.#cases.get(keyOf(words));
     const deaths = found?.deathsMs.filter((ms) => atMs - ms <= quarantineMs).length ?? 0;
-    return deaths >= quarantineDeaths ? found : undefined;
+    const rung = nextRung({ failed: "message", deaths, deathsMax: quarantineDeaths });
+    return rung === "message_set_aside" ? found : undefined;
   }
 
   /** These words went well. */

@@ -22,6 +22,8 @@ import { EventStream } from "./events.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { DeadLetterBox } from "./dead-letter-box.ts";
 import type { EventListener } from "./events.ts";
+import { FailureLog } from "./failure-log.ts";
+import type { FailureReport } from "./failure-report.ts";
 import { HealthWatch } from "./health-watch.ts";
 import { Journal } from "./journal.ts";
 import { logEvents } from "./log.ts";
@@ -82,6 +84,7 @@ export class Runtime implements AsyncDisposable {
   readonly #host: AgentHost;
   readonly #health: HealthWatch;
   readonly #relations: Relations;
+  readonly #failures: FailureLog;
   readonly #deadLetters: DeadLetters;
   readonly #watches: Watches;
   readonly #stopLog: () => void;
@@ -115,6 +118,7 @@ export class Runtime implements AsyncDisposable {
       router: this.#router,
       isClosing: () => this.#closing !== undefined,
     });
+    this.#failures = new FailureLog({ clock: this.#clock, events, seqs: (agent) => this.#seqsOf(agent) });
     this.#deadLetters = new DeadLetters({
       ...options.deadLetters,
       vault,
@@ -125,6 +129,7 @@ export class Runtime implements AsyncDisposable {
     });
     this.#host = {
       deadLetters: this.#deadLetters,
+      radius: this.#failures.radius,
       kin: this.#relations,
       vault,
       pool: this.#pool,
@@ -298,6 +303,14 @@ export class Runtime implements AsyncDisposable {
   }
 
   /**
+   * The newest 100 failures that are over, oldest first: what caused each, whom it touched for how long, and what was lost.
+   * Each is an event, too: `failure.contained`.
+   */
+  failures(): readonly FailureReport[] {
+    return this.#failures.list();
+  }
+
+  /**
    * Messages that ended their agent's life, or waited when it ended: kept in the vault until they are replayed or dropped.
    *
    *     const dead = runtime.deadLetters({ agent: "counter" });
@@ -335,6 +348,7 @@ export class Runtime implements AsyncDisposable {
     await Promise.all(agents.map((agent) => agent.stop(shutdownReason("the runtime closes"))));
     await this.#pool.close();
     await this.#vault.close();
+    this.#failures.close();
     this.events.emit({ type: "runtime.closed" });
     this.#stopLog();
   }
@@ -351,6 +365,11 @@ export class Runtime implements AsyncDisposable {
     const id = parseAgentId(idInput);
     this.#requireOpen();
     await this.#agents.fork(from, id, at);
+  }
+
+  #seqsOf(id: string): { readonly safe: number; readonly head: number } | undefined {
+    const head = this.#agents.peek(id)?.branch.head;
+    return head === undefined ? undefined : { head, safe: Math.min(head, this.#vault.durableSeq) };
   }
 
   #requireOpen(): void {
