@@ -37,6 +37,13 @@ const told: Readonly<Record<string, readonly RegExp[]>> = {
     /^heap +-> [1-5] MB$/m,
     /^fork +-> bob's letters are burnt there: 0 left, and 5 of 5 found here$/m,
   ],
+  "watch.ts": [
+    /^started +-> Hello Ada, you are number 1\. $/m,
+    /^saved +-> Welcome Ada, you are number 2\. $/m,
+    /^record +-> Welcome Ada, you are number 3\. Be seated\.$/m,
+    /^refused +-> line 4: SANDBOX_COMPILE_FAILED$/m,
+    /^broken +-> Welcome Ada, you are number 4\. Be seated\.$/m,
+  ],
   "evolve.ts": [
     /^decision d1: rejected$[\s\S]*compile: primes\.agent\.ts:4:\d+: /m,
     /^decision d2: rejected$[\s\S]*a different answer[\s\S]*expected 15\n +got +19/m,

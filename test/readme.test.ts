@@ -2,9 +2,11 @@
  * The README's first program is run as it stands there, and must print what its comments say.
  */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { describe, it } from "node:test";
 import { promisify } from "node:util";
 
@@ -22,6 +24,23 @@ function promises(code: string): readonly string[] {
   return [...code.matchAll(/console\.log\(.*; \/\/ (\w+)/g)].map(([, word = ""]) => word);
 }
 
+/** The first line, other than of its log, that a program prints which goes on until it is killed. */
+async function firstWords(folder: string, name: string): Promise<string | undefined> {
+  const program = spawn(process.execPath, [name], {
+    cwd: folder,
+    stdio: ["ignore", "pipe", "inherit"],
+    timeout: 30_000,
+  });
+  try {
+    for await (const line of createInterface(program.stdout)) if (!line.startsWith("{")) return line;
+    return undefined;
+  } finally {
+    const ended = once(program, "exit");
+    program.kill();
+    await ended;
+  }
+}
+
 describe("the README", () => {
   it("has a first program of at most twelve lines that survives a crash and prints what it says", async (t) => {
     const files = filesOf(await readFile(join(root, "README.md"), "utf8"));
@@ -36,5 +55,7 @@ describe("the README", () => {
     assert.deepEqual(stdout.trim().split("\n"), promises(main));
     const again = await run(process.execPath, ["main.ts"], { cwd: folder, timeout: 30_000 });
     assert.equal(again.stdout.split("\n")[0], "3", "run again, it goes on where it was");
+    const dev = files.get("dev.ts") ?? "";
+    assert.deepEqual([await firstWords(folder, "dev.ts"), promises(dev)], ["counter is up", ["counter"]]);
   });
 });
