@@ -28,6 +28,7 @@ import { errorReason } from "./faults.ts";
 import type { Incarnation } from "./incarnation.ts";
 import type { Keeper } from "./keeper.ts";
 import { lastWords } from "./last-words.ts";
+import { HANDED_OVER } from "./handover.ts";
 import type { LifeHooks } from "./life-host.ts";
 import { lifeHostOf } from "./life-host.ts";
 import { LifeLoader } from "./life-loader.ts";
@@ -297,7 +298,10 @@ export class Agent {
       ended: (life, reason, returned, failed) => {
         this.#mailbox.unshift(this.#ends.returned(returned));
         if (reason.name === "storage") this.traffic.clear();
-        if (this.#phase.name === "up" && this.#phase.life === life) this.#exited(reason, failed?.method, life);
+        if (this.life === life) {
+          if (reason === HANDED_OVER) this.#handedOver(life);
+          else this.#exited(reason, failed?.method, life);
+        }
         this.#between.nudge();
       },
     };
@@ -323,6 +327,13 @@ export class Agent {
     this.#between.nudge();
   }
 
+  /** The next life takes over: no exit, so nobody decides and nobody is told. */
+  #handedOver({ lastCommit }: Incarnation): void {
+    this.#loading.lastCommit = lastCommit;
+    this.traffic.clear(); // the turns before it began with another note
+    this.#startSoon("lazily");
+  }
+
   /** Starts again without asking anybody: at once, then after ever longer waits while no life comes up. */
   #rehome(): void {
     const waitMs = this.#lives.rehomingMs();
@@ -337,6 +348,10 @@ export class Agent {
     if (this.#phase.name !== "held" && this.#phase.name !== "down" && this.#phase.name !== "asleep") return;
     this.#monitors.tell(true);
     this.#lives.next();
+    this.#startSoon(how);
+  }
+
+  #startSoon(how: "now" | "lazily"): void {
     this.#isDue = true;
     this.#phase = { name: "asleep" };
     if (how === "now" || this.#mailbox.length > 0) this.wake();

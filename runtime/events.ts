@@ -112,6 +112,8 @@ export type RuntimeEvent =
   /** The file is gone; the agent goes on. */
   | { readonly type: "definition.removed"; readonly agent: string; readonly file: string }
   | { readonly type: "code.refused"; readonly agent: string; readonly hash: string; readonly message: string }
+  /** A life has ended in order and left a note to the next one. `isDue`: its context's budget was used up. */
+  | { readonly type: "agent.handed_over"; readonly agent: string; readonly used: number; readonly isDue: boolean }
   | { readonly type: "step.recorded"; readonly agent: string; readonly method: string; readonly step: string }
   | {
       readonly type: "step.retried";

@@ -26,6 +26,7 @@ const GUEST_CODES: ReadonlySet<string> = new Set<SandboxErrorCode>([
   "SANDBOX_MESSAGE_MALFORMED",
   "SANDBOX_MESSAGE_TOO_LARGE",
   "SANDBOX_METHOD_UNKNOWN",
+  "SANDBOX_NOTE_TOO_LARGE",
   "SANDBOX_OUTBOX_EXCEEDED",
   "SANDBOX_REPLY_TOO_LARGE",
   "SANDBOX_REQUEST_INVALID",
@@ -101,7 +102,7 @@ const GUEST_MADE: ReadonlySet<string> = new Set([
 /** The supervisor's view of an error that ended a start or a commit. */
 export function errorReason(error: unknown): ExitReason {
   if (error instanceof VaultError) {
-    const name = GUEST_MADE.has(error.code) ? "limit" : "storage";
+    const name = storageName(error.code);
     return { name, code: error.code, message: error.message };
   }
   if (error instanceof SandboxError) return { name: "load_failed", code: error.code, message: error.message };

@@ -25,6 +25,7 @@ import { CallIds, leavesTrace, recordedReply } from "./call-ids.ts";
 import type { CellPool, Profile, Tenant } from "./cell-pool.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import { errorReason, faultReason, handlerError, limitError, lostError } from "./faults.ts";
+import { lifeOf } from "./handover.ts";
 import type { Asked, AskAnswer, Message } from "./message.ts";
 import { callOff, isAbandoned, settleMessage } from "./message.ts";
 import type { Outgoing, TurnPlace } from "./outgoing.ts";
@@ -67,6 +68,8 @@ export interface IncarnationOptions {
   readonly durability: Durability;
   /** What `ctx.text` is. */
   readonly text: string;
+  /** What `ctx.used` may sum up to before the agent hands over. */
+  readonly contextBudget?: number | undefined;
   /** In a cell of its own: it has cost several. */
   readonly isAlone: boolean;
 }
@@ -110,6 +113,7 @@ export class Incarnation implements Tenant {
       artifact: options.artifact,
       limits: options.limits,
       text: options.text,
+      life: lifeOf(options.branch, options.contextBudget),
       state: stateEntries(options.branch),
       onAsk: (question) => life.#questions.put(question),
       onRead: (read) => life.#reads.put(read),
@@ -364,7 +368,7 @@ export class Incarnation implements Tenant {
     const branch = this.options.branch.id;
     const actions: Action[] = [];
     const ops = draftOps(outcome);
-    ops.push(...this.#steps.ops(message));
+    ops.push(...this.#steps.ops(message), ...sent.flatMap(({ ops }) => ops ?? []));
     if (message.callId !== undefined && leavesTrace(message, { ops, sent })) {
       this.#callIds ??= new CallIds(this.options.branch);
       ops.push(...this.#callIds.record(message.callId, outcome.reply));

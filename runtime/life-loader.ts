@@ -113,8 +113,8 @@ export class LifeLoader {
   }): IncarnationOptions {
     const { code, lives, now } = this.#parts;
     const { artifact, profile, spec = now().spec } = given;
-    const { limits, durability, text } = spec;
+    const { limits, durability, text, contextBudget } = spec;
     const isAlone = lives.isToBeAlone(spec);
-    return { branch: code.branch, artifact, profile, limits, durability, text, isAlone };
+    return { branch: code.branch, artifact, profile, limits, durability, text, contextBudget, isAlone };
   }
 }

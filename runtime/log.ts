@@ -99,6 +99,7 @@ function levelOfKnown(event: KnownEvent): LogLevel {
     case "watch.closed":
     case "watch.opened":
     case "agent.forked":
+    case "agent.handed_over":
     case "agent.restarted":
     case "agent.restored":
     case "agent.spawned":

@@ -3,11 +3,12 @@
  * happens to the agent behind it.
  */
 import type { AnyAgentDefinition } from "../sandbox/index.ts";
-import type { Clock, HistoryEntry, Point, Vault } from "../vault/index.ts";
+import type { Clock, HistoryEntry, Point, Vault, View } from "../vault/index.ts";
 import type { Agent } from "./agent.ts";
 import { requireCode, stateKeyOf, tableOf } from "./agent-record.ts";
 import type { CallOptions } from "./call-options.ts";
 import { RuntimeError } from "./errors.ts";
+import { handoverIn } from "./handover.ts";
 import type { AgentInfo, AgentRef, HistoryLine } from "./ref.ts";
 import { shutdownReason } from "./ref.ts";
 import { parseExitReason, parseForkOptions, parseHistoryOptions, parsePoint } from "./options.ts";
@@ -39,7 +40,8 @@ export function makeRef<Def extends AnyAgentDefinition>(id: string, host: RefHos
     snapshot: async (label: string) => host.agent().snapshot(label),
     history: async (options?: unknown) => {
       const entries = await host.agent().branch.history(parseHistoryOptions(options));
-      return entries.map(historyLine);
+      const { branch } = host.agent();
+      return entries.map((entry) => historyLine(entry, branch));
     },
     restore: async (at: unknown) => restore(host, parsePoint(at, "restore")),
     stop: async (reason = "stopped by its owner") => host.agent().stop(shutdownReason(reason)),
@@ -78,22 +80,24 @@ interface HistoryNote {
   readonly step?: string;
 }
 
-function historyLine(entry: HistoryEntry): HistoryLine {
+function historyLine(entry: HistoryEntry, branch: View): HistoryLine {
   const { seq, timeMs } = entry;
   const keys = entry.keys.map(stateKeyOf).filter((key) => key !== undefined);
   const tables = new Set(entry.keys.map(tableOf).filter((table) => table !== undefined));
-  const note =
-    entry.note === undefined ? undefined : (JSON.parse(Buffer.from(entry.note).toString()) as HistoryNote);
+  const note = entry.note === undefined ? undefined : (JSON.parse(Buffer.from(entry.note).toString()) as HistoryNote); // those two write it
   const isStep = note?.kind === "step";
   const label = isStep ? note.step : entry.label;
+  const handover = handoverIn(branch, entry.keys);
+  const kind = handover === undefined ? entry.kind : "handover";
   return {
     seq,
     timeMs,
-    kind: isStep ? "step" : entry.kind,
+    kind: isStep ? "step" : kind,
     keys,
     ...(tables.size === 0 ? {} : { tables: [...tables] }),
     ...(label === undefined ? {} : { label }),
     ...(note?.method === undefined ? {} : { method: note.method }),
+    ...handover,
   };
 }
 

@@ -139,6 +139,8 @@ export interface SpawnOptions {
   /** `trusted` (JIT) or `hardened` (no JIT). Default: `trusted` for code given here; promoted code runs `hardened`. */
   readonly profile?: "trusted" | "hardened" | undefined;
   readonly limits?: Partial<AgentLimits> | undefined;
+  /** What `ctx.used` may sum up to before the agent hands over to its next life; at least 1. Default: no end. */
+  readonly contextBudget?: number | undefined;
   /** What the agent reads as `ctx.text`: at most 256 KiB. Default "". */
   readonly text?: string | undefined;
 }
@@ -181,6 +183,8 @@ export interface ParsedSpawnOptions {
   readonly profile: "trusted" | "hardened";
   readonly limits: AgentLimits;
   readonly text: string;
+  /** Absent: no end. */
+  readonly contextBudget?: number | undefined;
   /** The supervisor whose child it is, by path; never given by a caller of `spawn`. */
   readonly supervisor?: string;
 }
@@ -286,6 +290,7 @@ const spawnObject = z.strictObject({
   durability: durability.optional(),
   profile: z.enum(["trusted", "hardened"]).optional(),
   limits: limits.optional(),
+  contextBudget: count(Number.MAX_SAFE_INTEGER).optional(),
   text: definitionText.optional(),
 });
 const spawnSchema = spawnObject.refine((options) => (options.module === undefined) !== (options.source === undefined), {
@@ -356,6 +361,7 @@ export function parseSpawnOptions(
     profile: given.profile ?? "trusted",
     limits: withDefaults(runtime.limits, given.limits),
     text: given.text ?? "",
+    ...(given.contextBudget === undefined ? {} : { contextBudget: given.contextBudget }),
   };
 }
 

@@ -12,7 +12,7 @@
  */
 import { SandboxError } from "../sandbox/index.ts";
 import type { Outbound } from "../sandbox/index.ts";
-import type { Action, Branch } from "../vault/index.ts";
+import type { Action, Branch, Op } from "../vault/index.ts";
 import { VaultError } from "../vault/index.ts";
 import { RuntimeError } from "./errors.ts";
 import type { EventStream } from "./events.ts";
@@ -31,6 +31,8 @@ export interface TurnPlace {
 
 /** One entry on its way. */
 export interface Outgoing {
+  /** Written to the agent's own branch, with what the turn itself writes. */
+  readonly ops?: readonly Op[];
   /** Committed together with the turn, after its own writes. */
   readonly actions: readonly Action[];
   /** The commit is durable. */

@@ -34,6 +34,9 @@ export interface HistoryLine {
   readonly keys: readonly string[];
   /** Tables it wrote rows of. */
   readonly tables?: readonly string[];
+  /** Of a hand-over (`kind` "handover"): the note, and what had been used. Kept for the newest 100. */
+  readonly note?: unknown;
+  readonly used?: number;
 }
 
 /** An agent's figures. */

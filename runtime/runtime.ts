@@ -25,6 +25,7 @@ import type { EventListener } from "./events.ts";
 import { FailureLog } from "./failure-log.ts";
 import type { FailureReport } from "./failure-report.ts";
 import { HealthWatch } from "./health-watch.ts";
+import { provideHandover } from "./handover.ts";
 import { Journal } from "./journal.ts";
 import { logEvents } from "./log.ts";
 import type { LogDestination } from "./log.ts";
@@ -110,6 +111,7 @@ export class Runtime implements AsyncDisposable {
       control: (id) => this.control(id),
     });
     this.#router = new Router({ clock: this.#clock, random, events, agent: (id) => this.#agent(id) });
+    provideHandover(this.#router.outgoing, events);
     this.#relations = new Relations({
       vault,
       events,

@@ -17,6 +17,7 @@ import type { Branch, BranchId, Clock, Vault, View } from "../vault/index.ts";
 import { draftOps, readSpec, stateEntries } from "./agent-record.ts";
 import { CallIds } from "./call-ids.ts";
 import type { CellPool, Profile, Tenant } from "./cell-pool.ts";
+import { contextOps, lifeOf } from "./handover.ts";
 import type { RecordedAsk } from "./message.ts";
 import { RowReads } from "./row-reads.ts";
 import type { RecordedTurn } from "./traffic.ts";
@@ -152,6 +153,7 @@ export class Shadow implements Tenant, AsyncDisposable {
       artifact: options.artifact,
       limits: options.limits,
       text: options.text ?? readSpec(this.branch)?.text ?? "",
+      life: lifeOf(this.branch, readSpec(this.branch)?.contextBudget),
       state: stateEntries(this.branch),
       onAsk: (ask) => this.#answer(ask),
       onRead: (read) => this.#reads.put(read),
@@ -176,7 +178,7 @@ export class Shadow implements Tenant, AsyncDisposable {
     this.#refused = [];
     const outcome = await this.#resident.run({ id: ++this.#turns, ...turn });
     this.#reads.over(this.#turns);
-    const ops = outcome.kind === "done" ? draftOps(outcome) : [];
+    const ops = outcome.kind === "done" ? [...draftOps(outcome), ...contextOps(this.branch, outcome.outbox)] : [];
     if (outcome.kind === "done" && callId !== undefined) {
       this.#callIds ??= new CallIds(this.branch);
       ops.push(...this.#callIds.record(callId, outcome.reply));

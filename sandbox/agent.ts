@@ -160,6 +160,20 @@ export interface AgentContext<State> {
    * one is there from the first message after it took effect.
    */
   readonly text: string;
+  /** What the agent handed over last, frozen; undefined before the first time. */
+  readonly note: unknown;
+  /**
+   * Counts `count` more of the context as used (tokens, pages, whatever fills up) and returns the sum since the last
+   * hand-over. Durable with the turn. Beyond `spawn`'s `contextBudget` the definition's `handover` makes a note when the handler is
+   * done, in the same turn, and the life ends. Throws a TypeError for anything but a whole number of at least 0.
+   */
+  used(this: void, count?: number): number;
+  /**
+   * Ends this life when the turn is committed, in order: `note` is recorded in the same commit, the next life begins with an empty
+   * heap and reads it as `ctx.note`. State and tables stay, messages that wait go to the next life, and nothing counts as
+   * failed. Called again in one turn, the last note counts. Throws SANDBOX_NOTE_TOO_LARGE, SANDBOX_VALUE_UNCLONABLE.
+   */
+  handover(this: void, note?: unknown): void;
   /** Milliseconds since 1970; the same during the whole turn, as is `Date`. */
   now(this: void): number;
   /** A number in [0, 1) from the turn's own stream, as is `Math.random`. */
@@ -276,7 +290,10 @@ export interface AgentContext<State> {
 }
 
 /** What a handler declared `reads: true` can do: it sees the state frozen and its tables without `put` and `delete`. */
-export interface ReadContext<State> extends Omit<AgentContext<ReadOnly<State>>, "table"> {
+export interface ReadContext<State> extends Omit<
+  AgentContext<ReadOnly<State>>,
+  "table" | "step" | "used" | "handover"
+> {
   /** As in other handlers, for reading only. */
   table<Row = unknown>(this: void, name: string): ReadTable<Row>;
 }
@@ -308,6 +325,11 @@ export interface AgentDefinition<State extends object = object, M extends Method
   readonly migrate?: (old: never, fromVersion: number) => State | Promise<State>;
   /** Last words, within the shutdown time. */
   readonly stop?: (ctx: AgentContext<State>, reason: string) => unknown;
+  /**
+   * Called at the end of the turn that used up the context's budget, unless that turn hands over by itself: what it returns
+   * is the note for the next life. When it throws, the turn has thrown. Without it the next life begins without a note.
+   */
+  readonly handover?: (ctx: AgentContext<State>) => unknown;
   /** Traps exits: an agent that is linked to one that exits is told here, and lives on. */
   readonly exit?: (ctx: AgentContext<State>, signal: ExitSignal) => unknown;
   /** Told of the end of an agent that this one monitors. */

@@ -33,6 +33,8 @@ export type SandboxErrorCode =
   | "SANDBOX_STEP_NESTED"
   /** A try of a step took longer than its `timeoutMs`. */
   | "SANDBOX_STEP_TIMEOUT"
+  /** The note of a hand-over is longer than it may be. */
+  | "SANDBOX_NOTE_TOO_LARGE"
   /** A turn sent more messages than it may. */
   | "SANDBOX_OUTBOX_EXCEEDED"
   /** A table's name is not 1 to 63 letters, digits and "_", or begins with a digit. */

@@ -33,6 +33,9 @@ export type { TimerRequest } from "./timer.ts";
 export { isStepVerb, parseStepAsk, STEP_BEGIN, STEP_KNOWN, STEP_OVER, STEP_RUN } from "./step-text.ts";
 export type { StepAsk } from "./step-text.ts";
 
+/** What a life starts with, and what a turn says about its context. */
+export { HANDOVER, lifeText, parseHandover, parseUsed, USED } from "./handover-text.ts";
+
 /** Rows of an agent's tables: what is asked for and what is answered. */
 export { PAGE_BYTES_MAX, PAGE_LOOKS_MAX, PAGE_ROWS_MAX, pageText, presenceText, rowText } from "./rows.ts";
 export type { RowOp, RowPage, RowQuery } from "./rows.ts";

@@ -78,6 +78,8 @@ export interface PlaceOptions {
   readonly limits: IsolateLimits;
   /** What `ctx.text` is. */
   readonly text: string;
+  /** What the life before handed over, and what is counted of its context: made by `lifeText`. */
+  readonly life: string;
   /** The whole state as encoded texts. Read once, while placing. */
   readonly state: Iterable<readonly [key: string, text: string]>;
   /** A turn waits for an answer from outside. Answer with `resident.answer()`. */

@@ -6,7 +6,7 @@
  * `text[0]`; the rest is a packed list (envelope.ts).
  *
  *     into the guest                                    out of the guest
- *     L  limits, agent, text, key, text, …              L  {"version":…,"methods":…}
+ *     L  limits, agent, text, life, key, text, …        L  {"version":…,"methods":…}
  *     T  id, kind, method, text, nowMs, seed            D  id, reply, nOps, nRows, nOutbox, nLogs, ops…, rows…, outbox…, logs…
  *     A  turn, ask, "1"|"0", text|code, message             (ops: key, "="text|"-"; rows: table, key, "="text|"-")
  *     R                                                 T  id, code, name, message, stack, nLogs, logs…
@@ -152,15 +152,17 @@ export const STACK_UNITS_MAX = 16_384;
 /** Log lines of one turn, whatever their bytes. */
 export const LOG_LINES_MAX = 4_096;
 
-/** The text that starts a guest: its limits, its id, the text it was given and its whole state, key by key, as encoded texts. */
+/** The text that starts a guest: its limits, its id, the text it was given, what the life before left, and its whole state, key by key, as encoded texts. */
 export function loadText(options: {
   readonly limits: IsolateLimits;
   readonly agent: string;
   /** What `ctx.text` is. */
   readonly text: string;
+  /** Made by `lifeText`; "" or nothing for a life without a past. */
+  readonly life?: string | undefined;
   readonly state: Iterable<readonly [key: string, text: string]>;
 }): string {
-  const segments = [JSON.stringify(options.limits), options.agent, options.text];
+  const segments = [JSON.stringify(options.limits), options.agent, options.text, options.life ?? ""];
   for (const [key, text] of options.state) segments.push(key, text);
   return LOAD + pack(segments);
 }

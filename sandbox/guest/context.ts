@@ -4,6 +4,7 @@ import { encode } from "../codec.ts";
 import { pack } from "../envelope.ts";
 import { SandboxError } from "../errors.ts";
 import { packAddress, type GuestLog, type IsolateLimits } from "../protocol.ts";
+import type { LifeContext } from "./handover.ts";
 import { after, cancel, cron, publish, subscribe, unsubscribe } from "./later.ts";
 import { createObject, freeze, NativeProxy, NativeTypeError } from "./primordials.ts";
 import { readTraps, writeTraps } from "./state-proxy.ts";
@@ -29,11 +30,12 @@ export interface ContextParts {
   readonly requireMethod: (name: string) => void;
   /** What the definition's owner gave it to read. */
   readonly text: string;
+  readonly life: LifeContext;
 }
 
 /** The context of one turn, frozen. A plain literal: V8 makes objects without a prototype ten times slower. */
 export function contextOf(turn: TurnRun, parts: ContextParts): object {
-  const { limits, state, time, self, text } = parts;
+  const { limits, state, time, self, text, life } = parts;
   const bytesMax = limits.messageBytesMax;
   let steps: Steps | undefined; // made with the first one
   const address = (agent: unknown, method: unknown, argument: unknown): string =>
@@ -46,6 +48,9 @@ export function contextOf(turn: TurnRun, parts: ContextParts): object {
     state: new NativeProxy(createObject(null), turn.reads ? readTraps(state, turn) : writeTraps(state, turn)),
     self,
     text,
+    note: life.note,
+    used: (count: unknown = 0) => life.use(turn, count),
+    handover: (note?: unknown) => life.handOver(turn, note),
     table: (name: unknown) => tableOf(turn, name, limits),
     now: () => time.nowMs,
     random: () => time.random(),

@@ -32,10 +32,11 @@ export interface Definition {
   readonly methods: ReadonlyMap<string, Method>;
   readonly migrate: GuestFunction | undefined;
   readonly stop: GuestFunction | undefined;
+  readonly handover: GuestFunction | undefined;
 }
 
 const KNOWN: ReadonlyMap<string, true> = new Map(
-  ["version", "state", "on", "migrate", "stop", "exit", "down"].map((key) => [key, true]),
+  ["version", "state", "on", "migrate", "stop", "handover", "exit", "down"].map((key) => [key, true]),
 );
 
 /** The definition that the module exported. @throws {SandboxError} SANDBOX_LOAD_FAILED with what is wrong. */
@@ -45,9 +46,11 @@ export function definitionOf(exported: unknown): Definition {
   for (let index = 0; index < keys.length; index++) {
     const key = keys[index] ?? "";
     if (!mapHas(KNOWN, key))
-      throw failed(`"${key}" is no part of an agent definition (version, state, on, migrate, stop, exit, down)`);
+      throw failed(
+        `"${key}" is no part of an agent definition (version, state, on, migrate, stop, handover, exit, down)`,
+      );
   }
-  const { version, state, migrate, stop } = given;
+  const { version, state, migrate, stop, handover } = given;
   if (typeof version !== "number" || !isSafeInteger(version) || version < 1) {
     throw failed("version must be a positive whole number");
   }
@@ -57,6 +60,7 @@ export function definitionOf(exported: unknown): Definition {
     methods: methodsOf(recordOf(given["on"], "on (the record of handlers)"), signalsOf(given)),
     migrate: migrate === undefined ? undefined : functionOf(migrate, "migrate"),
     stop: stop === undefined ? undefined : functionOf(stop, "stop"),
+    handover: handover === undefined ? undefined : functionOf(handover, "handover"),
   };
 }
 

@@ -32,7 +32,8 @@ import {
 } from "../protocol.ts";
 import { declaredBy, definitionOf, methodNamed } from "./definition.ts";
 import { faultOf } from "./fault.ts";
-import { invoke, isThenable, replaces, replaceState, replyText, settle, type Loaded } from "./handler.ts";
+import { LifeContext } from "./handover.ts";
+import { invoke, isThenable, makeNote, replaces, replaceState, replyText, settle, type Loaded } from "./handler.ts";
 import { doneText, faultText, LAST_RESORT, threwText, waitText } from "./output.ts";
 import { apply, deleteProperty, freeze, getGlobal, jsonParse, jsonStringify, slice, toNumber } from "./primordials.ts";
 import { suspendRails } from "./rails.ts";
@@ -41,8 +42,8 @@ import { explainReadOnly } from "./read-only.ts";
 import type { TimeAndChance } from "./time-and-chance.ts";
 import { TurnRun } from "./turn.ts";
 
-/** What a load begins with: limits, agent, text. */
-const HEAD_SEGMENTS = 3;
+/** What a load begins with: limits, agent, text, life. */
+const HEAD_SEGMENTS = 4;
 /** The head, and two texts for each key. */
 const SEGMENTS_MAX = HEAD_SEGMENTS + 2 * STATE_KEYS_MAX;
 
@@ -97,7 +98,8 @@ export class Guest {
     const definition = definitionOf(evaluate());
     const self = freeze({ id: segments[1] ?? "", version: definition.version });
     const requireMethod = (name: string): void => void methodNamed(definition, name);
-    const parts = { limits, state, time: this.#time, self, requireMethod, text: segments[2] ?? "" };
+    const life = new LifeContext(segments[3] ?? "");
+    const parts = { limits, state, time: this.#time, self, requireMethod, text: segments[2] ?? "", life };
     this.#loaded = { definition, parts };
     return LOADED + pack([jsonStringify(declaredBy(definition)) ?? ""]);
   }
@@ -111,6 +113,7 @@ export class Guest {
     const kind = segments[1] as Turn["kind"]; // written by turnText
     const turn = new TurnRun(toNumber(segments[0]), kind, loaded.parts.limits);
     this.#turn = turn;
+    loaded.parts.life.begin();
     this.#run(turn, loaded, segments[2] ?? "", segments[3] ?? "");
     return turn.result === undefined ? RESUME_TEXT : this.#progress(turn);
   }
@@ -139,9 +142,19 @@ export class Guest {
     const { result } = turn;
     if (result?.ok === false) return this.#fail(turn, result.thrown);
     if (turn.mustWait) return waitText(turn.id, turn.takeAsks(), turn.takeReads());
-    if (result !== undefined) return this.#finish(turn, result.value);
+    if (result !== undefined) return this.#handOver(turn, result.value) ?? this.#finish(turn, result.value);
     const message = "the handler awaits something that can never settle: no answer from outside is open";
     return this.#fail(turn, new SandboxError("SANDBOX_TURN_STALLED", message));
+  }
+
+  /** The handler is done and the budget used up: the definition makes the note, in the same turn. Undefined: nothing to do. */
+  #handOver(turn: TurnRun, reply: unknown): string | undefined {
+    const { definition, parts } = this.#loaded ?? unloaded();
+    if (!parts.life.takeDue(turn)) return undefined;
+    turn.result = undefined;
+    // Not awaited: it never rejects, and the cell resumes this guest until `turn.result` is there again.
+    void makeNote(turn, { definition, parts }, reply);
+    return RESUME_TEXT;
   }
 
   #finish(turn: TurnRun, value: unknown): string {
@@ -149,8 +162,10 @@ export class Guest {
     try {
       return suspendRails(() => {
         const reply = turn.kind === "call" ? replyText(value, parts.limits.replyBytesMax) : UNDEFINED_TEXT;
+        parts.life.say(turn);
         if (replaces(turn, definition)) replaceState(parts.state, value, turn.kind);
         const ops = turn.reads ? [] : parts.state.commit();
+        parts.life.settle();
         const output = doneText(turn, reply, ops, turn.reads ? [] : turn.rows.ops());
         this.#end(turn);
         return output;

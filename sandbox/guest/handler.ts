@@ -32,7 +32,8 @@ export function invoke(turn: TurnRun, loaded: Loaded, name: string, text: string
     case "cast": {
       const method = methodNamed(definition, name);
       turn.reads = method.reads;
-      return apply(method.handle, method.holder, [contextOf(turn, parts), decodeArgument(text, parts)]);
+      turn.context = contextOf(turn, parts);
+      return apply(method.handle, method.holder, [turn.context, decodeArgument(text, parts)]);
     }
     default:
       throw refused("no turn is of this kind");
@@ -53,6 +54,20 @@ export async function settle(turn: TurnRun, value: unknown): Promise<void> {
   let result: Result;
   try {
     result = { ok: true, value: await value };
+  } catch (thrown) {
+    result = { ok: false, thrown };
+  }
+  turn.result = result;
+}
+
+/** Lets the definition say what the next life must know, then gives the turn its reply back. Never rejects. */
+export async function makeNote(turn: TurnRun, { definition, parts }: Loaded, reply: unknown): Promise<void> {
+  let result: Result;
+  try {
+    const { handover } = definition;
+    const note = handover === undefined ? undefined : await apply(handover, undefined, [turn.context]);
+    parts.life.handOver(turn, note);
+    result = { ok: true, value: reply };
   } catch (thrown) {
     result = { ok: false, thrown };
   }

@@ -55,6 +55,8 @@ export class TurnRun {
   reads = false;
   isOver = false;
   result: Result | undefined;
+  /** What its handler was given. */
+  context: object | undefined;
   readonly outbox: Outbound[] = [];
   readonly logs: GuestLog[] = [];
   /** What the turn wrote to its tables. */

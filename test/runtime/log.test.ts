@@ -47,6 +47,7 @@ const samples: Samples = {
   ],
   "definition.removed": ["warn", { type: "definition.removed", agent: "a", file: "a.agent.ts" }],
   "code.refused": ["warn", { type: "code.refused", agent: "a", hash: "i", message: "it threw" }],
+  "agent.handed_over": ["info", { type: "agent.handed_over", agent: "a", used: 9, isDue: true }],
   "step.recorded": ["debug", { type: "step.recorded", agent: "a", method: "add", step: "pay" }],
   "step.retried": [
     "warn",

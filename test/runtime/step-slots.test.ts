@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
+import { array, assert as check, asyncProperty, integer, nat, oneof, record } from "fast-check";
 import { StepSlots } from "../../runtime/step-slots.ts";
 import type { StepSlot } from "../../runtime/step-slots.ts";
 
@@ -24,12 +24,9 @@ function serve(line: readonly Taken[]): void {
 
 describe("slots of steps", () => {
   it("are granted as a queue would, whoever gives up or ends meanwhile", async () => {
-    const command = fc.oneof(
-      fc.record({ take: fc.integer({ min: 1, max: 4 }) }),
-      fc.record({ release: fc.nat({ max: 30 }) }),
-    );
-    await fc.assert(
-      fc.asyncProperty(fc.array(command, { maxLength: 60 }), async (commands) => {
+    const command = oneof(record({ take: integer({ min: 1, max: 4 }) }), record({ release: nat({ max: 30 }) }));
+    await check(
+      asyncProperty(array(command, { maxLength: 60 }), async (commands) => {
         const slots = new StepSlots();
         const line: Taken[] = [];
         const granted = new Set<Taken>();
@@ -45,7 +42,7 @@ describe("slots of steps", () => {
           }
           const before = new Set(granted);
           serve(line);
-          await null;
+          await Promise.resolve();
           const expected = line.filter((taken) => taken.state === "running" || before.has(taken));
           assert.deepEqual(
             line.filter((taken) => granted.has(taken)),

@@ -94,6 +94,7 @@ export class Actor {
       agent: changes.agent ?? "actor",
       artifact: artifactOf(changes.definition ?? AGENT),
       limits: { ...LIMITS, ...changes.limits },
+      life: "",
       text: changes.text ?? "",
       state: changes.state ?? [["count", "0"]],
       onAsk: changes.onAsk ?? (() => {}),
