@@ -24,8 +24,8 @@ export interface CheckRules {
   readonly autoShutdown: AutoShutdown | undefined;
 }
 
-/** OTP's default shutdown of a worker. */
-export const WORKER_SHUTDOWN_MS = 5_000;
+// 5 s: OTP's default shutdown of a worker.
+const WORKER_SHUTDOWN_MS = 5_000;
 
 const restartTypes: readonly RestartType[] = ["permanent", "transient", "temporary"];
 const childTypes: readonly ChildType[] = ["worker", "supervisor"];
