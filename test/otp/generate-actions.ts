@@ -127,6 +127,7 @@ function randomCheck({ rules }: Ground): Action {
     const spec = randomChild(rules, { id: "abc".charAt(chance.oneIn(8) ? 0 : index), depth: 2, flags });
     return chance.oneIn(3) ? damagedSpec(chance, spec) : spec;
   });
+  if (chance.oneIn(20)) return { op: "check_childspecs", specs: "no list", ...flags };
   return { op: "check_childspecs", specs: chance.oneIn(12) ? [...specs, "no spec"] : specs, ...flags };
 }
 
@@ -135,7 +136,7 @@ function randomCall(ground: Ground, place: Place): Action {
   const sup = chance.oneIn(60) ? `${place.path}/nobody` : place.path;
   if (chance.oneIn(6)) return { op: chance.of(["which_children", "count_children"]), sup };
   const { strategy } = place.script;
-  if (strategy === "dynamic" || (strategy === "simple_one_for_one" && !chance.oneIn(8)))
+  if ((strategy === "dynamic" && !chance.oneIn(40)) || (strategy === "simple_one_for_one" && !chance.oneIn(8)))
     return dynamicCall(ground, place);
   const op = oneOf(chance, [
     [5, "start_child"],
@@ -144,6 +145,7 @@ function randomCall(ground: Ground, place: Place): Action {
     [4, "delete_child"],
     [2, "get_childspec"],
   ]);
+  if (op === "start_child" && strategy === "dynamic") return dynamicCall(ground, place);
   if (op === "start_child" && strategy !== "simple_one_for_one") return startChild(ground, place);
   const id = place.ids.length === 0 || chance.oneIn(12) ? "nobody" : chance.of(place.ids);
   return { op: op === "start_child" ? "get_childspec" : op, sup, id: strategy === "simple_one_for_one" ? "t" : id };
@@ -190,6 +192,25 @@ function behaviourOf({ start, trap_exit: trapExit, on_shutdown: onShutdown }: Sc
   };
 }
 
+/**
+ * Children that run take the new restart type and shutdown time, but are started again as they were asked for. To and from
+ * temporary is left out: OTP forgets how to start temporary children, and then cannot start those that no longer are.
+ */
+function upgradeOfTemplate({ rules: { chance } }: Ground, place: Place, next: Script): Action {
+  const { template = {} } = place.script;
+  const changed: Script = {
+    ...template,
+    ...(template["restart"] === "temporary"
+      ? {}
+      : likely(chance, 2, { restart: chance.of(["permanent", "transient"]) })),
+    ...(template["on_shutdown"] === "hang" ? {} : likely(chance, 2, { shutdown: chance.of(["brutal_kill", 5000]) })),
+    ...(template.type === "supervisor" ? {} : likely(chance, 2, { on_shutdown: chance.of(["ok", "normal", "error"]) })),
+  };
+  const supervisor = { ...next, template: changed };
+  if (next["intensity"] !== -1) place.script = supervisor;
+  return { op: "upgrade", sup: place.path, supervisor };
+}
+
 /** A new definition: other flags, some children gone, some with another restart type, some new. */
 function randomUpgrade(ground: Ground, place: Place): Action {
   const { chance } = ground.rules;
@@ -199,6 +220,9 @@ function randomUpgrade(ground: Ground, place: Place): Action {
     ...likely(chance, 3, { period: 1 + chance.below(5) }),
   };
   const next: Script = { ...script, ...flags };
+  if (script.template !== undefined && chance.oneIn(4))
+    return { op: "upgrade", sup: place.path, supervisor: { ...next, template: damagedSpec(chance, script.template) } };
+  if (script.template !== undefined) return upgradeOfTemplate(ground, place, next);
   if (script.children === undefined) return { op: "upgrade", sup: place.path, supervisor: next };
   const strategy = chance.oneIn(3) ? chance.of(["one_for_one", "one_for_all", "rest_for_one"]) : script.strategy;
   const kept = script.children

@@ -1,9 +1,7 @@
 /**
  * Random supervision trees: every strategy, restart and shutdown kind, significant children, scripts that fail to start.
  *
- * Two rules keep cases short and their outcome certain: a child that hangs in its hook has a shutdown time of a few real
- * milliseconds and is never waited for without end, and a shutdown time of 0 is left out (in OTP it is a race between
- * the child's hook and the kill).
+ * A child that hangs in its hook has a shutdown time of a few real milliseconds and is never waited for without end.
  */
 import type { Chance } from "../support/chance.ts";
 import type { Script } from "./case.ts";
@@ -58,7 +56,8 @@ export function randomSupervisor(
 }
 
 function randomTemplate(rules: TreeRules, { depth, flags }: { depth: number; flags: Script }): Script {
-  const template = randomChild(rules, { id: "t", depth, flags });
+  const child = randomChild(rules, { id: "t", depth, flags });
+  const template = rules.chance.oneIn(60) ? damagedSpec(rules.chance, child) : child;
   const { start } = template;
   return Array.isArray(start) ? { ...template, start: withoutLaterIgnore(start) } : template;
 }
@@ -111,7 +110,9 @@ export function randomChild(
 }
 
 function randomWorker(chance: Chance, id: string): Script {
-  if (chance.oneIn(30)) return { id, on_shutdown: "hang", shutdown: 1 + chance.below(4) };
+  if (chance.oneIn(30))
+    return { id, on_shutdown: "hang", shutdown: chance.oneIn(5) ? "brutal_kill" : 1 + chance.below(4) };
+  if (chance.oneIn(40)) return { id, shutdown: 0, trap_exit: false };
   return {
     id,
     ...likely(chance, 3, { shutdown: chance.of(["brutal_kill", "infinity", 5000]) }),

@@ -51,7 +51,7 @@ init({Path, N, Given}) ->
     Script = ref_events:definition(Path, Given),
     case maps:get(<<"strategy">>, Script, none) of
         <<"dynamic">> -> {ok, dynamic_flags(Script)};
-        <<"simple_one_for_one">> -> {ok, {flags(Script), [template(Path, Script)]}};
+        <<"simple_one_for_one">> -> {ok, {flags(Script), templates(Path, Script)}};
         _ -> {ok, {flags(Script), [spec(Path, Child) || Child <- maps:get(<<"children">>, Script, [])]}}
     end.
 
@@ -65,15 +65,18 @@ dynamic_flags(Script) ->
     Defaults = #{intensity => 3, period => 5, max_children => infinity},
     maps:merge(Defaults, (known(Script, [intensity, period, max_children]))#{strategy => one_for_one}).
 
-template(Path, Script) ->
-    Template = maps:get(<<"template">>, Script),
-    Spec = spec(Path, Template),
-    Spec#{start => {?MODULE, start_dynamic, [Path, Template]}}.
+templates(Path, #{<<"template">> := Template}) ->
+    case spec(Path, Template) of
+        #{start := _} = Spec -> [Spec#{start => {?MODULE, start_dynamic, [Path, Template]}}];
+        Bad -> [Bad]
+    end;
+templates(_, _) -> [].
 
 %% The child spec of a scripted child of Path. What is not even an object is handed over as it is.
 spec(Path, Script) when is_map(Script) ->
     Keys = known(Script, [restart, shutdown, type, significant]),
     case Script of
+        #{<<"id">> := Id, <<"start">> := null} -> Keys#{id => Id}; % a spec that does not say how to start
         #{<<"id">> := Id} when is_binary(Id) ->
             Keys#{id => Id, start => {?MODULE, start, [<<Path/binary, $/, Id/binary>>, Script]}};
         #{<<"id">> := Id} -> Keys#{id => Id, start => {?MODULE, start, [Path, Script]}};

@@ -107,7 +107,10 @@ begin_action(#{<<"op">> := <<"signal">>, <<"target">> := Target, <<"reason">> :=
     Stranger ! go,
     receive {Stranger, Done} -> Done end;
 begin_action(#{<<"op">> := <<"check_childspecs">>, <<"specs">> := Specs} = Action, Root) ->
-    Compiled = [ref_child:spec(Root, Spec) || Spec <- Specs],
+    Compiled = case Specs of
+        [_ | _] -> [ref_child:spec(Root, Spec) || Spec <- Specs];
+        _ -> Specs
+    end,
     Answer = case Action of
         #{<<"auto_shutdown">> := Auto} -> supervisor:check_childspecs(Compiled, ref_child:atom(Auto));
         _ -> supervisor:check_childspecs(Compiled)
@@ -161,9 +164,14 @@ call(Call, Read) ->
     {_, Monitor} = spawn_monitor(fun() -> exit({answer, Call()}) end),
     {call, Monitor, Read}.
 
-begin_call(#{<<"op">> := <<"start_child">>, <<"spec">> := Script}, Path, Pid) ->
-    Spec = ref_child:spec(Path, Script),
-    call(fun() -> supervisor:start_child(Pid, Spec) end, fun start_child_answer/1);
+begin_call(#{<<"op">> := <<"start_child">>, <<"spec">> := Script} = Action, Path, Pid) ->
+    case module_of(Pid) of
+        supervisor ->
+            Spec = ref_child:spec(Path, Script),
+            call(fun() -> supervisor:start_child(Pid, Spec) end, fun start_child_answer/1);
+        _ ->
+            begin_call(Action#{<<"op">> := <<"start_dynamic">>}, Path, Pid)
+    end;
 begin_call(#{<<"op">> := <<"terminate_child">>, <<"id">> := Id}, _, Pid) ->
     call(fun() -> supervisor:terminate_child(Pid, Id) end, fun answer/1);
 begin_call(#{<<"op">> := <<"restart_child">>, <<"id">> := Id}, _, Pid) ->

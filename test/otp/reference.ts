@@ -62,12 +62,25 @@ export class Reference {
     const elixir = await elixirFolder();
     const erl = spawn(
       "erl",
-      ["+S", "1:1", "-noinput", "-pa", folder, ...(elixir === undefined ? [] : ["-pa", elixir]), "-s", "ref_main"],
+      [
+        "+S",
+        "1:1",
+        "-boot",
+        "no_dot_erlang",
+        "-noinput",
+        "-pa",
+        folder,
+        ...(elixir === undefined ? [] : ["-pa", elixir]),
+        "-s",
+        "ref_main",
+      ],
       { stdio: ["pipe", "pipe", "inherit"] },
     );
     const answers = packets(erl.stdout)[Symbol.asyncIterator]();
+    const first = await answers.next();
+    if (first.done === true) throw new Error("erl ended before it was ready; what it said is above");
     // The cast: the first packet is written by ref_main:start/0.
-    const facts = (await answers.next()).value as ReferenceFacts;
+    const facts = first.value as ReferenceFacts;
     return new Reference({ facts, erl, answers, folder });
   }
 

@@ -28,6 +28,7 @@ export function damagedSpec(chance: Chance, spec: Script): Script {
     { significant: true },
     { significant: true, restart: "permanent" },
     { id: undefined },
+    { start: null },
     {},
   ]);
   return { ...spec, ...damage };
