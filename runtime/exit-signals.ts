@@ -120,8 +120,7 @@ export class ExitSignals {
     const pid = this.#pids.get(id);
     if (pid === undefined) return;
     this.#pids.delete(id);
-    if (isAlive(this.#processes, pid)) this.#act({ type: "exit", pid, reason: reasonText(reason) }, reason);
-    this.#names.delete(pid);
+    this.#act({ type: "exit", pid, reason: reasonText(reason) }, reason);
   }
 
   /** The code of an agent may be another one: whether it traps exits is looked up again. */
@@ -171,6 +170,8 @@ export class ExitSignals {
     this.#processes = state;
     const origin = action.type === "exit" ? this.#nameOf(action.pid) : "";
     for (const effect of effects) this.#carryOut(effect, { action, origin, cause });
+    // Those that ended were still named in what others were told.
+    for (const effect of effects) if (effect.type === "ended") this.#names.delete(effect.pid);
     // Who was not there was needed for its name alone.
     if (action.type === "link" || action.type === "monitor" || action.type === "signal") this.#forgetDead(action.to);
   }
@@ -210,7 +211,6 @@ export class ExitSignals {
     if (why.action.type === "exit" && why.action.pid === pid) return;
     const id = this.#nameOf(pid);
     this.#pids.delete(id);
-    this.#names.delete(pid);
     const told = reason === "killed" ? ({ name: "killed", message: "it was killed" } as const) : exitReasonOf(reason);
     const linked = why.origin === "" ? told : linkedReason(why.cause ?? told, why.origin);
     this.#on.agent(id).killNow(linked);

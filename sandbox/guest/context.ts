@@ -3,9 +3,9 @@
 import { encode } from "../codec.ts";
 import { pack } from "../envelope.ts";
 import { SandboxError } from "../errors.ts";
-import { packAddress, type GuestLog, type IsolateLimits } from "../protocol.ts";
-import type { LifeContext } from "./handover.ts";
+import { DOWN_METHOD, packAddress, type GuestLog, type IsolateLimits } from "../protocol.ts";
 import { after, cancel, cron, publish, subscribe, unsubscribe } from "./later.ts";
+import type { LifeContext } from "./handover.ts";
 import { createObject, freeze, NativeProxy, NativeTypeError } from "./primordials.ts";
 import { readTraps, writeTraps } from "./state-proxy.ts";
 import type { State } from "./state.ts";
@@ -62,7 +62,7 @@ export function contextOf(turn: TurnRun, parts: ContextParts): object {
     kill: (child: unknown) => turn.ask("kill", () => nameOf(child, "child")),
     link: (agent: unknown) => turn.send("link", nameOf(agent, "agent")),
     unlink: (agent: unknown) => turn.send("unlink", nameOf(agent, "agent")),
-    monitor: (agent: unknown) => monitor(turn, time, nameOf(agent, "agent")),
+    monitor: (agent: unknown) => monitor(turn, parts, nameOf(agent, "agent")),
     demonitor: (ref: unknown) => turn.send("demonitor", nameOf(ref, "ref")),
     exit: (reason: unknown = "normal") => turn.send("exit", nameOf(reason, "reason")),
     step: (name: unknown, fn: unknown, options?: unknown) => (steps ??= new Steps(turn, limits)).run(name, fn, options),
@@ -81,7 +81,8 @@ export function contextOf(turn: TurnRun, parts: ContextParts): object {
 }
 
 /** The name of a monitor is told before the monitor is there: it is made of what no other turn of this agent has. */
-function monitor(turn: TurnRun, time: TimeAndChance, agent: string): string {
+function monitor(turn: TurnRun, { time, requireMethod }: ContextParts, agent: string): string {
+  requireMethod(DOWN_METHOD);
   const ref = `${time.nowMs}-${time.seed}-${turn.outbox.length}`;
   turn.send("monitor", pack([ref, agent]));
   return ref;

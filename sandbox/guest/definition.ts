@@ -78,6 +78,10 @@ export function declaredBy(definition: Definition): Declared {
 export function methodNamed(definition: Definition, name: string): Method {
   const method = mapGet(definition.methods, name);
   if (method !== undefined) return method;
+  if (name === DOWN_METHOD) {
+    const text = "An agent that monitors others is told in down(ctx, notice); this definition has none.";
+    throw new SandboxError("SANDBOX_METHOD_UNKNOWN", text, { details: { method: name } });
+  }
   let known = "";
   mapForEach(definition.methods, (_method, other) => {
     if (known.length < 500 && !isReserved(other)) known += known === "" ? other : `, ${other}`;
