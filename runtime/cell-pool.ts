@@ -83,8 +83,12 @@ export class CellPool {
 
   /** Places a live agent. Rejects with SANDBOX_CELL_START_FAILED or SANDBOX_LAYER_MISSING when no cell can be had. */
   async place(profile: Profile, tenant: Tenant, options: PlaceOptions): Promise<Resident> {
-    const cell = await this.#room(this.#group(profile));
-    return this.#settle(cell, tenant, options);
+    const group = this.#group(profile);
+    for (;;) {
+      const cell = await this.#room(group);
+      // Whoever asked in the same moment was shown the same room; the last place goes to one of them.
+      if (this.#hasRoom(cell)) return this.#settle(cell, tenant, options);
+    }
   }
 
   /** Places a live agent in a new cell that it shares with nobody; the cell ends when the agent leaves it. */
@@ -145,16 +149,22 @@ export class CellPool {
 
   /** A live cell with room: the emptiest; a new one when all are full. */
   async #room(group: Group): Promise<Cell> {
-    for (let tries = 0; tries < START_TRIES; tries++) {
+    for (let ended = 0; ended < START_TRIES;) {
       const cell = emptiest(group.cells);
-      if (cell !== undefined && cell.residents < this.#options.agentsPerCell) {
+      if (cell !== undefined && this.#hasRoom(cell)) {
         const mayGrow = group.cells.size < this.#options.cellsSpread && cell.residents >= spreadAt(this.#options);
         if (mayGrow && group.starting === undefined) this.#background(this.#grow(group));
         return cell;
       }
-      await this.#grow(group);
+      const grown = await this.#grow(group);
+      if (!grown.isAlive) ended += 1; // one that is full already was of use to others
     }
     throw new SandboxError("SANDBOX_CELL_START_FAILED", "new cells end before they can be used");
+  }
+
+  /** A cell that has ended takes everybody: they are told at once that it is lost. */
+  #hasRoom(cell: Cell): boolean {
+    return cell.residents < this.#options.agentsPerCell;
   }
 
   async #grow(group: Group): Promise<Cell> {
