@@ -6,7 +6,7 @@
 export { Runtime, requireNode } from "./runtime.ts";
 export type { RuntimeParts } from "./runtime.ts";
 export type { Capability } from "./router.ts";
-export type { AgentLimits, RuntimeOptions, SpawnOptions } from "./options.ts";
+export type { AgentLimits, DefinitionOptions, RuntimeOptions, SpawnOptions } from "./options.ts";
 
 /** Agents as files: what is saved takes effect. */
 export type { WatchOptions } from "./options.ts";

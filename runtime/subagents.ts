@@ -137,7 +137,7 @@ export class Subagents {
   /** `ctx.kill`: as a crash. */
   kill(parent: string, child: string): Promise<string> {
     this.#requireOwn(parent, child);
-    this.#on.agents.get(child).kill(`killed by ${parent}`);
+    this.#on.agents.get(child).killNow(`killed by ${parent}`);
     return Promise.resolve(encode(undefined, { bytesMax: 8 }));
   }
 

@@ -55,6 +55,8 @@ describe("the README", () => {
     assert.deepEqual(stdout.trim().split("\n"), promises(main));
     const again = await run(process.execPath, ["main.ts"], { cwd: folder, timeout: 30_000 });
     assert.equal(again.stdout.split("\n")[0], "3", "run again, it goes on where it was");
+    const team = await run(process.execPath, ["team.ts"], { cwd: folder, timeout: 30_000 });
+    assert.equal(team.stdout, "14 4\n");
     const dev = files.get("dev.ts") ?? "";
     assert.deepEqual([await firstWords(folder, "dev.ts"), promises(dev)], ["counter is up", ["counter"]]);
   });
