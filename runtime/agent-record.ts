@@ -7,6 +7,9 @@
  *   a:spec          how it is supervised and limited (JSON)
  *   a:current       which version of its code is current (JSON)
  *   a:code:<hash>   one version of its code (JSON of an Artifact)
+ *   i:, j:          ids of calls that were committed (call-ids.ts)
+ *   e:              results of steps whose turn is not committed yet (step-records.ts)
+ *   h:              what is counted and handed over from life to life (handover.ts)
  *
  * Code and state live in one branch, so one commit moves both, and a fork or a restore takes both.
  */

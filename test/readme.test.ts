@@ -55,6 +55,8 @@ describe("the README", () => {
     assert.deepEqual(stdout.trim().split("\n"), promises(main));
     const again = await run(process.execPath, ["main.ts"], { cwd: folder, timeout: 30_000 });
     assert.equal(again.stdout.split("\n")[0], "3", "run again, it goes on where it was");
+    const order = await run(process.execPath, ["order.ts"], { cwd: folder, timeout: 30_000 });
+    assert.equal(order.stdout, "paid 5, no note\npaid 5, order taken\n");
     const team = await run(process.execPath, ["team.ts"], { cwd: folder, timeout: 30_000 });
     assert.equal(team.stdout, "14 4\n");
     const dev = files.get("dev.ts") ?? "";

@@ -215,6 +215,19 @@ describe("a step", () => {
     assert.equal(await recordsIn(folder), 1);
   });
 
+  it("is known to a version on trial, which runs no function and has no effect", async (t) => {
+    const { runtime, payer, asked } = await withPayer(t, {});
+    assert.deepEqual(await payer.call("pay"), [1, 2]);
+    const control = runtime.control("payer");
+    const [turn] = control.turns();
+    assert.ok(turn !== undefined);
+    const { artifact } = control.code;
+    await using shadow = await control.shadow({ artifact, at: { seq: turn.beforeSeq } });
+    const { outcome, refusedEffects } = await shadow.run(turn);
+    assert.deepEqual([outcome.kind === "done" && outcome.reply, refusedEffects], ["[1,2]", []]);
+    assert.equal(asked.length, 2);
+  });
+
   it("stands in the history", async (t) => {
     const { payer } = await withPayer(t, {});
     await payer.call("pay");
