@@ -31,8 +31,13 @@ export interface AgentSpec extends Omit<ParsedSpawnOptions, "module" | "source">
   readonly parent?: string;
 }
 
+/** A version that was current before, and the name of the state it had, which was migrated since where the versions differ. */
+export type EarlierCode = Omit<CurrentCode, "before"> & { readonly label?: string };
+
 /** Which code is current. */
 export interface CurrentCode {
+  /** The version that was current before this one: where an agent goes back to when this one does not load any more. */
+  readonly before?: EarlierCode;
   /** Hash of the current artifact. */
   readonly hash: string;
   /** The `version` that code declares; the state has this shape. */
@@ -88,6 +93,14 @@ export function codeOps(artifact: Artifact, current: CurrentCode): Op[] {
     { put: CODE_PREFIX + artifact.hash, value: bytesOf(JSON.stringify(artifact)) },
     { put: CURRENT_KEY, value: bytesOf(JSON.stringify(current)) },
   ];
+}
+
+/** `current` with the version it follows. The same code again (with other settings) follows what it followed. */
+export function following(current: CurrentCode, before: CurrentCode | undefined, label?: string): CurrentCode {
+  if (before === undefined) return current;
+  const { before: earlier, ...last } = before;
+  const followed = last.hash === current.hash ? earlier : { ...last, ...(label === undefined ? {} : { label }) };
+  return followed === undefined ? current : { ...current, before: followed };
 }
 
 /** The spec in a branch, `undefined` before the first start. */

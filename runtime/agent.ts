@@ -27,6 +27,7 @@ import { isCharged, killReason } from "./exit-reason.ts";
 import { errorReason } from "./faults.ts";
 import type { Incarnation } from "./incarnation.ts";
 import type { Keeper } from "./keeper.ts";
+import { LadderKeeper } from "./ladder-keeper.ts";
 import { lastWords } from "./last-words.ts";
 import { HANDED_OVER } from "./handover.ts";
 import type { LifeHooks } from "./life-host.ts";
@@ -60,7 +61,7 @@ export class Agent {
   spec: AgentSpec;
   readonly #code: AgentCode;
   #phase: Phase = { name: "asleep" };
-  readonly #keeper: Keeper;
+  readonly #keeper: LadderKeeper;
   readonly #monitors: Monitors;
   /** A start was asked for that has neither succeeded nor failed yet. */
   #isDue = false;
@@ -70,7 +71,8 @@ export class Agent {
   readonly #disk: DiskDelay;
   readonly #host: AgentHost;
   readonly #mailbox: Mailbox<Message>;
-  readonly #ends: MessageEnds;
+  /** What becomes of messages that no turn answers. */
+  readonly ends: MessageEnds;
   readonly #between: BetweenTurns;
   readonly #lazyStart: () => Promise<void>;
   readonly #complain: (text: string) => void;
@@ -86,7 +88,8 @@ export class Agent {
     this.#code = new AgentCode(options.id, options.branch);
     this.#mailbox = new Mailbox(options.spec.limits.mailboxMax);
     this.#monitors = new Monitors(options.id, (reason) => host.kin.exited(options.id, reason));
-    this.#keeper = options.keeper ?? new SoloKeeper(this, { ...options.spec, id: options.id }, host);
+    const keeper = options.keeper ?? new SoloKeeper(this, { ...options.spec, id: options.id }, host);
+    this.#keeper = new LadderKeeper(this, { keeper, host, onStep: (hasMoved) => this.#onStep(hasMoved) });
     this.#lives = new Lives(options.id, host);
     this.#disk = new DiskDelay(host.vault, () => this.#pump());
     this.#lazyStart = () => this.#startAgain();
@@ -99,13 +102,10 @@ export class Agent {
       host: lifeHostOf(this, host, this.#hooks()),
       code: this.#code,
       lives: this.#lives,
+      rescue: (error) => this.#keeper.rescue(errorReason(error)),
       now: () => this,
     });
-    this.#ends = new MessageEnds(options.id, host, () => ({
-      spec: this.spec,
-      hash: this.artifact?.hash ?? "",
-      monotonicMs: host.clock.monotonicMs(),
-    }));
+    this.ends = new MessageEnds(this, host);
   }
 
   get branch(): Branch {
@@ -155,7 +155,7 @@ export class Agent {
     const sent = this.#underWay(message.callId) ?? message;
     if (caller !== undefined) sent.callers.add(caller);
     if (sent !== message) return sent;
-    this.#ends.admit(message);
+    this.ends.admit(message);
     if (!this.#mailbox.push(message, isReserved(message.method))) throw fullError(this.id, this.#mailbox.capacity);
     if (phase.name === "up") this.#pump();
     else if (phase.name === "asleep") this.wake();
@@ -284,7 +284,7 @@ export class Agent {
     while (phase.life.inflight < INFLIGHT_MAX && !this.#disk.isDelayed()) {
       const message = this.#mailbox.shift();
       if (message === undefined) return;
-      if (!this.#ends.refuses(message)) phase.life.run(message);
+      if (!this.ends.refuses(message)) phase.life.run(message);
     }
   }
 
@@ -294,9 +294,9 @@ export class Agent {
         this.#between.nudge();
         this.#pump();
       },
-      failed: (message, reason) => this.#ends.failed(message, reason),
+      failed: (message, reason) => this.ends.failed(message, reason),
       ended: (life, reason, returned, failed) => {
-        this.#mailbox.unshift(this.#ends.returned(returned));
+        this.#mailbox.unshift(this.ends.returned(returned));
         if (reason.name === "storage") this.traffic.clear();
         if (this.life === life) {
           if (reason === HANDED_OVER) this.#handedOver(life);
@@ -387,12 +387,7 @@ export class Agent {
     this.#lives.down();
     this.#host.starts.remove(this.#lazyStart);
     const error = downError(this.spec, down);
-    this.#ends.leftOver(this.#mailbox.drain(), { reason: down.reason, error });
-  }
-
-  /** A replay of these words went well. */
-  forgive(words: { readonly method: string; readonly text: string }): void {
-    this.#ends.forgive(words);
+    this.ends.leftOver(this.#mailbox.drain(), { reason: down.reason, error });
   }
 
   /** Takes over whoever monitors the agent that had this name before. */
@@ -441,7 +436,7 @@ export class Agent {
 
   /** Restarts a parked or stopped agent with a clean restart window. */
   async revive(): Promise<void> {
-    this.#ends.revived();
+    this.ends.revived();
     if (this.#phase.name === "down") await this.#keeper.revive();
   }
 
@@ -523,6 +518,11 @@ export class Agent {
     }
     this.#code.moveTo(branch);
     this.reconfigure({ ...this.spec, ...readSpec(branch), id: this.id });
+  }
+
+  #onStep(hasMoved: boolean): void {
+    if (hasMoved) this.#moveTo(this.branch);
+    this.#between.nudge();
   }
 
   /** From here on it is supervised and limited like this; the isolate's own limits are those of the life that was loaded with them. */

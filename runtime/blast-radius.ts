@@ -106,6 +106,7 @@ export class BlastRadius {
         return;
       case "agent.started":
         this.#homes.set(event.agent, event.cell);
+        this.#early.delete(event.agent); // of a life that ended without an exit: a hand-over
         return this.#settled(event.agent, "back", atMs);
       case "agent.parked":
         return this.#settled(event.agent, "parked", atMs);

@@ -11,7 +11,7 @@ import type { Agent } from "./agent.ts";
 import type { AgentHost } from "./agent-host.ts";
 import type { ExitNotice } from "./monitors.ts";
 import type { AgentSpec, CurrentCode } from "./agent-record.ts";
-import { codeOps, specOp } from "./agent-record.ts";
+import { codeOps, following, specOp } from "./agent-record.ts";
 import { currentOf } from "./incarnation.ts";
 import type { Profile } from "./cell-pool.ts";
 import { RuntimeError } from "./errors.ts";
@@ -151,7 +151,7 @@ export class AgentControl {
           ? await this.#guarded(artifact, () => loader.migrationOps(life, before.version))
           : ([] as readonly Op[]);
         const branch = this.#agent.branch.id;
-        const current = currentOf(life, deploy?.originHash ?? before.originHash);
+        const current = following(currentOf(life, deploy?.originHash ?? before.originHash), before, label);
         const writes = [...ops, ...codeOps(artifact, current), ...(deploy === undefined ? [] : [specOp(deploy.spec)])];
         const commit = life.commit(
           [

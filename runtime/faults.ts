@@ -102,12 +102,18 @@ const GUEST_MADE: ReadonlySet<string> = new Set([
 /** The supervisor's view of an error that ended a start or a commit. */
 export function errorReason(error: unknown): ExitReason {
   if (error instanceof VaultError) {
-    const name = storageName(error.code);
+    const name = vaultReason(error.code);
     return { name, code: error.code, message: error.message };
   }
   if (error instanceof SandboxError) return { name: "load_failed", code: error.code, message: error.message };
   if (error instanceof RuntimeError) return { name: "load_failed", code: error.code, message: error.message };
   return { name: "load_failed", message: error instanceof Error ? error.message : String(error) };
+}
+
+/** A damaged page stays damaged however often it is read: what cannot be loaded from it is the ladder's business. */
+function vaultReason(code: VaultErrorCode): ExitReason["name"] {
+  if (code === "VAULT_PAGE_DAMAGED") return "load_failed";
+  return GUEST_MADE.has(code) ? "limit" : "storage";
 }
 
 function plain(place: FaultPlace): { readonly agent: string; readonly method: string; readonly hash: string } {

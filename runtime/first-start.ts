@@ -3,9 +3,9 @@
  * code runs and makes spec, code and state one commit.
  */
 import type { Artifact } from "../sandbox/index.ts";
-import type { Op } from "../vault/index.ts";
+import type { Action, Op } from "../vault/index.ts";
 import type { AgentSpec, CurrentCode } from "./agent-record.ts";
-import { codeOps, specOp } from "./agent-record.ts";
+import { codeOps, following, specOp } from "./agent-record.ts";
 import { RuntimeError } from "./errors.ts";
 import type { Incarnation } from "./incarnation.ts";
 import { currentOf } from "./incarnation.ts";
@@ -53,10 +53,14 @@ export async function commitFirst(
     known === undefined
       ? await life.runOwn("init", "", nowMs)
       : await migrationOps(life, { agent: spec.id, fromVersion: known.current.version, nowMs });
-  const current = currentOf(life, choice.originHash);
+  const { id: branch, head } = life.options.branch;
+  const label = `before-deploy-${head}`;
+  const current = following(currentOf(life, choice.originHash), known?.current, label);
   const writes = [...ops, specOp(spec), ...codeOps(choice.artifact, current)];
+  const isMigrated = known !== undefined && ops.length > 0;
+  const names: readonly Action[] = isMigrated ? [{ type: "snapshot", branch, label }] : [];
   const epoch = life.fence();
-  await life.commit([{ type: "write", branch: life.options.branch.id, ops: writes, epoch }], spec.durability).durable;
+  await life.commit([...names, { type: "write", branch, ops: writes, epoch }], spec.durability).durable;
   return { current, isStateChanged: ops.length > 0 };
 }
 

@@ -10,6 +10,7 @@ import type { AgentCode } from "./agent-code.ts";
 import type { AgentLoader } from "./agent-host.ts";
 import type { AgentSpec } from "./agent-record.ts";
 import { chooseCode, commitFirst, migrationOps } from "./first-start.ts";
+import type { CodeChoice } from "./first-start.ts";
 import type { IncarnationHost, IncarnationOptions } from "./incarnation.ts";
 import { Incarnation } from "./incarnation.ts";
 import type { Lives } from "./lives.ts";
@@ -19,6 +20,8 @@ export interface LoaderParts {
   readonly host: IncarnationHost;
   readonly code: AgentCode;
   readonly lives: Lives;
+  /** Kept code did not load as the agent was to begin: true when the agent is something else now. */
+  readonly rescue: (error: unknown) => Promise<boolean>;
   /** The spec and the life of now. */
   readonly now: () => { readonly spec: AgentSpec; readonly life: Incarnation | undefined };
 }
@@ -72,13 +75,25 @@ export class LifeLoader {
     const { code } = this.#parts;
     const { known } = code;
     const choice = chooseCode(given, known, spec.profile);
-    const life = await this.load({ ...choice, spec });
+    const life = await this.#loadOrRescue(choice, spec);
+    if (life === undefined) return this.loadFirst(given, spec, nowMs);
     try {
       const { current, isStateChanged } = await commitFirst(life, { choice, spec, known, nowMs });
       code.known = { current, artifact: choice.artifact };
       return { life, isStateChanged };
     } catch (error) {
       life.discard();
+      throw error;
+    }
+  }
+
+  /** Undefined: what the vault held did not load, and the agent is something else now. What is new may fail, and does so. */
+  async #loadOrRescue(choice: CodeChoice, spec: AgentSpec): Promise<Incarnation | undefined> {
+    const isKept = choice.artifact.hash === this.#parts.code.known?.artifact.hash;
+    try {
+      return await this.load({ ...choice, spec });
+    } catch (error) {
+      if (isKept && (await this.#parts.rescue(error))) return undefined;
       throw error;
     }
   }

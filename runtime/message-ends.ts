@@ -10,7 +10,7 @@
  * A message with claims (a timer's, a topic's) that was never run is not set aside: its record in the vault still stands,
  * and its source delivers it again when the agent is back.
  */
-import type { Durability } from "../vault/index.ts";
+import type { Clock, Durability } from "../vault/index.ts";
 import type { BlastRadius } from "./blast-radius.ts";
 import type { DeadLetters, Dying } from "./dead-letters.ts";
 import { RuntimeError } from "./errors.ts";
@@ -22,16 +22,17 @@ import { settleMessage } from "./message.ts";
 import type { PoisonCase, Quarantine, Words } from "./poison.ts";
 import { Poison, isKilledByMessage } from "./poison.ts";
 
-/** What is asked about the agent as it is now. */
+/** The agent as it is whenever it is asked. */
 export interface EndedAgent {
+  readonly id: string;
   readonly spec: Quarantine & { readonly durability: Durability; readonly restart: string };
-  /** Hash of the current code. */
-  readonly hash: string;
-  readonly monotonicMs: number;
+  /** The current code. */
+  readonly artifact: { readonly hash: string } | undefined;
 }
 
 /** What it needs of its runtime. */
 export interface MessageEndsHost {
+  readonly clock: Clock;
   readonly deadLetters: DeadLetters;
   readonly events: EventStream;
   /** Counts what failures cost. */
@@ -40,15 +41,13 @@ export interface MessageEndsHost {
 
 /** The ends of one agent's messages. */
 export class MessageEnds {
-  readonly #agent: string;
+  readonly #agent: EndedAgent;
   readonly #host: MessageEndsHost;
-  readonly #now: () => EndedAgent;
   readonly #poison = new Poison();
 
-  constructor(agent: string, host: MessageEndsHost, now: () => EndedAgent) {
+  constructor(agent: EndedAgent, host: MessageEndsHost) {
     this.#agent = agent;
     this.#host = host;
-    this.#now = now;
   }
 
   /**
@@ -77,24 +76,24 @@ export class MessageEnds {
     // After a failed commit the claims could not be kept either: their source delivers the message again.
     const isKeptBySource = reason.name === "storage" && message.claims !== undefined;
     const isSetAside = message.kind === "cast" && !isKeptBySource;
-    this.#host.radius.ended(this.#agent, isSetAside ? { setAside: 1 } : { failed: 1 });
+    this.#host.radius.ended(this.#agent.id, isSetAside ? { setAside: 1 } : { failed: 1 });
     if (isSetAside) this.#setAside([message], reason);
   }
 
   /** These go back to the mailbox, whose first they are. */
   returned(messages: readonly Message[]): readonly Message[] {
-    if (messages.length > 0) this.#host.radius.ended(this.#agent, { returned: messages.length });
+    if (messages.length > 0) this.#host.radius.ended(this.#agent.id, { returned: messages.length });
     return messages;
   }
 
   /** The agent takes no messages any more, and these wait. */
   leftOver(messages: readonly Message[], end: { readonly reason: ExitReason; readonly error: RuntimeError }): void {
     const { reason, error } = end;
-    const isDone = this.#now().spec.restart === "temporary" && !isAbnormal(reason);
+    const isDone = this.#agent.spec.restart === "temporary" && !isAbnormal(reason);
     const casts = messages.filter(({ kind }) => kind === "cast");
     const orphans = casts.filter(({ claims }) => claims === undefined);
     const setAside = isDone ? 0 : orphans.length;
-    this.#host.radius.leftOver(this.#agent, { setAside, failed: messages.length - setAside });
+    this.#host.radius.leftOver(this.#agent.id, { setAside, failed: messages.length - setAside });
     if (!isDone) this.#setAside(orphans, reason);
     else for (const { method } of orphans) this.#discarded(method, error.code);
     for (const message of messages) settleMessage(message, { error });
@@ -102,7 +101,7 @@ export class MessageEnds {
 
   /** These words went well after all. */
   forgive(words: Pick<Words, "method" | "text">): void {
-    this.#poison.forget({ ...words, code: this.#now().hash });
+    this.#poison.forget({ ...words, code: this.#hash });
   }
 
   /** Its owner wants it to try again with everything. */
@@ -111,18 +110,20 @@ export class MessageEnds {
   }
 
   #died(message: Message, reason: ExitReason): void {
-    const { spec, monotonicMs: atMs, hash } = this.#now();
+    const { id: agent, spec } = this.#agent;
+    const atMs = this.#host.clock.monotonicMs();
+    const hash = this.#hash;
     const words = this.#words(message);
     const before = this.#poison.verdict(words, { ...spec, atMs });
     this.#poison.died(words, { ...spec, atMs, reason });
     if (before !== undefined || this.#poison.verdict(words, { ...spec, atMs }) === undefined) return;
-    const agent = this.#agent;
     this.#host.events.emit({ type: "agent.escalated", agent, rung: "message_set_aside", reason, hash });
   }
 
   #verdict(message: Message): PoisonCase | undefined {
     if (message.deadLetter !== undefined) return undefined;
-    const { spec, monotonicMs: atMs } = this.#now();
+    const { spec } = this.#agent;
+    const atMs = this.#host.clock.monotonicMs();
     return this.#poison.verdict(this.#words(message), { ...spec, atMs });
   }
 
@@ -132,7 +133,7 @@ export class MessageEnds {
   }
 
   #quarantined({ method, deadLetter }: Message, found: PoisonCase): RuntimeError {
-    const agent = this.#agent;
+    const agent = this.#agent.id;
     const deaths = found.deathsMs.length;
     const text = `${agent}.${method}: these words ended ${agent} ${deaths} times (${found.reason.message}) and are set aside; runtime.deadLetters({ agent }) shows them, revive() or new code lets them in again`;
     const details = { agent, method, deaths, deadLetter: deadLetter ?? found.deadLetter };
@@ -141,16 +142,20 @@ export class MessageEnds {
 
   #setAside(messages: readonly Message[], reason: ExitReason): void {
     if (messages.length === 0) return;
-    const { spec, hash } = this.#now();
-    const dying = messages.map((message): Dying => ({ agent: this.#agent, message, reason, hash }));
+    const { id: agent, spec } = this.#agent;
+    const dying = messages.map((message): Dying => ({ agent, message, reason, hash: this.#hash }));
     this.#host.deadLetters.setAside(dying, spec.durability);
   }
 
   #discarded(method: string, code: string): void {
-    this.#host.events.emit({ type: "message.discarded", agent: this.#agent, method, code });
+    this.#host.events.emit({ type: "message.discarded", agent: this.#agent.id, method, code });
+  }
+
+  get #hash(): string {
+    return this.#agent.artifact?.hash ?? "";
   }
 
   #words({ method, text }: Message): Words {
-    return { method, text, code: this.#now().hash };
+    return { method, text, code: this.#hash };
   }
 }

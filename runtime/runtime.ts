@@ -127,7 +127,7 @@ export class Runtime implements AsyncDisposable {
       events,
       now: () => this.#clock.now(),
       deliver: (agent, letter, caller) => void this.#router.deliver(agent, letter, caller),
-      replayed: (letter) => this.#agents.peek(letter.agent)?.forgive(letter),
+      replayed: (letter) => this.#agents.peek(letter.agent)?.ends.forgive(letter),
     });
     this.#host = {
       deadLetters: this.#deadLetters,

@@ -17,6 +17,8 @@ export const VAULT_SETTINGS = {
     rules: [
       { label: "before-restore-#", count: 32 }, // Vault.restore
       { label: "before-reload-#", count: 32 }, // a definition that was saved
+      { label: "before-deploy-#", count: 32 }, // new code at `spawn` that migrated the state
+      { label: "before-escalation-#", count: 32 }, // code that did not load any more
       { label: "before-d#", count: 32 }, // a promotion: the version in probation has the newest one
       { label: "before-d#-rollback", count: 32 },
     ],

@@ -1,0 +1,191 @@
+/**
+ * Stands between an agent and its keeper, and climbs the ladder when lives do not load: the keeper hears of failures that
+ * another restart may mend, or that nothing is left to try for.
+ *
+ *   agent --exited(did not load)--> nextRung --supervisor----> keeper (restart, back-off, park)
+ *                                            `--a rung-------> vault: earlier code | earlier snapshot --> agent.launch
+ *
+ * Invariants
+ * 1. While a rung is taken the agent is held, and nothing else may replace its life.
+ * 2. A rung that leads nowhere counts as taken; the next one is tried at once.
+ * 3. A rung is not charged: what is started after it is not what failed.
+ */
+import type { Branch, Clock, Vault } from "../vault/index.ts";
+import { VaultError } from "../vault/index.ts";
+import type { AgentSpec, CurrentCode } from "./agent-record.ts";
+import type { EventStream } from "./events.ts";
+import type { ExitReason } from "./exit-reason.ts";
+import type { Keeper, Kept } from "./keeper.ts";
+import type { Escalation, TakenRung } from "./ladder.ts";
+import { nextRung } from "./ladder.ts";
+import type { Step } from "./rungs.ts";
+import { Rungs } from "./rungs.ts";
+
+/** The agent as the ladder sees it. */
+export interface Climber extends Kept {
+  readonly spec: Pick<AgentSpec, "intensity" | "quarantineMs">;
+  readonly branch: Branch;
+  readonly current: CurrentCode | undefined;
+  readonly traffic: { clear(): void };
+}
+
+/** What it needs. */
+export interface LadderParts {
+  /** Decides about all that the ladder does not. */
+  readonly keeper: Keeper;
+  readonly host: { readonly vault: Vault; readonly clock: Clock; readonly events: EventStream };
+  /** A rung is over. `hasMoved`: the branch holds other code, or another state, and the agent is that from here on. */
+  readonly onStep: (hasMoved: boolean) => void;
+}
+
+/** Rungs that are remembered: more than can be taken within any quarantine time. */
+const TAKEN_MAX = 8;
+
+/** A keeper that tries what restarts cannot mend before it lets its own keeper give up. */
+export class LadderKeeper implements Keeper {
+  readonly #agent: Climber;
+  readonly #keeper: Keeper;
+  readonly #host: LadderParts["host"];
+  readonly #onStep: LadderParts["onStep"];
+  readonly #rungs: Rungs;
+  /** Lives in a row that did not load. */
+  #failures = 0;
+  #isUp = false;
+  #isClimbing = false;
+  #taken: readonly TakenRung[] = [];
+  /** A rung is being carried out. */
+  #isStepping = false;
+
+  constructor(agent: Climber, { keeper, host, onStep }: LadderParts) {
+    this.#agent = agent;
+    this.#keeper = keeper;
+    this.#host = host;
+    this.#onStep = onStep;
+    this.#rungs = new Rungs(host.vault, () => agent.branch);
+  }
+
+  get isFree(): boolean {
+    return !this.#isStepping && this.#keeper.isFree;
+  }
+
+  started(): void {
+    this.#isUp = true;
+    this.#failures = 0;
+    this.#isClimbing = false;
+    this.#keeper.started();
+  }
+
+  exited(reason: ExitReason): void {
+    const hasLoaded = this.#isUp;
+    this.#isUp = false;
+    if (hasLoaded || !isLoadFailure(reason)) return this.#keeper.exited(reason);
+    this.#failures += 1;
+    const rung = this.#next();
+    if (rung === "supervisor") return this.#keeper.exited(reason);
+    this.#agent.hold();
+    this.#isStepping = true;
+    void this.#climb(rung, reason); // owns its outcome: it never rejects
+  }
+
+  /**
+   * The first life in this runtime did not load, of code that is kept in the vault: takes the first rung that leads
+   * somewhere, as whoever spawns it waits. True when the agent is something else now, and worth another try.
+   */
+  async rescue(reason: ExitReason): Promise<boolean> {
+    if (!isLoadFailure(reason)) return false;
+    this.#isClimbing = true;
+    for (let rung = this.#next(); rung !== "supervisor"; rung = this.#next()) {
+      if (await this.#stepped(rung, reason)) return true;
+    }
+    return false;
+  }
+
+  adopt(): boolean {
+    return this.#keeper.adopt();
+  }
+
+  stop(reason: ExitReason): Promise<void> | "by_itself" {
+    return this.#keeper.stop(reason);
+  }
+
+  retire(): void {
+    this.#keeper.retire();
+  }
+
+  revive(): Promise<void> | void {
+    this.#taken = [];
+    this.#failures = 0;
+    this.#isClimbing = false;
+    return this.#keeper.revive();
+  }
+
+  reconfigure(spec: AgentSpec): void {
+    this.#keeper.reconfigure(spec);
+  }
+
+  #next(): Escalation | "supervisor" {
+    const { intensity, quarantineMs } = this.#agent.spec;
+    return nextRung({
+      failed: "load",
+      failures: this.#failures,
+      isClimbing: this.#isClimbing,
+      taken: this.#taken,
+      atMs: this.#host.clock.monotonicMs(),
+      intensity,
+      quarantineMs,
+      hasEarlierCode: this.#rungs.hasEarlierCode(this.#agent.current),
+      hasEarlierSnapshot: this.#rungs.hasEarlierSnapshot(),
+    });
+  }
+
+  /** Takes this rung, or the next one that leads somewhere. Never rejects for what the vault refuses. */
+  async #climb(first: Escalation, reason: ExitReason): Promise<void> {
+    this.#isClimbing = true;
+    let isElsewhere = false;
+    for (let rung: Escalation | "supervisor" = first; rung !== "supervisor" && !isElsewhere; rung = this.#next()) {
+      isElsewhere = await this.#stepped(rung, reason);
+    }
+    this.#isStepping = false;
+    if (isElsewhere) this.#agent.launch("now");
+    else this.#keeper.exited(reason);
+    this.#onStep(false);
+  }
+
+  /** Takes one rung, and tells. False when it leads nowhere: then nothing was changed. */
+  async #stepped(rung: Escalation, reason: ExitReason): Promise<boolean> {
+    this.#taken = [...this.#taken, { rung, atMs: this.#host.clock.monotonicMs() }].slice(-TAKEN_MAX);
+    const step = await this.#take(rung);
+    if (step === undefined) return false;
+    const { before, to, skipped } = step;
+    this.#onStep(true);
+    if (to !== undefined) this.#agent.traffic.clear(); // recorded on states that are left
+    const { id, current } = this.#agent;
+    this.#host.events.emit({
+      type: "agent.escalated",
+      agent: id,
+      rung,
+      reason,
+      hash: current?.hash ?? "",
+      before,
+      ...(to === undefined ? {} : { to }),
+      ...(skipped.length === 0 ? {} : { skipped }),
+    });
+    return true;
+  }
+
+  async #take(rung: Escalation): Promise<Step | undefined> {
+    const { current } = this.#agent;
+    try {
+      if (rung === "earlier_snapshot") return await this.#rungs.earlierSnapshot();
+      return current === undefined ? undefined : await this.#rungs.earlierCode(current);
+    } catch (error) {
+      if (!(error instanceof VaultError)) throw error;
+      return undefined; // the disk is full or gone, which the vault has told: a restart must do
+    }
+  }
+}
+
+/** A life that was never loaded: its code, or the state it was given, is at fault, or it cost its cell by loading. */
+function isLoadFailure({ name }: ExitReason): boolean {
+  return name === "load_failed" || name === "cell_lost_suspect";
+}
