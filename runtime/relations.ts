@@ -81,11 +81,6 @@ export class Relations implements Kin {
     this.#signals.signal(id, reason);
   }
 
-  /** Links and monitors that are kept: for those who look for leaks. */
-  get size(): number {
-    return this.#signals.size;
-  }
-
   #offer(router: Router): void {
     const [subagents, signals] = [this.#subagents, this.#signals];
     router.provide("spawn", (agent, text) => subagents.spawn(agent, text));

@@ -298,12 +298,13 @@ export class Subagents {
   /** Lets `work` end the members, each without a commit of its own, and drops them all in one. Synchronous if `work` is. */
   #dropAfter(members: readonly Member[], work: () => unknown): Promise<void> {
     for (const { birth } of members) if (birth !== undefined) this.#ending.add(birth);
-    const drop = (): Promise<void> => {
+    const ended = (): void => {
       for (const { birth } of members) if (birth !== undefined) this.#ending.delete(birth);
-      return this.#drop(members);
     };
     const worked = work();
-    return worked instanceof Promise ? worked.then(drop) : drop();
+    if (worked instanceof Promise) return worked.finally(ended).then(() => this.#drop(members));
+    ended();
+    return this.#drop(members);
   }
 
   /** Frees the names and drops the branches in one commit. The names are free when it returns; durable when it resolves. */

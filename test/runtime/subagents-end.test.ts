@@ -11,8 +11,9 @@ import { Runtime } from "../../runtime/index.ts";
 import type { PlanariaEvent } from "../../runtime/index.ts";
 import { Kinship } from "../../runtime/kinship.ts";
 import { withRuntime } from "../../runtime/testing.ts";
-import { systemClock, Vault, VAULT_SETTINGS } from "../../vault/index.ts";
+import { systemClock, systemFiles, Vault, VAULT_SETTINGS } from "../../vault/index.ts";
 import { eventOf } from "../support/agents.ts";
+import { FailingFiles } from "../support/failing-files.ts";
 
 const TREE = `
 import { agent } from "planaria/agent";
@@ -156,6 +157,28 @@ describe("a tree of subagents that ends", () => {
     await top.call("add", 1);
     await top.call("grow", ["b"]);
     assert.deepEqual(runtime.ids(), ["top", "top/b"]);
+  });
+});
+
+describe("a tree that cannot be dropped, because the disk is full", () => {
+  it("has ended all the same, sleeps in the vault, and goes with the next end of its parent", async (t) => {
+    const files = new FailingFiles(systemFiles);
+    const runtime = await withRuntime(t, { limits: LIMITS, durability: "disk" }, { files });
+    const top = await runtime.spawn({ id: "top", source: TREE });
+    await top.call("grow", ["w"]);
+    await runtime.ref("top/w").call("grow", ["x"]);
+    await runtime.ref("top/w/x").call("add", 3);
+    files.plan = (_no, operation) => (operation === "write" ? { code: "ENOSPC" } : undefined);
+    const failed = eventOf(runtime, (one) => one.type === "commit.failed");
+    await top.kill();
+    await failed;
+    files.plan = () => undefined;
+    assert.equal(await runtime.ref("top/w/x").call("add", 1), 4, "nothing acknowledged is lost");
+    assert.deepEqual(runtime.ids(), ["top", "top/w", "top/w/x"]);
+    assert.equal(await top.call("add", 1), 1);
+    await top.stop();
+    assert.deepEqual(runtime.ids(), ["top"]);
+    assert.equal(runtime.vaultStats().branches, 1);
   });
 });
 
