@@ -47,7 +47,7 @@ export function lifeOf(view: View, contextBudget: number | undefined): string {
 }
 
 /** What was used since the last hand-over. */
-export function usedIn(view: View): number {
+function usedIn(view: View): number {
   const value = view.get(USED_KEY);
   return value === undefined ? 0 : Number(textOf(value));
 }

@@ -14,7 +14,7 @@ import { textOf } from "./agent-record.ts";
 /** Messages whose records are kept though their turns were not committed: as many as ids of calls. */
 export const STEP_MESSAGES_KEPT = 1_024;
 /** Bytes of all records of one agent: the steps of the message in work come on top. */
-export const STEP_BYTES_KEPT: number = 64 << 20;
+const STEP_BYTES_KEPT: number = 64 << 20;
 
 const PREFIX = "e:";
 const ORDER_DIGITS = 12;

@@ -98,7 +98,11 @@ const irregular = new Set([
   "put",
   "stuck",
   "frozen",
+  "withheld",
 ]);
+
+/** Words that belong to the verb before them: "handed over", "set aside". */
+const particles = new Set(["over", "aside"]);
 
 /** Names that are no verb in the past, each with its reason. */
 const namedEvents: Readonly<Record<string, string>> = {
@@ -116,7 +120,7 @@ const pastTense: Rule = {
     shows: name,
     files: { "vault/events.ts": `export type E = { readonly type: "${name}" };` },
   })),
-  accepts: ["cell.spawned", "turn.lost", "agent.heap_exceeded"].map((name) => ({
+  accepts: ["cell.spawned", "turn.lost", "agent.heap_exceeded", "agent.handed_over"].map((name) => ({
     shows: name,
     files: { "vault/events.ts": `export type E = { readonly type: "${name}" };` },
   })),
@@ -124,7 +128,7 @@ const pastTense: Rule = {
 
 function isPast(name: string): boolean {
   const [, verb] = /^[a-z_]+\.([a-z_]+)$/.exec(name) ?? [];
-  const last = verb?.split("_").at(-1) ?? "";
+  const last = verb?.split("_").findLast((word) => !particles.has(word)) ?? "";
   return last.endsWith("ed") || irregular.has(last);
 }
 
