@@ -43,10 +43,8 @@ export function redeployPlan(
   const { current } = running;
   const isNewCode = wanted.artifact.hash !== current.originHash;
   const changed: Change[] = isNewCode ? ["code"] : [];
-  const { id: _, text, ...settings } = wanted.spec;
-  const { id: __, text: textNow, ...settingsNow } = running.spec;
-  if (!isDeepStrictEqual(settings, settingsNow)) changed.push("settings");
-  if (text !== textNow) changed.push("text");
+  if (!isDeepStrictEqual(settingsOf(wanted.spec), settingsOf(running.spec))) changed.push("settings");
+  if (wanted.spec.text !== running.spec.text) changed.push("text");
   if (changed.length === 0) return undefined;
   const hasEvolved = !isNewCode && current.hash !== current.originHash;
   return {
@@ -56,6 +54,11 @@ export function redeployPlan(
     originHash: isNewCode ? wanted.artifact.hash : current.originHash,
     expect: isNewCode ? undefined : current.hash,
   };
+}
+
+/** As they lie in the vault: a fork has the id of its parent there, and what is undefined is not written. */
+function settingsOf(spec: AgentSpec): unknown {
+  return JSON.parse(JSON.stringify({ ...spec, id: "", text: "" }));
 }
 
 /** What `redeploy` is told. */
