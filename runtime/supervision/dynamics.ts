@@ -93,7 +93,9 @@ function endTogether(
     if (isDeadAlready(draft, ref, spec)) continue;
     draft.effects.push(endSignal(ref, spec));
     waiting = setIn(waiting, ref, spec);
-    if (typeof spec.shutdown === "number") byTime.set(spec.shutdown, [...(byTime.get(spec.shutdown) ?? []), ref]);
+    // One child alone and no time to wait: the kill follows at once, as OTP's `after 0` does.
+    if (spec.shutdown === 0 && after.type === "reply") draft.effects.push({ type: "signal", ref, reason: "kill" });
+    else if (typeof spec.shutdown === "number") byTime.set(spec.shutdown, [...(byTime.get(spec.shutdown) ?? []), ref]);
   }
   const timers = [...byTime].map(([ms, refs]) => {
     const id = draft.timerNext++;

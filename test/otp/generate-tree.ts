@@ -51,15 +51,17 @@ export function randomSupervisor(
   };
   const damaged = chance.oneIn(120) ? { ...flags, ...badFlag(chance, isDynamic) } : flags;
   if (isDynamic) return damaged;
-  if (strategy === "simple_one_for_one") return { ...damaged, template: randomTemplate(rules, { depth, flags }) };
+  if (strategy === "simple_one_for_one") return { ...damaged, ...randomTemplate(rules, { depth, flags }) };
   return { ...damaged, children: randomChildren(rules, { depth, flags }) };
 }
 
 function randomTemplate(rules: TreeRules, { depth, flags }: { depth: number; flags: Script }): Script {
+  const { chance } = rules;
+  if (chance.oneIn(200)) return {};
   const child = randomChild(rules, { id: "t", depth, flags });
-  const template = rules.chance.oneIn(60) ? damagedSpec(rules.chance, child) : child;
+  const template = chance.oneIn(60) ? damagedSpec(chance, child) : child;
   const { start } = template;
-  return Array.isArray(start) ? { ...template, start: withoutLaterIgnore(start) } : template;
+  return { template: Array.isArray(start) ? { ...template, start: withoutLaterIgnore(start) } : template };
 }
 
 /**
@@ -112,7 +114,7 @@ export function randomChild(
 function randomWorker(chance: Chance, id: string): Script {
   if (chance.oneIn(30))
     return { id, on_shutdown: "hang", shutdown: chance.oneIn(5) ? "brutal_kill" : 1 + chance.below(4) };
-  if (chance.oneIn(40)) return { id, shutdown: 0, trap_exit: false };
+  if (chance.oneIn(40)) return { id, shutdown: 0, ...likely(chance, 2, { trap_exit: false }) };
   return {
     id,
     ...likely(chance, 3, { shutdown: chance.of(["brutal_kill", "infinity", 5000]) }),

@@ -10,7 +10,8 @@ import { isRecord } from "./case.ts";
 /** Which of a definition's two parts was refused, and why. */
 export interface BadDefinition {
   readonly type: "bad";
-  readonly part: "supervisor_data" | "start_spec";
+  /** `bad_start_spec`: there is no template where one is needed. */
+  readonly part: "supervisor_data" | "start_spec" | "bad_start_spec";
   readonly refused: Refused;
 }
 
@@ -20,6 +21,8 @@ export function definitionOf(script: Script): { readonly type: "good"; readonly 
   const input = { strategy, intensity, period, autoShutdown: auto_shutdown, maxChildren: max_children };
   const flags = checkFlags(withoutUndefined(input), { unitMs: 1_000, periodDefault: 5 });
   if (flags.type === "refused") return { type: "bad", part: "supervisor_data", refused: flags };
+  if (flags.value.strategy === "simple_one_for_one" && script.template === undefined)
+    return { type: "bad", part: "bad_start_spec", refused: { type: "refused", error: "invalid_child_spec" } };
   const children = checkScripts(listOf(script, flags.value.strategy), flags.value);
   if (children.type === "refused") return { type: "bad", part: "start_spec", refused: children };
   return { type: "good", value: { flags: flags.value, children: children.value } };
@@ -38,6 +41,11 @@ export function inputOf(script: unknown): unknown {
   if (!isRecord(script)) return script;
   const { id, restart, shutdown, type, significant, start } = script;
   return withoutUndefined({ id, restart, shutdown, type, significant, start: start === null ? undefined : script });
+}
+
+/** Why a supervisor of that definition does not start. */
+export function startErrorText({ part, refused }: BadDefinition): string {
+  return part === "bad_start_spec" ? `error:${part}` : errorText(refused).replace("error:", `error:${part}:`);
 }
 
 /** OTP's name of an error, with the id where two children share one. */

@@ -9,7 +9,7 @@ import { newSupervisor } from "../state.ts";
 import type { State } from "../state.ts";
 import { step } from "../step.ts";
 import type { Script } from "./case.ts";
-import { definitionOf, errorText } from "./definition.ts";
+import { definitionOf, startErrorText } from "./definition.ts";
 import type { Place } from "./worker.ts";
 import { newWorker } from "./worker.ts";
 import type { Message, Process, World } from "./world.ts";
@@ -117,7 +117,7 @@ export class SupervisorProcess implements Process {
   init(): void {
     const definition = definitionOf(this.#script);
     if (definition.type === "bad") {
-      this.failure = errorText(definition.refused).replace("error:", `error:${definition.part}:`);
+      this.failure = startErrorText(definition);
       return this.#end(definition.part);
     }
     this.#state = newSupervisor(definition.value);
