@@ -297,11 +297,8 @@ export class Agent {
       failed: (message, reason) => this.ends.failed(message, reason),
       ended: (life, reason, returned, failed) => {
         this.#mailbox.unshift(this.ends.returned(returned));
-        if (reason.name === "storage") this.traffic.clear();
-        if (this.life === life) {
-          if (reason === HANDED_OVER) this.#handedOver(life);
-          else this.#exited(reason, failed?.method, life);
-        }
+        if (reason.name === "storage" || reason === HANDED_OVER) this.traffic.clear(); // they began with other state, or another note
+        if (this.life === life) this.#exited(reason, failed?.method, life);
         this.#between.nudge();
       },
     };
@@ -314,6 +311,7 @@ export class Agent {
     this.#phase = { name: "held" };
     this.#isDue = false;
     this.#host.starts.remove(this.#lazyStart);
+    if (reason === HANDED_OVER) return this.launch("lazily"); // no exit: nobody decides, and nobody is told
     this.#lives.ended(reason, this.spec);
     const told = { agent: this.id, reason, hash: this.artifact?.hash ?? "" };
     if (isCharged(reason)) {
@@ -325,13 +323,6 @@ export class Agent {
       this.#rehome();
     }
     this.#between.nudge();
-  }
-
-  /** The next life takes over: no exit, so nobody decides and nobody is told. */
-  #handedOver({ lastCommit }: Incarnation): void {
-    this.#loading.lastCommit = lastCommit;
-    this.traffic.clear(); // the turns before it began with another note
-    this.#startSoon("lazily");
   }
 
   /** Starts again without asking anybody: at once, then after ever longer waits while no life comes up. */
@@ -348,10 +339,6 @@ export class Agent {
     if (this.#phase.name !== "held" && this.#phase.name !== "down" && this.#phase.name !== "asleep") return;
     this.#monitors.tell(true);
     this.#lives.next();
-    this.#startSoon(how);
-  }
-
-  #startSoon(how: "now" | "lazily"): void {
     this.#isDue = true;
     this.#phase = { name: "asleep" };
     if (how === "now" || this.#mailbox.length > 0) this.wake();
