@@ -52,8 +52,9 @@ async function run(): Promise<void> {
   process.exitCode = 1;
 }
 
-function textOf({ cases, actions, events }: Tally): string {
-  return `${events} events in ${actions} actions of ${cases} cases`;
+function textOf({ cases, actions, events, unsteady }: Tally): string {
+  const again = unsteady === 0 ? "" : ` (${unsteady} of them run again: OTP had no time to run)`;
+  return `${events} events in ${actions} actions of ${cases} cases${again}`;
 }
 
 function mismatchText({ found, smallest, otp, difference }: Mismatch): string {

@@ -6,7 +6,7 @@
 -module(ref_tree).
 -export([steps/1, settle/0, sweep/0]).
 
--define(STUCK_MS, 5000).
+-define(STUCK_MS, 30000).
 
 steps(#{<<"given">> := #{<<"supervisor">> := Given}, <<"when">> := Actions}) ->
     process_flag(trap_exit, true),
