@@ -13,14 +13,16 @@
  * 4. Every accepted message is settled: answered, failed, or (a cast that nobody can run) set aside among the dead letters.
  */
 import { isReserved, type Artifact } from "../sandbox/index.ts";
-import type { Branch, Snapshot, Timer } from "../vault/index.ts";
+import type { Branch, Snapshot } from "../vault/index.ts";
 import type { AgentSpec, CurrentCode } from "./agent-record.ts";
 import { readSpec } from "./agent-record.ts";
 import { AgentCode } from "./agent-code.ts";
+import type { AgentPhase } from "./agent-phase.ts";
+import { isBusy, phaseName } from "./agent-phase.ts";
 import { BetweenTurns } from "./between-turns.ts";
 import type { AgentHost, AgentLoader } from "./agent-host.ts";
 import type { Down } from "./down.ts";
-import { downError, fullError } from "./down.ts";
+import { STOPPED_MEANWHILE, downError, fullError } from "./down.ts";
 import { DiskDelay } from "./disk-delay.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import { isCharged, killReason } from "./exit-reason.ts";
@@ -42,17 +44,8 @@ import { Monitors } from "./monitors.ts";
 import { SoloKeeper } from "./solo-keeper.ts";
 import { TrafficRecorder } from "./traffic.ts";
 
-type Phase =
-  | { readonly name: "asleep" }
-  | { readonly name: "starting" }
-  | { readonly name: "up"; readonly life: Incarnation }
-  /** Between two lives, until its keeper has decided, or until it may be re-homed again. Messages wait. */
-  | { readonly name: "held"; readonly rehoming?: Timer }
-  | ({ readonly name: "down" } & Down);
-
 /** Messages handed to an isolate ahead of their turn, so that the pipe never runs dry. */
 const INFLIGHT_MAX = 32;
-const STOPPED_MEANWHILE: Down = { reason: { name: "shutdown", message: "it was stopped meanwhile" }, isParked: false };
 
 /** A named, supervised, stateful actor. */
 export class Agent {
@@ -60,7 +53,7 @@ export class Agent {
   readonly traffic: TrafficRecorder = new TrafficRecorder();
   spec: AgentSpec;
   readonly #code: AgentCode;
-  #phase: Phase = { name: "asleep" };
+  #phase: AgentPhase = { name: "asleep" };
   readonly #keeper: LadderKeeper;
   readonly #monitors: Monitors;
   /** A start was asked for that has neither succeeded nor failed yet. */
@@ -89,12 +82,13 @@ export class Agent {
     this.#mailbox = new Mailbox(options.spec.limits.mailboxMax);
     this.#monitors = new Monitors(options.id, (reason) => host.kin.exited(options.id, reason));
     const keeper = options.keeper ?? new SoloKeeper(this, { ...options.spec, id: options.id }, host);
-    this.#keeper = new LadderKeeper(this, { keeper, host, onStep: (hasMoved) => this.#onStep(hasMoved) });
+    const steps = { onMoved: () => this.#moveTo(this.branch), onEnd: () => this.#between.nudge() };
+    this.#keeper = new LadderKeeper(this, { keeper, host, ...steps });
     this.#lives = new Lives(options.id, host);
     this.#disk = new DiskDelay(host.vault, () => this.#pump());
     this.#lazyStart = () => this.#startAgain();
     this.#between = new BetweenTurns({
-      isBusy: () => this.#isBusy(),
+      isBusy: () => isBusy(this.#phase, this.#keeper),
       onRelease: () => (this.#isDue ? this.wake() : this.#pump()),
     });
     this.#complain = (text) => host.events.emit({ type: "agent.logged", agent: this.id, level: "warn", text });
@@ -111,9 +105,8 @@ export class Agent {
   get branch(): Branch {
     return this.#code.branch;
   }
-  get phase(): "asleep" | "starting" | "up" | "restarting" | "parked" | "down" {
-    if (this.#phase.name === "held") return "restarting";
-    return this.#phase.name === "down" && this.#phase.isParked ? "parked" : this.#phase.name;
+  get phase(): ReturnType<typeof phaseName> {
+    return phaseName(this.#phase);
   }
   get current(): CurrentCode | undefined {
     return this.#code.known?.current;
@@ -135,12 +128,6 @@ export class Agent {
   /** Lives begun after another one had ended, for whatever reason. */
   get restarts(): number {
     return this.#lives.restarts;
-  }
-
-  /** Work between two messages waits while a turn is in flight, a life starts, or the keeper must decide first. */
-  #isBusy(): boolean {
-    const { name } = this.#phase;
-    return name === "starting" || (name === "held" && !this.#keeper.isFree) || this.life?.isIdle === false;
   }
 
   // ------------------------------------------------------------------ messages
@@ -247,7 +234,7 @@ export class Agent {
   async #startAgain(): Promise<void> {
     if (this.#phase.name !== "asleep" || this.#between.isHeld) return;
     const started = this.#host.clock.monotonicMs();
-    const starting: Phase = { name: "starting" };
+    const starting: AgentPhase = { name: "starting" };
     this.#phase = starting;
     try {
       const life = await this.#loading.place();
@@ -272,7 +259,7 @@ export class Agent {
   }
 
   /** Read through a method, because the phase changes while we wait and the type checker cannot know. */
-  #isStill(phase: Phase): boolean {
+  #isStill(phase: AgentPhase): boolean {
     return this.#phase === phase;
   }
 
@@ -505,11 +492,6 @@ export class Agent {
     }
     this.#code.moveTo(branch);
     this.reconfigure({ ...this.spec, ...readSpec(branch), id: this.id });
-  }
-
-  #onStep(hasMoved: boolean): void {
-    if (hasMoved) this.#moveTo(this.branch);
-    this.#between.nudge();
   }
 
   /** From here on it is supervised and limited like this; the isolate's own limits are those of the life that was loaded with them. */

@@ -11,6 +11,12 @@ export interface Down {
   readonly isParked: boolean;
 }
 
+/** A stop overtook what was being done. */
+export const STOPPED_MEANWHILE: Down = {
+  reason: { name: "shutdown", message: "it was stopped meanwhile" },
+  isParked: false,
+};
+
 /** What a caller of an agent that is down is told. */
 export function downError(spec: AgentSpec, down: Down): RuntimeError {
   const { id, intensity, periodMs, supervisor } = spec;

@@ -34,8 +34,10 @@ export interface LadderParts {
   /** Decides about all that the ladder does not. */
   readonly keeper: Keeper;
   readonly host: { readonly vault: Vault; readonly clock: Clock; readonly events: EventStream };
-  /** A rung is over. `hasMoved`: the branch holds other code, or another state, and the agent is that from here on. */
-  readonly onStep: (hasMoved: boolean) => void;
+  /** The branch holds other code, or another state: the agent is that from here on. */
+  readonly onMoved: () => void;
+  /** A climb is over: whoever waited for the agent looks again. */
+  readonly onEnd: () => void;
 }
 
 /** Rungs that are remembered: more than can be taken within any quarantine time. */
@@ -46,26 +48,28 @@ export class LadderKeeper implements Keeper {
   readonly #agent: Climber;
   readonly #keeper: Keeper;
   readonly #host: LadderParts["host"];
-  readonly #onStep: LadderParts["onStep"];
+  readonly #onMoved: () => void;
+  readonly #onEnd: () => void;
   readonly #rungs: Rungs;
   /** Lives in a row that did not load. */
   #failures = 0;
   #isUp = false;
   #isClimbing = false;
   #taken: readonly TakenRung[] = [];
-  /** A rung is being carried out. */
-  #isStepping = false;
+  /** The climb that is under way; who ends the agent calls it off. */
+  #climbing: { isCalledOff: boolean } | undefined;
 
-  constructor(agent: Climber, { keeper, host, onStep }: LadderParts) {
+  constructor(agent: Climber, { keeper, host, onMoved, onEnd }: LadderParts) {
     this.#agent = agent;
     this.#keeper = keeper;
     this.#host = host;
-    this.#onStep = onStep;
+    this.#onMoved = onMoved;
+    this.#onEnd = onEnd;
     this.#rungs = new Rungs(host.vault, () => agent.branch);
   }
 
   get isFree(): boolean {
-    return !this.#isStepping && this.#keeper.isFree;
+    return this.#climbing === undefined && this.#keeper.isFree;
   }
 
   started(): void {
@@ -83,7 +87,6 @@ export class LadderKeeper implements Keeper {
     const rung = this.#next();
     if (rung === "supervisor") return this.#keeper.exited(reason);
     this.#agent.hold();
-    this.#isStepping = true;
     void this.#climb(rung, reason); // owns its outcome: it never rejects
   }
 
@@ -109,6 +112,8 @@ export class LadderKeeper implements Keeper {
   }
 
   retire(): void {
+    if (this.#climbing !== undefined) this.#climbing.isCalledOff = true;
+    this.#climbing = undefined;
     this.#keeper.retire();
   }
 
@@ -141,23 +146,26 @@ export class LadderKeeper implements Keeper {
   /** Takes this rung, or the next one that leads somewhere. Never rejects for what the vault refuses. */
   async #climb(first: Escalation, reason: ExitReason): Promise<void> {
     this.#isClimbing = true;
+    const climb = { isCalledOff: false };
+    this.#climbing = climb;
     let isElsewhere = false;
     for (let rung: Escalation | "supervisor" = first; rung !== "supervisor" && !isElsewhere; rung = this.#next()) {
-      isElsewhere = await this.#stepped(rung, reason);
+      isElsewhere = await this.#stepped(rung, reason, climb);
+      if (climb.isCalledOff) return;
     }
-    this.#isStepping = false;
+    this.#climbing = undefined;
     if (isElsewhere) this.#agent.launch("now");
     else this.#keeper.exited(reason);
-    this.#onStep(false);
+    this.#onEnd();
   }
 
   /** Takes one rung, and tells. False when it leads nowhere: then nothing was changed. */
-  async #stepped(rung: Escalation, reason: ExitReason): Promise<boolean> {
+  async #stepped(rung: Escalation, reason: ExitReason, climb?: { readonly isCalledOff: boolean }): Promise<boolean> {
     this.#taken = [...this.#taken, { rung, atMs: this.#host.clock.monotonicMs() }].slice(-TAKEN_MAX);
     const step = await this.#take(rung);
-    if (step === undefined) return false;
+    if (step === undefined || climb?.isCalledOff === true) return false;
     const { before, to, skipped } = step;
-    this.#onStep(true);
+    this.#onMoved();
     if (to !== undefined) this.#agent.traffic.clear(); // recorded on states that are left
     const { id, current } = this.#agent;
     this.#host.events.emit({

@@ -1,0 +1,27 @@
+/**
+ * Where an agent stands between its lives. `agent.ts` has the picture.
+ */
+import type { Timer } from "../vault/index.ts";
+import type { Down } from "./down.ts";
+import type { Incarnation } from "./incarnation.ts";
+
+/** See the header. */
+export type AgentPhase =
+  | { readonly name: "asleep" }
+  | { readonly name: "starting" }
+  | { readonly name: "up"; readonly life: Incarnation }
+  /** Between two lives, until its keeper has decided, or until it may be re-homed again. Messages wait. */
+  | { readonly name: "held"; readonly rehoming?: Timer }
+  | ({ readonly name: "down" } & Down);
+
+/** The phase in the words that users are shown. */
+export function phaseName(phase: AgentPhase): "asleep" | "starting" | "up" | "restarting" | "parked" | "down" {
+  if (phase.name === "held") return "restarting";
+  return phase.name === "down" && phase.isParked ? "parked" : phase.name;
+}
+
+/** True while work between two messages has to wait: a turn is in flight, a life starts, or the keeper must decide first. */
+export function isBusy(phase: AgentPhase, keeper: { readonly isFree: boolean }): boolean {
+  if (phase.name === "up") return !phase.life.isIdle;
+  return phase.name === "starting" || (phase.name === "held" && !keeper.isFree);
+}
