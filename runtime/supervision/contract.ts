@@ -15,7 +15,8 @@
  *     told(reason) ---------------------------->    the parent's exit signal
  *     <----- ready | exit(reason) --------------    init is over | the last effect of this supervisor
  *
- * All of it is plain data. Times are monotonic milliseconds handed in by the shell; the core only compares them.
+ * All of it is plain data. Times are monotonic milliseconds handed in by the shell; the core only compares them. A restart
+ * is charged at the time at which it is decided, as in OTP: the latest `atMs` that any event brought.
  */
 
 /** Names one start of one child: never used twice by one supervisor. */
@@ -155,9 +156,15 @@ export type Reply =
 /** What happens to a supervisor. `cause` is carried into reports untouched. */
 export type Event =
   | { readonly type: "init" }
-  | { readonly type: "started"; readonly ref: Ref }
-  | { readonly type: "ignored"; readonly ref: Ref }
-  | { readonly type: "start_failed"; readonly ref: Ref; readonly reason: Reason; readonly cause?: unknown }
+  | { readonly type: "started"; readonly ref: Ref; readonly atMs?: number }
+  | { readonly type: "ignored"; readonly ref: Ref; readonly atMs?: number }
+  | {
+      readonly type: "start_failed";
+      readonly ref: Ref;
+      readonly reason: Reason;
+      readonly atMs?: number;
+      readonly cause?: unknown;
+    }
   | {
       readonly type: "exited";
       readonly ref: Ref;
@@ -169,7 +176,7 @@ export type Event =
     }
   | { readonly type: "called"; readonly from: From; readonly request: Request; readonly atMs: number }
   | { readonly type: "told"; readonly reason: Reason }
-  | { readonly type: "timer"; readonly id: number }
+  | { readonly type: "timer"; readonly id: number; readonly atMs?: number }
   | { readonly type: "try_again"; readonly key: ChildName; readonly atMs: number };
 
 /** What became of a child that ended by itself. */

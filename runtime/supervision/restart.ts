@@ -7,7 +7,7 @@
  *            `-- otherwise: stays down, temporary is forgotten --> significant? stop (automatic shutdown)
  */
 import { isOrderly } from "./contract.ts";
-import type { ChildSpec, Outcome, Ref } from "./contract.ts";
+import type { ChildName, ChildSpec, Outcome, Ref } from "./contract.ts";
 import { dynamicCount, restartDynamic, specOf } from "./dynamics.ts";
 import { getIn, removeIn } from "./int-map.ts";
 import type { Exited } from "./mailbox.ts";
@@ -30,7 +30,7 @@ export function afterExit(draft: Draft, exited: Exited): Next | undefined {
   const spec = fallen.type === "child" ? fallen.child.spec : specOf(draft, fallen.child);
   if (spec.restart === "permanent" || (spec.restart === "transient" && !isOrderly(exited.reason))) {
     const isCharged = exited.isCharged ?? true;
-    return restart(draft, fallen, { spec, atMs: exited.atMs, isCharged, exited });
+    return restart(draft, fallen, { spec, isCharged, exited });
   }
   tell(draft, spec, exited, spec.restart === "temporary" || fallen.type === "dynamic" ? "forgotten" : "stopped");
   remove(draft, fallen, spec);
@@ -38,20 +38,16 @@ export function afterExit(draft: Draft, exited: Exited): Next | undefined {
 }
 
 /** Tries a failed restart again, unless it was cancelled in the meantime. */
-export function tryAgain(
-  draft: Draft,
-  key: { readonly id: string } | { readonly ref: Ref },
-  atMs: number,
-): Next | undefined {
+export function tryAgain(draft: Draft, key: ChildName): Next | undefined {
   if ("ref" in key) {
     const child = getIn(draft.dynamics, key.ref);
     if (child?.isRestarting !== true) return undefined;
     const spec = specOf(draft, child);
-    return restart(draft, { type: "dynamic", ref: key.ref, child }, { spec, atMs, isCharged: true });
+    return restart(draft, { type: "dynamic", ref: key.ref, child }, { spec, isCharged: true });
   }
   const child = childOf(draft.children, key.id);
   if (child?.status.type !== "restarting") return undefined;
-  return restart(draft, { type: "child", child }, { spec: child.spec, atMs, isCharged: true });
+  return restart(draft, { type: "child", child }, { spec: child.spec, isCharged: true });
 }
 
 function fallenBy(draft: Draft, ref: Ref): Fallen | undefined {
@@ -60,20 +56,19 @@ function fallenBy(draft: Draft, ref: Ref): Fallen | undefined {
     return child === undefined || child.isRestarting ? undefined : { type: "dynamic", ref, child };
   }
   const child = childByRef(draft.children, ref);
-  return child === undefined ? undefined : { type: "child", child };
+  return child?.status.type === "up" ? { type: "child", child } : undefined;
 }
 
 interface Cause {
   readonly spec: ChildSpec;
-  readonly atMs: number;
   readonly isCharged: boolean;
   /** Absent when a failed restart is tried again. */
   readonly exited?: Exited;
 }
 
-function restart(draft: Draft, fallen: Fallen, { spec, atMs, isCharged, exited }: Cause): Next | undefined {
+function restart(draft: Draft, fallen: Fallen, { spec, isCharged, exited }: Cause): Next | undefined {
   if (isCharged) {
-    const verdict = chargeRestart(draft.restarts, atMs, draft.flags);
+    const verdict = chargeRestart(draft.restarts, draft.nowMs, draft.flags);
     draft.restarts = verdict.window;
     if (!verdict.isAllowed) {
       if (exited !== undefined) tell(draft, spec, exited, "breach");

@@ -2,16 +2,17 @@
  * The children of a supervisor that have ids, in start order: found by id and by the ref of their process. Persistent, like
  * everything in the core. Finding, changing, adding and forgetting one child costs the same with ten and with ten thousand.
  *
- *   places: hash of id -> [id, place]      byPlace: place -> child, ascending = start order      refs: ref -> place
+ *   places: hash of id -> [id, place]      byPlace: place -> child, ascending = start order
+ *   refs: last process of a child -> place
  */
 import type { ChildSpec, Ref } from "./contract.ts";
 import { emptyIntMap, entriesOf, getIn, removeIn, setIn } from "./int-map.ts";
 import type { IntMap } from "./int-map.ts";
 
-/** How a child is. `attempt`: failed tries in a row; `ref` of a restarting child names the process that ended, if known. */
+/** How a child is. `attempt`: failed tries in a row; `ref` names its process, or the last one it had, if it had one. */
 export type ChildStatus =
   | { readonly type: "up"; readonly ref: Ref }
-  | { readonly type: "stopped" }
+  | { readonly type: "stopped"; readonly ref?: Ref | undefined }
   | { readonly type: "restarting"; readonly ref: Ref | undefined; readonly attempt: number };
 
 /** A child with an id of its own. */
@@ -51,7 +52,7 @@ export function childOf(roster: Roster, id: string): Child | undefined {
   return place === undefined ? undefined : getIn(roster.byPlace, place);
 }
 
-/** The child whose process is `ref`, while it is up. */
+/** The child whose process is `ref`, or was its last one. */
 export function childByRef({ byPlace, refs }: Roster, ref: Ref): Child | undefined {
   const place = getIn(refs, ref);
   return place === undefined ? undefined : getIn(byPlace, place);
@@ -66,12 +67,16 @@ export function addChild(roster: Roster, child: Child): Roster {
   return put({ ...roster, placeNext: placeNext + 1, places }, placeNext, child);
 }
 
-/** The roster with the child of that id in another status; the same roster where it is not known (any more). */
+/**
+ * The roster with the child of that id in another status; the same roster where it is not known (any more). A child that is
+ * stopped keeps the ref of its last process.
+ */
 export function withStatus(roster: Roster, id: string, status: ChildStatus): Roster {
   const place = placeOf(roster, id);
   const child = place === undefined ? undefined : getIn(roster.byPlace, place);
   if (place === undefined || child === undefined) return roster;
-  return put(withoutRef(roster, child), place, { spec: child.spec, status });
+  const kept = status.type === "stopped" ? { type: status.type, ref: child.status.ref } : status;
+  return put(withoutRef(roster, child), place, { spec: child.spec, status: kept });
 }
 
 /** The roster without the child of that id. */
@@ -87,12 +92,12 @@ export function removeChild(roster: Roster, id: string): Roster {
 
 function put(roster: Roster, place: number, child: Child): Roster {
   const { status } = child;
-  const refs = status.type === "up" ? setIn(roster.refs, status.ref, place) : roster.refs;
+  const refs = status.ref === undefined ? roster.refs : setIn(roster.refs, status.ref, place);
   return { ...roster, byPlace: setIn(roster.byPlace, place, child), refs };
 }
 
 function withoutRef(roster: Roster, { status }: Child): Roster {
-  return status.type === "up" ? { ...roster, refs: removeIn(roster.refs, status.ref) } : roster;
+  return status.ref === undefined ? roster : { ...roster, refs: removeIn(roster.refs, status.ref) };
 }
 
 function placeOf({ places }: Roster, id: string): number | undefined {

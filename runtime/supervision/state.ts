@@ -101,6 +101,8 @@ export interface State {
   /** A restart of a simple_one_for_one child that answered `ignore` leaves one child without a process (see dynamics.ts). */
   readonly hasHollow: boolean;
   readonly restarts: RestartWindow;
+  /** The latest time that any event brought, in monotonic milliseconds. */
+  readonly nowMs: number;
   readonly operation: Operation | undefined;
   readonly mailbox: Mailbox;
   readonly refNext: Ref;
@@ -123,6 +125,7 @@ export function newSupervisor({ flags, children }: Definition): State {
     dynamicRestarts: 0,
     hasHollow: false,
     restarts: noRestarts,
+    nowMs: 0,
     operation: undefined,
     mailbox: emptyMailbox,
     refNext: 1,

@@ -44,6 +44,7 @@ function stepped(state: State, events: readonly Event[]): Draft {
   const draft: Draft = { ...state, effects: [] };
   const awaited: Event[] = [];
   for (const event of events) {
+    if ("atMs" in event && event.atMs !== undefined) draft.nowMs = Math.max(draft.nowMs, event.atMs);
     if (draft.phase === "ended") answerGone(draft, event);
     else if (isAwaited(draft, event)) awaited.push(event);
     else draft.mailbox = push(draft.mailbox, event);
@@ -97,7 +98,7 @@ function serveEvent(draft: Draft, event: Event): Next | undefined {
     case "told":
       return { type: "stop", reason: event.reason };
     case "try_again":
-      return tryAgain(draft, event.key, event.atMs);
+      return tryAgain(draft, event.key);
     default:
       throw new assert.AssertionError({ message: `${event.type} does not belong into the mailbox` });
   }

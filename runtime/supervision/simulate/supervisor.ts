@@ -135,12 +135,7 @@ export class SupervisorProcess implements Process {
     if (message.type === "crash" || message.from === this.parent) return { type: "told", reason: message.reason };
     const ref = this.#refs.get(message.from);
     if (ref === undefined) return undefined;
-    return { type: "exited", ref, reason: message.reason, atMs: this.#windowMs() };
-  }
-
-  /** OTP counts its window in whole seconds. */
-  #windowMs(): number {
-    return Math.floor(this.#nursery.world.nowMs / 1_000) * 1_000;
+    return { type: "exited", ref, reason: message.reason, atMs: this.#nursery.world.windowMs };
   }
 
   #step(events: readonly Event[]): void {
@@ -169,7 +164,7 @@ export class SupervisorProcess implements Process {
         if (effect.reply.type === "ok") this.#keepUpgrade(Number(effect.from));
         return void answers.set(Number(effect.from), effect.reply);
       case "try_again":
-        return this.tell({ type: "try_again", key: effect.key, atMs: this.#windowMs() });
+        return this.tell({ type: "try_again", key: effect.key, atMs: world.windowMs });
       case "report":
         if (effect.report.type === "start_error") this.#startErrorId = effect.report.spec.id;
         return;

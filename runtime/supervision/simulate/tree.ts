@@ -137,7 +137,7 @@ class TreeRun {
   #ask(sup: SupervisorProcess, request: Request, upgrade?: Script): Pending {
     const call = this.#callNext++;
     if (upgrade !== undefined) this.#nursery.asked.set(call, upgrade);
-    sup.tell({ type: "called", from: call, request, atMs: this.#world.nowMs });
+    sup.tell({ type: "called", from: call, request, atMs: this.#world.windowMs });
     return { type: "call", call, sup };
   }
 

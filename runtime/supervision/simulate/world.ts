@@ -68,6 +68,11 @@ export class World {
   #queue: Process[] = [];
   #timers: Timer[] = [];
 
+  /** What supervisors read of that clock: OTP counts its window in whole seconds. */
+  get windowMs(): number {
+    return Math.floor(this.nowMs / 1_000) * 1_000;
+  }
+
   /** Counts one more start attempt of a path. */
   attempt(path: string): number {
     const n = (this.#attempts.get(path) ?? 0) + 1;

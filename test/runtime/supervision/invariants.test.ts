@@ -124,12 +124,12 @@ class World {
     if (how < 6) {
       this.#living.set(ref, id);
       this.#place.set(id, "started");
-      return this.feed({ type: "started", ref });
+      return this.feed({ type: "started", ref, atMs: this.#now });
     }
     this.#place.set(id, "ignored");
-    if (how < 8) return this.feed({ type: "ignored", ref });
+    if (how < 8) return this.feed({ type: "ignored", ref, atMs: this.#now });
     this.#place.delete(id);
-    this.feed({ type: "start_failed", ref, reason: "busy" });
+    this.feed({ type: "start_failed", ref, reason: "busy", atMs: this.#now });
   }
 
   #end(pick: number, reason: string): void {
@@ -144,7 +144,7 @@ class World {
     const timers = [...this.#timers];
     const id = timers[pick % timers.length] ?? 0;
     this.#timers.delete(id);
-    this.feed({ type: "timer", id });
+    this.feed({ type: "timer", id, atMs: this.#now });
   }
 
   #tryAgain(): void {

@@ -1,6 +1,8 @@
 /** The core itself, event by event, with a shell that does nothing by itself. Every state is frozen (see `shell.ts`). */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { Request } from "../../../runtime/supervision/contract.ts";
+import { isIdle, statusOf } from "../../../runtime/supervision/look.ts";
 import { briefly, called, definition, exited, reports, Shell } from "./shell.ts";
 
 describe("starting", () => {
@@ -139,6 +141,35 @@ describe("restarting", () => {
     assert.deepEqual(briefly(shell.feed({ type: "start_failed", ref: 5, reason: "busy" })), ["again b 2"]);
   });
 
+  it("while a failed restart waits, the child cannot be started, deleted or asked for again; stopped, it can", () => {
+    const shell = new Shell(definition({ strategy: "one_for_all", intensity: 9 }, { id: "a" }, { id: "b" })).up();
+    const ask = (request: Request) => briefly(shell.feed(called("x", request)));
+    const again: Request = { type: "start_child", spec: { id: "a", start: "code" } };
+    assert.deepEqual(ask(again), ["reply x already_started"]);
+    shell.feed(exited(1));
+    shell.feed(exited(2, "shutdown"));
+    shell.feed({ type: "start_failed", ref: 3, reason: "busy" });
+    const which = shell.feed(called("x", { type: "which_children" }));
+    assert.deepEqual(
+      which.flatMap((effect) =>
+        effect.type === "reply" && effect.reply.type === "children"
+          ? effect.reply.children.map(({ id, status, ref }) => [id, status, ref])
+          : [],
+      ),
+      [
+        ["b", "stopped", undefined],
+        ["a", "restarting", 1],
+      ],
+    );
+    assert.deepEqual(ask(again), ["reply x already_present"]);
+    assert.deepEqual(ask({ type: "restart_child", id: "a" }), ["reply x restarting"]);
+    assert.deepEqual(ask({ type: "delete_child", id: "a" }), ["reply x restarting"]);
+    ask({ type: "terminate_child", child: { id: "a" } });
+    assert.deepEqual(ask(again), ["reply x already_present"]);
+    assert.deepEqual(ask({ type: "delete_child", id: "a" }), ["reply x ok"]);
+    assert.deepEqual(ask(again), ["start a 4"]);
+  });
+
   it("a try that was cancelled starts nothing", () => {
     const shell = new Shell(definition({ intensity: 9 }, { id: "a" })).up();
     shell.feed(exited(1));
@@ -172,6 +203,59 @@ describe("restarting", () => {
   it("an exit of somebody unknown changes nothing", () => {
     const shell = new Shell(definition({}, { id: "a" })).up();
     assert.deepEqual(shell.feed(exited(77)), []);
+  });
+});
+
+describe("time", () => {
+  it("a restart is charged when it is decided, not when the child ended", () => {
+    const shell = new Shell(definition({ intensity: 1, period: 10 }, { id: "a" }, { id: "b" })).up();
+    shell.feed(exited(1, "boom", 0));
+    // b ends while a is being started, which takes long; a ends again within ten milliseconds of b's restart.
+    shell.feed(exited(2, "boom", 1));
+    assert.deepEqual(briefly(shell.feed({ type: "started", ref: 3, atMs: 20 })), ["start b 4"]);
+    shell.feed({ type: "started", ref: 4, atMs: 20 });
+    assert.equal(briefly(shell.feed(exited(3, "boom", 30)))[0], "signal 4 shutdown");
+  });
+
+  it("time that goes back is taken for the latest time known", () => {
+    const shell = new Shell(definition({ intensity: 1, period: 10 }, { id: "a" })).up();
+    shell.feed(exited(1, "boom", 100));
+    shell.feed({ type: "started", ref: 2, atMs: 5 });
+    assert.deepEqual(briefly(shell.feed(exited(2, "boom", 111))), ["start a 3"]);
+  });
+});
+
+describe("looking from outside", () => {
+  it("says how the child of a process is, and whether anything is still to come", () => {
+    const shell = new Shell(
+      definition(
+        { strategy: "one_for_all", intensity: 9 },
+        { id: "a" },
+        { id: "t", restart: "temporary" },
+        { id: "b" },
+      ),
+    ).up();
+    const look = () => [isIdle(shell.state), ...[1, 2, 3, 4].map((ref) => statusOf(shell.state, ref))];
+    assert.deepEqual(look(), [true, "up", "up", "up", undefined]);
+    shell.feed(exited(1));
+    assert.deepEqual(look(), [false, "stopped", "up", "up", undefined]);
+    shell.feed(exited(3, "shutdown"), exited(2, "shutdown"));
+    assert.deepEqual(look(), [false, "restarting", undefined, "stopped", "starting"]);
+    shell.feed({ type: "start_failed", ref: 4, reason: "busy" });
+    assert.deepEqual(look(), [true, "restarting", undefined, "stopped", undefined]);
+  });
+
+  it("sees dynamic children and single restarts too", () => {
+    const one = new Shell(definition({}, { id: "a" })).up();
+    one.feed(exited(1));
+    assert.deepEqual([statusOf(one.state, 1), statusOf(one.state, 2)], ["restarting", "starting"]);
+    const dynamic = new Shell(definition({ strategy: "simple_one_for_one", intensity: 9 }, { id: "t" })).up();
+    dynamic.answerStarts(dynamic.feed(called("x", { type: "start_child", spec: {} })));
+    assert.equal(statusOf(dynamic.state, 1), "up");
+    dynamic.feed(exited(1));
+    assert.deepEqual([statusOf(dynamic.state, 1), isIdle(dynamic.state)], ["restarting", false]);
+    dynamic.feed({ type: "start_failed", ref: 2, reason: "busy" });
+    assert.deepEqual([statusOf(dynamic.state, 1), isIdle(dynamic.state)], ["restarting", true]);
   });
 });
 
@@ -230,6 +314,9 @@ describe("dynamic children", () => {
     shell.feed(exited(3));
     shell.feed({ type: "start_failed", ref: 4, reason: "busy" });
     assert.deepEqual(counts(), [[1, 2]]);
+    shell.feed({ type: "try_again", key: { ref: 3 }, atMs: 0 });
+    shell.feed({ type: "start_failed", ref: 5, reason: "busy" });
+    assert.deepEqual(counts(), [[1, 2]]);
     shell.feed(called("y", { type: "terminate_child", child: { ref: 3 } }));
     assert.deepEqual(counts(), [[0, 1]]);
   });
@@ -254,6 +341,25 @@ describe("a new definition", () => {
     assert.deepEqual(change(definition({ strategy: "dynamic" })), ["reply x invalid_strategy"]);
     assert.deepEqual(change(definition({ strategy: "rest_for_one", intensity: 4 })), ["reply x ok"]);
     assert.equal(shell.state.flags.intensity, 4);
+  });
+
+  it("of a template is what its children are judged by from now on; they keep the code they were started with", () => {
+    const shell = new Shell(definition({ strategy: "simple_one_for_one" }, { id: "t", start: "old" })).up();
+    shell.answerStarts(shell.feed(called("x", { type: "start_child", spec: {} })));
+    shell.answerStarts(shell.feed(called("x", { type: "start_child", spec: {} })));
+    const change = (restart: string) =>
+      shell.feed(
+        called("y", {
+          type: "upgrade",
+          definition: definition({ strategy: "simple_one_for_one" }, { id: "t", start: "new", restart }),
+        }),
+      );
+    change("temporary");
+    assert.deepEqual(briefly(shell.feed(exited(1))), []);
+    change("transient");
+    const [start] = shell.feed(exited(2)).filter(({ type }) => type === "start");
+    assert.ok(start?.type === "start");
+    assert.deepEqual([start.spec.start, start.spec.restart], ["old", "transient"]);
   });
 
   it("changes the rules of a dynamic supervisor and lets its children be", () => {
