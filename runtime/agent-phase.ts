@@ -1,9 +1,20 @@
 /**
- * Where an agent stands between its lives. `agent.ts` has the picture.
+ * What an agent is made of, and where it stands between its lives. `agent.ts` has the picture.
  */
-import type { Timer } from "../vault/index.ts";
+import type { Branch, Timer } from "../vault/index.ts";
+import type { AgentSpec } from "./agent-record.ts";
 import type { Down } from "./down.ts";
 import type { Incarnation } from "./incarnation.ts";
+import type { Keeper } from "./keeper.ts";
+
+/** What an agent is made of. */
+export interface AgentOptions {
+  readonly id: string;
+  readonly spec: AgentSpec;
+  readonly branch: Branch;
+  /** Who decides about its lives; without one it stands alone. */
+  readonly keeper?: Keeper;
+}
 
 /** See the header. */
 export type AgentPhase =

@@ -17,7 +17,7 @@ import type { Branch, Snapshot } from "../vault/index.ts";
 import type { AgentSpec, CurrentCode } from "./agent-record.ts";
 import { readSpec } from "./agent-record.ts";
 import { AgentCode } from "./agent-code.ts";
-import type { AgentPhase } from "./agent-phase.ts";
+import type { AgentOptions, AgentPhase } from "./agent-phase.ts";
 import { isBusy, phaseName } from "./agent-phase.ts";
 import { BetweenTurns } from "./between-turns.ts";
 import type { AgentHost, AgentLoader } from "./agent-host.ts";
@@ -28,7 +28,6 @@ import type { ExitReason } from "./exit-reason.ts";
 import { isCharged, killReason } from "./exit-reason.ts";
 import { errorReason } from "./faults.ts";
 import type { Incarnation } from "./incarnation.ts";
-import type { Keeper } from "./keeper.ts";
 import { LadderKeeper } from "./ladder-keeper.ts";
 import { lastWords } from "./last-words.ts";
 import { HANDED_OVER } from "./handover.ts";
@@ -39,7 +38,6 @@ import { Lives } from "./lives.ts";
 import { Mailbox } from "./mailbox.ts";
 import { MessageEnds } from "./message-ends.ts";
 import type { Caller, Message } from "./message.ts";
-import type { ExitNotice } from "./monitors.ts";
 import { Monitors } from "./monitors.ts";
 import { SoloKeeper } from "./solo-keeper.ts";
 import { TrafficRecorder } from "./traffic.ts";
@@ -55,7 +53,8 @@ export class Agent {
   readonly #code: AgentCode;
   #phase: AgentPhase = { name: "asleep" };
   readonly #keeper: LadderKeeper;
-  readonly #monitors: Monitors;
+  /** Whoever watches its exits. */
+  readonly monitors: Monitors;
   /** A start was asked for that has neither succeeded nor failed yet. */
   #isDue = false;
   readonly #lives: Lives;
@@ -71,16 +70,13 @@ export class Agent {
   readonly #complain: (text: string) => void;
 
   /** `keeper` decides about its lives; without one the agent stands alone. */
-  constructor(
-    host: AgentHost,
-    options: { readonly id: string; readonly spec: AgentSpec; readonly branch: Branch; readonly keeper?: Keeper },
-  ) {
+  constructor(host: AgentHost, options: AgentOptions) {
     this.id = options.id;
     this.spec = options.spec;
     this.#host = host;
     this.#code = new AgentCode(options.id, options.branch);
     this.#mailbox = new Mailbox(options.spec.limits.mailboxMax);
-    this.#monitors = new Monitors(options.id, (reason) => host.kin.exited(options.id, reason));
+    this.monitors = new Monitors(options.id, (reason) => host.kin.exited(options.id, reason));
     const keeper = options.keeper ?? new SoloKeeper(this, { ...options.spec, id: options.id }, host);
     const steps = { onMoved: () => this.#moveTo(this.branch), onEnd: () => this.#between.nudge() };
     this.#keeper = new LadderKeeper(this, { keeper, host, ...steps });
@@ -212,7 +208,7 @@ export class Agent {
     this.#hasLived = true;
     this.#started(life, startedMs);
     const reason: ExitReason = { name: "cell_lost", message: "its cell was lost as it started" };
-    if (life.isOver) this.#exited(reason, undefined, life);
+    if (life.isOver && this.life === life) this.#exited(reason, undefined, life);
   }
 
   #started(life: Incarnation, startedMs: number): void {
@@ -303,7 +299,7 @@ export class Agent {
     const told = { agent: this.id, reason, hash: this.artifact?.hash ?? "" };
     if (isCharged(reason)) {
       events.emit({ type: "agent.exited", ...told, ...(method === undefined ? {} : { message: method }) });
-      this.#monitors.exited(reason);
+      this.monitors.exited(reason);
       this.#keeper.exited(reason);
     } else {
       events.emit({ type: "agent.rehomed", ...told });
@@ -324,7 +320,7 @@ export class Agent {
   /** Starts a life: now, or when a message or a free place asks for it. */
   launch(how: "now" | "lazily"): void {
     if (this.#phase.name !== "held" && this.#phase.name !== "down" && this.#phase.name !== "asleep") return;
-    this.#monitors.tell(true);
+    this.monitors.tell(true);
     this.#lives.next();
     this.#isDue = true;
     this.#phase = { name: "asleep" };
@@ -334,20 +330,20 @@ export class Agent {
 
   /** The next try at a start comes later. */
   hold(): void {
-    this.#monitors.tell(true);
+    this.monitors.tell(true);
   }
 
   /** It failed too often: down until it is revived. */
   park(reason: ExitReason): void {
     if (this.#host.kin.has(this.id)) return this.settle(reason, true);
-    this.#monitors.tell(false);
+    this.monitors.tell(false);
     this.#host.events.emit({ type: "agent.parked", agent: this.id, reason });
     this.#down({ reason, isParked: true });
   }
 
   /** It is down for good, or until somebody asks for it again. */
   settle(reason: ExitReason, isForgotten: boolean): void {
-    this.#monitors.tell(false);
+    this.monitors.tell(false);
     this.#host.events.emit({ type: "agent.stopped", agent: this.id, reason });
     this.#down({ reason, isParked: false });
     if (isForgotten || this.#host.kin.has(this.id)) this.#host.forgotten(this.id);
@@ -362,16 +358,6 @@ export class Agent {
     this.#host.starts.remove(this.#lazyStart);
     const error = downError(this.spec, down);
     this.ends.leftOver(this.#mailbox.drain(), { reason: down.reason, error });
-  }
-
-  /** Takes over whoever monitors the agent that had this name before. */
-  inherit(before: Agent): void {
-    this.#monitors.inherit(before.#monitors);
-  }
-
-  /** Calls `monitor` at every exit until the returned function is called. */
-  monitor(monitor: (notice: ExitNotice) => void): () => void {
-    return this.#monitors.add(monitor);
   }
 
   // ------------------------------------------------------------------ control, between two messages
@@ -423,7 +409,7 @@ export class Agent {
       await this.#endLife(reason);
       if (this.phase === "down") return; // ended meanwhile
       this.#keeper.retire();
-      this.#monitors.exited(reason);
+      this.monitors.exited(reason);
       this.settle(reason, this.spec.restart === "temporary");
     });
   }
@@ -431,12 +417,11 @@ export class Agent {
   /** The keeper wants this life to end in order; its exit says when. Killed meanwhile, it has exited by that. */
   async finish(reason: ExitReason): Promise<void> {
     await this.#between.run(async () => {
-      if (this.#phase.name === "held" && !this.#unhold()) return;
-      if (this.#phase.name === "down") return;
+      const phase = this.#phase;
       const { life } = this;
+      if (phase.name === "down" || (phase.name === "held" && !this.#unhold())) return;
       await this.#endLife(reason);
-      if (life !== undefined && this.life !== life) return;
-      this.#exited(reason, undefined, life);
+      if (this.#isStill(phase)) this.#exited(reason, undefined, life);
     });
   }
 

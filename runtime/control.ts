@@ -96,7 +96,7 @@ export class AgentControl {
 
   /** Calls `listener` at every exit. */
   onExit(listener: (notice: ExitNotice) => void): () => void {
-    return this.#agent.monitor(listener);
+    return this.#agent.monitors.add(listener);
   }
 
   /** Starts `artifact` on a fork of the agent's state at `at` (default: now). The live agent is not touched and does not wait. */

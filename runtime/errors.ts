@@ -38,7 +38,7 @@ export type RuntimeErrorCode =
   | "RUNTIME_CALL_ABORTED"
   /** `ctx.stop` or `ctx.kill` for what is no subagent of this agent. */
   | "RUNTIME_CHILD_UNKNOWN"
-  /** The agent has as many subagents as it may, or the tree it belongs to has. */
+  /** The agent has as many subagents as it may, or the tree it belongs to has; a dynamic supervisor has `maxChildren`. */
   | "RUNTIME_CHILDREN_EXCEEDED"
   /** A subagent of this agent would live more generations below the top than it may. */
   | "RUNTIME_DEPTH_EXCEEDED"
@@ -46,6 +46,20 @@ export type RuntimeErrorCode =
   | "RUNTIME_LINKS_EXCEEDED"
   /** `ctx.spawn` with a definition that the program did not give with `runtime.define`. */
   | "RUNTIME_DEFINITION_UNKNOWN"
+  /** `supervise` with the name of a supervisor that runs. */
+  | "RUNTIME_SUPERVISOR_EXISTS"
+  /** There is no supervisor of this path. */
+  | "RUNTIME_SUPERVISOR_UNKNOWN"
+  /** The supervisor is down: it gave up, ended with a significant child, or was stopped. */
+  | "RUNTIME_SUPERVISOR_DOWN"
+  /** The supervisor has a child of this id, running or stopped. */
+  | "RUNTIME_CHILD_EXISTS"
+  /** Only a child that is stopped can be restarted or deleted. */
+  | "RUNTIME_CHILD_RUNNING"
+  /** The child is between two tries at a restart; `terminateChild` cancels them. */
+  | "RUNTIME_CHILD_RESTARTING"
+  /** The child, or one below it, did not come up. `cause` is its error. */
+  | "RUNTIME_CHILD_START_FAILED"
   /** The call would close a ring of agents that wait for each other, or for itself. `details.ring` names it. */
   | "RUNTIME_CALL_CYCLE"
   /** The caller of this turn waits no more, so its turn may not ask anybody anything. Nothing was sent. */

@@ -64,6 +64,57 @@ export type RuntimeEvent =
     }
   /** Found in the vault without an owner, or half made, when the runtime opened; removed. */
   | { readonly type: "subagent.orphaned"; readonly agent: string }
+  /** A supervisor and all its children are up. */
+  | {
+      readonly type: "supervisor.started";
+      readonly supervisor: string;
+      readonly strategy: string;
+      readonly children: number;
+      readonly durationMs: number;
+    }
+  /** A supervisor has ended, its children before it; the one above decides what becomes of it. */
+  | { readonly type: "supervisor.exited"; readonly supervisor: string; readonly reason: ExitReason }
+  /** A child ended and is started again, with whom the strategy says. */
+  | {
+      readonly type: "supervisor.restart_begun";
+      readonly supervisor: string;
+      readonly child: string;
+      readonly strategy: string;
+      readonly reason: ExitReason;
+    }
+  /** A start of a child failed. */
+  | {
+      readonly type: "supervisor.child_failed";
+      readonly supervisor: string;
+      readonly child: string;
+      readonly reason: ExitReason;
+    }
+  /** Too many restarts within the period: the supervisor gives up and ends its children. */
+  | {
+      readonly type: "supervisor.breached";
+      readonly supervisor: string;
+      readonly child: string;
+      readonly restarts: number;
+      readonly intensity: number;
+      readonly periodMs: number;
+      readonly reason: ExitReason;
+    }
+  /** A significant child ended, and the supervisor ends with it. */
+  | {
+      readonly type: "supervisor.shutdown_begun";
+      readonly supervisor: string;
+      readonly child: string;
+      readonly reason: ExitReason;
+    }
+  | { readonly type: "supervisor.upgraded"; readonly supervisor: string }
+  | { readonly type: "supervisor.child_deleted"; readonly supervisor: string; readonly child: string }
+  /** A supervisor and all below it are down and are not started again by anybody but the program; `agents` were ended by it. */
+  | {
+      readonly type: "subtree.ended";
+      readonly supervisor: string;
+      readonly reason: ExitReason;
+      readonly agents: number;
+    }
   | { readonly type: "agent.parked"; readonly agent: string; readonly reason: ExitReason }
   | { readonly type: "agent.stopped"; readonly agent: string; readonly reason: ExitReason }
   | { readonly type: "agent.forked"; readonly agent: string; readonly from: string; readonly seq: number }

@@ -17,7 +17,9 @@ export type { Refusal } from "./refusal.ts";
 /** What a user holds. */
 export type { AgentInfo, AgentRef, CallArguments, CallReply, HistoryLine } from "./ref.ts";
 export type { CallOptions } from "./call-options.ts";
-export type { TreeNode } from "./tree.ts";
+export type { AgentNode, SupervisorNode, Tree, TreeNode } from "./tree.ts";
+export type { AgentChildSpec, ChildSpec, SupervisorSpec } from "./supervise-spec.ts";
+export type { ChildCounts, ChildLine, ChildSettings, SupervisorRef } from "./supervisor-ref.ts";
 export type { ExitNotice } from "./monitors.ts";
 export type { RestartType } from "./supervision/contract.ts";
 

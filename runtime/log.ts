@@ -47,6 +47,79 @@ function isKnown(event: PlanariaEvent): event is KnownEvent {
   return !event.type.startsWith("candidate.") && !event.type.startsWith("population.");
 }
 
+/** Events whose level depends on more than their type. */
+type Judged = Extract<KnownEvent, { readonly type: "agent.logged" | "agent.exited" | "cell.exited" }>;
+
+const LEVELS: Readonly<Record<Exclude<KnownEvent, Judged>["type"], LogLevel>> = {
+  "agent.parked": "error",
+  "commit.failed": "error",
+  "log.lost": "error",
+  "page.damaged": "error",
+  "supervisor.breached": "error",
+  "vault.failed": "error",
+  "agent.escalated": "warn",
+  "agent.rehomed": "warn",
+  "cell.kill_withheld": "warn",
+  "cell.stderr": "warn",
+  "checkpoint.failed": "warn",
+  "code.refused": "warn",
+  "collect.failed": "warn",
+  "definition.refused": "warn",
+  "definition.removed": "warn",
+  "failure.contained": "warn",
+  "message.discarded": "warn",
+  "message.set_aside": "warn",
+  "page.repaired": "warn",
+  "publication.dropped": "warn",
+  "release.failed": "warn",
+  "sandbox.layer_missing": "warn",
+  "scrub.failed": "warn",
+  "segment.mended": "warn",
+  "segments.stranded": "warn",
+  "step.failed": "warn",
+  "step.retried": "warn",
+  "subagent.orphaned": "warn",
+  "subtree.ended": "warn",
+  "supervisor.child_failed": "warn",
+  "supervisor.restart_begun": "warn",
+  "timer.skipped": "warn",
+  "watch.failed": "warn",
+  "agent.dropped": "info",
+  "agent.forked": "info",
+  "agent.handed_over": "info",
+  "agent.reconfigured": "info",
+  "agent.restarted": "info",
+  "agent.restored": "info",
+  "agent.spawned": "info",
+  "agent.started": "info",
+  "agent.stopped": "info",
+  "backup.completed": "info",
+  "cell.spawned": "info",
+  "code.swapped": "info",
+  "definition.applied": "info",
+  "message.dropped": "info",
+  "message.replayed": "info",
+  "runtime.closed": "info",
+  "runtime.opened": "info",
+  "subagents.ended": "info",
+  "supervisor.child_deleted": "info",
+  "supervisor.exited": "info",
+  "supervisor.shutdown_begun": "info",
+  "supervisor.started": "info",
+  "supervisor.upgraded": "info",
+  "timer.cancelled": "info",
+  "topic.dropped": "info",
+  "vault.closed": "info",
+  "vault.recovered": "info",
+  "watch.closed": "info",
+  "watch.opened": "info",
+  "agent.checkpointed": "debug",
+  "log.checkpointed": "debug",
+  "pages.collected": "debug",
+  "pages.scrubbed": "debug",
+  "step.recorded": "debug",
+};
+
 function levelOfKnown(event: KnownEvent): LogLevel {
   switch (event.type) {
     case "agent.logged":
@@ -55,67 +128,7 @@ function levelOfKnown(event: KnownEvent): LogLevel {
       return isAbnormal(event.reason) ? "warn" : "info";
     case "cell.exited":
       return event.exit.reason === "stopped" ? "info" : "warn";
-    case "agent.parked":
-    case "commit.failed":
-    case "vault.failed":
-    case "page.damaged":
-    case "log.lost":
-      return "error";
-    case "agent.rehomed":
-    case "subagent.orphaned":
-    case "code.refused":
-    case "definition.refused":
-    case "definition.removed":
-    case "watch.failed":
-    case "message.discarded":
-    case "publication.dropped":
-    case "timer.skipped":
-    case "step.failed":
-    case "step.retried":
-    case "message.set_aside":
-    case "cell.kill_withheld":
-    case "failure.contained":
-    case "agent.escalated":
-    case "cell.stderr":
-    case "sandbox.layer_missing":
-    case "checkpoint.failed":
-    case "release.failed":
-    case "segment.mended":
-    case "segments.stranded":
-    case "collect.failed":
-    case "scrub.failed":
-    case "page.repaired":
-      return "warn";
-    case "agent.checkpointed":
-    case "step.recorded":
-    case "log.checkpointed":
-    case "pages.collected":
-    case "pages.scrubbed":
-      return "debug";
-    case "subagents.ended":
-    case "agent.dropped":
-    case "agent.reconfigured":
-    case "definition.applied":
-    case "watch.closed":
-    case "watch.opened":
-    case "agent.forked":
-    case "agent.handed_over":
-    case "agent.restarted":
-    case "agent.restored":
-    case "agent.spawned":
-    case "agent.started":
-    case "agent.stopped":
-    case "backup.completed":
-    case "cell.spawned":
-    case "code.swapped":
-    case "message.dropped":
-    case "message.replayed":
-    case "runtime.closed":
-    case "runtime.opened":
-    case "timer.cancelled":
-    case "topic.dropped":
-    case "vault.closed":
-    case "vault.recovered":
-      return "info";
+    default:
+      return LEVELS[event.type];
   }
 }

@@ -50,7 +50,7 @@ export function makeRef<Def extends AnyAgentDefinition>(id: string, host: RefHos
     revive: async () => host.agent().revive(),
     monitor: (listener: Parameters<AgentRef["monitor"]>[0]) => {
       requireListener("monitor", listener);
-      return host.agent().monitor(listener);
+      return host.agent().monitors.add(listener);
     },
     info: async () => infoOf(host.agent()),
   };

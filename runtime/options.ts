@@ -345,8 +345,9 @@ export function parseRuntimeOptions(input: unknown): ParsedRuntimeOptions {
 export function parseSpawnOptions(
   input: unknown,
   runtime: Pick<ParsedRuntimeOptions, "durability" | "limits">,
+  where = "spawn",
 ): ParsedSpawnOptions {
-  const given = parse(spawnSchema, input, "spawn");
+  const given = parse(spawnSchema, input, where);
   return {
     id: given.id,
     module: given.module,

@@ -17,9 +17,14 @@ import { Agent } from "./agent.ts";
 import type { AgentHost } from "./agent-host.ts";
 import type { AgentSpec } from "./agent-record.ts";
 import { readCurrent, readSpec, specOp } from "./agent-record.ts";
+import type { Down } from "./down.ts";
+import { downError } from "./down.ts";
 import { RuntimeError } from "./errors.ts";
+import type { Keeper } from "./keeper.ts";
+import { infoOf } from "./make-ref.ts";
 import type { ParsedSpawnOptions } from "./options.ts";
 import { isAgentId } from "./options.ts";
+import type { AgentNode } from "./tree.ts";
 
 /** What the registry needs. */
 export interface RegistryOptions {
@@ -27,6 +32,8 @@ export interface RegistryOptions {
   readonly durability: Durability;
   /** Read when it is needed: it refers to this registry. */
   readonly host: () => AgentHost;
+  /** True for a name that something else than an agent has: a supervisor. */
+  readonly isReserved: (id: string) => boolean;
 }
 
 /** The agents of one runtime, by name. */
@@ -36,8 +43,10 @@ export class AgentRegistry {
   readonly #host: () => AgentHost;
   readonly #agents = new Map<string, Agent>();
   readonly #deploying = new Set<string>();
+  readonly #isReserved: (id: string) => boolean;
 
-  constructor({ vault, durability, host }: RegistryOptions) {
+  constructor({ vault, durability, host, isReserved }: RegistryOptions) {
+    this.#isReserved = isReserved;
     this.#vault = vault;
     this.#durability = durability;
     this.#host = host;
@@ -53,7 +62,15 @@ export class AgentRegistry {
     return [...this.#agents.values()];
   }
 
-  /** The agent of this name: running, or asleep in the vault. Throws RUNTIME_AGENT_UNKNOWN. */
+  /** True when an agent has this name, here or in the vault. */
+  isNamed(id: string): boolean {
+    return this.#agents.has(id) || this.#vault.head(id) !== undefined;
+  }
+
+  /**
+   * The agent of this name: running, or asleep in the vault. Throws RUNTIME_AGENT_UNKNOWN, and RUNTIME_AGENT_DOWN for a child
+   * that its supervisor does not run: nobody else may wake it.
+   */
   get(id: string): Agent {
     const running = this.#agents.get(id);
     if (running !== undefined) return running;
@@ -63,9 +80,26 @@ export class AgentRegistry {
     if (branch === undefined || spec === undefined) {
       throw new RuntimeError("RUNTIME_AGENT_UNKNOWN", `no agent is called ${id}`, { details: { agent: id } });
     }
+    if (isSupervised(id, spec)) throw downError({ ...spec, id }, NOT_STARTED);
     const agent = new Agent(this.#host(), { id, spec, branch });
     this.#agents.set(id, agent);
     return agent;
+  }
+
+  /** How an agent stands, for the tree. */
+  describe(id: string): AgentNode {
+    const agent = this.#agents.get(id);
+    if (agent !== undefined) return infoOf(agent);
+    const branch = this.#vault.head(id);
+    const spec = branch === undefined ? undefined : readSpec(branch);
+    return { id, status: spec !== undefined && isSupervised(id, spec) ? "down" : "asleep" };
+  }
+
+  /** The agent to be stopped before it is removed; undefined for a child that its supervisor does not run. Throws RUNTIME_AGENT_UNKNOWN. */
+  toDrop(id: string): Agent | undefined {
+    const branch = this.#agents.has(id) ? undefined : this.#vault.head(id);
+    const spec = branch === undefined ? undefined : readSpec(branch);
+    return spec !== undefined && isSupervised(id, spec) ? undefined : this.get(id);
   }
 
   /** Lets go of an agent that ended; its name is free. What it remembers stays in the vault. */
@@ -75,22 +109,22 @@ export class AgentRegistry {
 
   /**
    * Compiles and starts an agent under its name (a path, for a child). Durable when it resolves. Rejects as `spawn` does,
-   * and leaves everything as it was.
+   * and leaves everything as it was. `keeper` decides about its lives; without one it stands alone.
    */
-  async deploy(options: ParsedSpawnOptions): Promise<Agent> {
+  async deploy(options: ParsedSpawnOptions, keeper?: Keeper): Promise<Agent> {
     const { module, source, ...spec } = options;
-    return this.start(spec, () => codeOf({ id: spec.id, module, source }));
+    return this.start(spec, () => codeOf({ id: spec.id, module, source }), keeper);
   }
 
   /** As `deploy`, with code from elsewhere. It is asked for once the name is taken, and may refuse by rejecting. */
-  async start(spec: AgentSpec, code: () => Promise<Artifact>): Promise<Agent> {
+  async start(spec: AgentSpec, code: () => Promise<Artifact>, keeper?: Keeper): Promise<Agent> {
     const { id } = spec;
     return this.#claimed(id, async () => {
       const artifact = await code();
       const known = this.#vault.head(id);
       const isNew = known === undefined || readCurrent(known) === undefined;
       const branch = known ?? (await this.#newBranch(spec));
-      const agent = new Agent(this.#host(), { id, spec, branch });
+      const agent = new Agent(this.#host(), { id, spec, branch, ...(keeper === undefined ? {} : { keeper }) });
       await this.#begun(agent, artifact, isNew);
       this.#host().events.emit({ type: "agent.spawned", agent: id, hash: artifact.hash, isNew });
       return agent;
@@ -105,7 +139,8 @@ export class AgentRegistry {
       const view = at === undefined ? source.branch : await source.branch.at(at);
       const { branch, commit } = this.#vault.fork(view, { name: id, durability: this.#durability });
       await commit.durable;
-      const spec: AgentSpec = { ...source.spec, ...readSpec(branch), id }; // at an earlier point, as it was then
+      // At an earlier point, as it was then; and whoever was supervised, its fork stands alone.
+      const { supervisor: _supervisor, ...spec }: AgentSpec = { ...source.spec, ...readSpec(branch), id };
       // A call that knew the name may have come first: then that agent has the branch.
       if (!this.#agents.has(id)) this.#agents.set(id, new Agent(this.#host(), { id, spec, branch }));
       this.#host().events.emit({ type: "agent.forked", agent: id, from, seq: commit.seq });
@@ -128,7 +163,7 @@ export class AgentRegistry {
     const before = this.#agents.get(id);
     if (before?.isTaken === true) throw existsError(id); // a message woke it while the new code was compiled
     this.#agents.set(id, agent);
-    if (before !== undefined) agent.inherit(before);
+    if (before !== undefined) agent.monitors.inherit(before.monitors);
     try {
       const begin = (): Promise<void> => agent.begin(artifact, spec);
       await (before === undefined ? begin() : before.giveWay(begin));
@@ -142,7 +177,8 @@ export class AgentRegistry {
 
   /** Keeps two deployments of one name apart, and a deployment from a running agent. */
   async #claimed<T>(id: string, work: () => Promise<T>): Promise<T> {
-    if (this.#agents.get(id)?.isTaken === true || this.#deploying.has(id)) throw existsError(id);
+    if (this.#isReserved(id) || this.#agents.get(id)?.isTaken === true || this.#deploying.has(id))
+      throw existsError(id);
     this.#deploying.add(id);
     try {
       return await work();
@@ -176,12 +212,22 @@ export function codeOf({
   return compile(module === undefined ? { source: source ?? "", name: `${id}.agent.ts` } : { module: pathOf(module) });
 }
 
+const NOT_STARTED: Down = {
+  reason: { name: "shutdown", message: "its supervisor does not run it" },
+  isParked: false,
+};
+
+/** A fork carries the spec of its source, but not its path. */
+function isSupervised(id: string, { supervisor }: AgentSpec): boolean {
+  return supervisor !== undefined && id.startsWith(`${supervisor}/`);
+}
+
 function pathOf(module: URL | string): string {
   return module instanceof URL ? fileURLToPath(module) : module;
 }
 
 function existsError(id: string): RuntimeError {
-  return new RuntimeError("RUNTIME_AGENT_EXISTS", `an agent called ${id} is already running`, {
+  return new RuntimeError("RUNTIME_AGENT_EXISTS", `${id} is already running`, {
     details: { agent: id },
   });
 }

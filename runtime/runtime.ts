@@ -45,6 +45,7 @@ import type {
   SpawnOptions,
   WatchOptions,
 } from "./options.ts";
+import type { Random } from "./random.ts";
 import { freshSeed, seededRandom } from "./random.ts";
 import type { AgentRef } from "./ref.ts";
 import { AgentRegistry } from "./registry.ts";
@@ -56,7 +57,10 @@ import { makeRef, requireListener } from "./make-ref.ts";
 import { sweepShadows } from "./shadow.ts";
 import { StartQueue } from "./start-queue.ts";
 import { StepSlots } from "./step-slots.ts";
-import type { TreeNode } from "./tree.ts";
+import type { SupervisorSpec } from "./supervise-spec.ts";
+import type { SupervisorRef } from "./supervisor-ref.ts";
+import { Supervisors } from "./supervisors.ts";
+import type { Tree } from "./tree.ts";
 import { describeTree } from "./tree.ts";
 import type { Watch } from "./watch.ts";
 import { Watches } from "./watches.ts";
@@ -81,6 +85,7 @@ export class Runtime implements AsyncDisposable {
   readonly #pool: CellPool;
   readonly #starts = new StartQueue();
   readonly #agents: AgentRegistry;
+  readonly #supervisors: Supervisors;
   readonly #router: Router;
   readonly #host: AgentHost;
   readonly #health: HealthWatch;
@@ -101,7 +106,13 @@ export class Runtime implements AsyncDisposable {
     this.#pool = this.#makePool();
     const cells = (): ReturnType<CellPool["cells"]> => this.#pool.cells();
     this.#health = new HealthWatch({ clock: this.#clock, events, remarkableMs: HEARTBEAT_MS / 2, cells });
-    this.#agents = new AgentRegistry({ vault, durability: options.durability, host: () => this.#host });
+    this.#agents = new AgentRegistry({
+      vault,
+      durability: options.durability,
+      host: () => this.#host,
+      isReserved: (id) => this.#supervisors.has(id),
+    });
+    this.#supervisors = this.#makeSupervisors(seededRandom(random.next32()));
     this.#watches = new Watches({
       clock: this.#clock,
       events,
@@ -238,6 +249,29 @@ export class Runtime implements AsyncDisposable {
     this.#relations.define(parseDefinition(name, options, this.#options));
   }
 
+  /**
+   * Starts a supervisor at the top with all its children, in order; resolves when all of them are up. Its agents are
+   * called by their paths and keep their memory in the vault, while the tree itself is declared anew at each start of the
+   * program, as in OTP. When it gives up, all of it is down (`subtree.ended`) until `revive()` or another `supervise`.
+   * Rejects with RUNTIME_OPTIONS_INVALID, RUNTIME_SUPERVISOR_EXISTS, RUNTIME_AGENT_EXISTS, RUNTIME_CHILD_START_FAILED (then
+   * nothing of it runs).
+   *
+   *     const shop = await runtime.supervise({
+   *       id: "shop",
+   *       strategy: "rest_for_one",
+   *       children: [{ id: "stock", module: stock }, { id: "till", module: till }],
+   *     });
+   *     await runtime.ref("shop/till").call("sell", "tea");
+   */
+  async supervise(spec: SupervisorSpec): Promise<SupervisorRef> {
+    return this.#supervisors.supervise(spec);
+  }
+
+  /** A reference to a supervisor by path. Its calls reject with RUNTIME_SUPERVISOR_UNKNOWN while there is none. */
+  supervisor(path: string): SupervisorRef {
+    return this.#supervisors.ref(path);
+  }
+
   /** Names of all agents, running or asleep in the vault. */
   ids(): readonly string[] {
     return this.#vault
@@ -246,15 +280,20 @@ export class Runtime implements AsyncDisposable {
       .filter((name) => !name.startsWith("~"));
   }
 
-  /** The supervision tree as it stands. */
-  tree(): TreeNode {
-    return describeTree(this.ids(), (id) => this.#agents.peek(id));
+  /** The supervision tree as it stands: data, and as text when it is printed. */
+  tree(): Tree {
+    return describeTree({
+      ids: this.ids(),
+      supervisors: this.#supervisors.describe(),
+      agent: (id) => this.#agents.describe(id),
+    });
   }
 
   /** Removes an agent and its name from the vault. Its forks live on. Durable when it resolves. */
   async drop(id: string): Promise<void> {
-    const agent = this.#agent(parseAgentPath(id));
-    await agent.stop(shutdownReason("dropped"));
+    this.#requireOpen();
+    await this.#agents.toDrop(parseAgentPath(id))?.stop(shutdownReason("dropped"));
+    await this.#supervisors.dropped(id);
     await this.#agents.remove(id);
   }
 
@@ -334,7 +373,10 @@ export class Runtime implements AsyncDisposable {
     return this.#pool.cells().map(({ id, pid, residents, layers }) => ({ id, pid, residents, layers }));
   }
 
-  /** Stops all agents in reverse order of their start, ends all cells, closes the vault. Resolves when all of it is done. */
+  /**
+   * Stops the supervisors, each tree in reverse order of its starts, then all agents that stand alone; ends all cells, closes
+   * the vault. Resolves when all of it is done.
+   */
   async close(): Promise<void> {
     this.#closing ??= this.#closeNow();
     await this.#closing;
@@ -346,6 +388,7 @@ export class Runtime implements AsyncDisposable {
 
   async #closeNow(): Promise<void> {
     await this.#watches.close();
+    await this.#supervisors.close();
     const agents = this.#agents.all().toReversed();
     await Promise.all(agents.map((agent) => agent.stop(shutdownReason("the runtime closes"))));
     await this.#pool.close();
@@ -376,6 +419,18 @@ export class Runtime implements AsyncDisposable {
 
   #requireOpen(): void {
     if (this.#closing !== undefined) throw new RuntimeError("RUNTIME_CLOSED", "the runtime is closed");
+  }
+
+  #makeSupervisors(random: Random): Supervisors {
+    return new Supervisors({
+      clock: this.#clock,
+      events: this.events,
+      random,
+      agents: this.#agents,
+      defaults: this.#options,
+      ref: (path) => this.ref(path),
+      requireOpen: () => this.#requireOpen(),
+    });
   }
 
   #makePool(): CellPool {

@@ -1,7 +1,7 @@
 /**
  * Tells the story as it happens, on whatever screen there is.
  */
-import type { TreeNode } from "../../runtime/index.ts";
+import type { Tree } from "../../runtime/index.ts";
 import type { CellLine, Draft } from "./render.ts";
 import {
   cellKillLines,
@@ -52,7 +52,7 @@ export class Narrator {
   }
 
   /** The supervision tree. */
-  tree(tree: TreeNode, cells: readonly CellLine[]): void {
+  tree(tree: Tree, cells: readonly CellLine[]): void {
     this.#screen.lines(["", ...treeLines(tree, cells, this.#screen)]);
   }
 

@@ -1,7 +1,7 @@
 /**
  * The story as lines of text: pure functions from figures to what a person reads.
  */
-import type { TreeNode } from "../../runtime/index.ts";
+import type { Tree } from "../../runtime/index.ts";
 import type { Difference } from "../decision.ts";
 import type { Look } from "./layout.ts";
 import { clip, duration, entry, indented, mib, parting } from "./layout.ts";
@@ -28,7 +28,7 @@ export interface Draft {
 }
 
 /** The runtime's tree: supervisor, agents, and the cell that each of them lives in. */
-export function treeLines(tree: TreeNode, cells: readonly CellLine[], { paint }: Look): readonly string[] {
+export function treeLines(tree: Tree, cells: readonly CellLine[], { paint }: Look): readonly string[] {
   const agents = tree.children.flatMap((child, index) => {
     const isLast = index === tree.children.length - 1;
     const head = `     ${isLast ? "└─" : "├─"} ${paint("bold", child.id)}`;

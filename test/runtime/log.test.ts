@@ -28,6 +28,38 @@ const samples: Samples = {
   "agent.restarted": ["info", { type: "agent.restarted", agent: "a", cause: "fault", restarts: 1, downMs: 2 }],
   "subagents.ended": ["info", { type: "subagents.ended", agent: "a", agents: 3, killed: 1, durationMs: 2 }],
   "subagent.orphaned": ["warn", { type: "subagent.orphaned", agent: "a/b" }],
+  "supervisor.started": [
+    "info",
+    { type: "supervisor.started", supervisor: "s", strategy: "one_for_all", children: 2, durationMs: 3 },
+  ],
+  "supervisor.exited": ["info", { type: "supervisor.exited", supervisor: "s", reason: fault }],
+  "supervisor.restart_begun": [
+    "warn",
+    { type: "supervisor.restart_begun", supervisor: "s", child: "s/a", strategy: "one_for_all", reason: fault },
+  ],
+  "supervisor.child_failed": [
+    "warn",
+    { type: "supervisor.child_failed", supervisor: "s", child: "s/a", reason: fault },
+  ],
+  "supervisor.breached": [
+    "error",
+    {
+      type: "supervisor.breached",
+      supervisor: "s",
+      child: "s/a",
+      restarts: 4,
+      intensity: 3,
+      periodMs: 5,
+      reason: fault,
+    },
+  ],
+  "supervisor.shutdown_begun": [
+    "info",
+    { type: "supervisor.shutdown_begun", supervisor: "s", child: "s/a", reason: { name: "normal", message: "done" } },
+  ],
+  "supervisor.upgraded": ["info", { type: "supervisor.upgraded", supervisor: "s" }],
+  "supervisor.child_deleted": ["info", { type: "supervisor.child_deleted", supervisor: "s", child: "s/a" }],
+  "subtree.ended": ["warn", { type: "subtree.ended", supervisor: "s", reason: fault, agents: 2 }],
   "agent.parked": ["error", { type: "agent.parked", agent: "a", reason: fault }],
   "agent.stopped": ["info", { type: "agent.stopped", agent: "a", reason: { name: "shutdown", message: "stop" } }],
   "agent.forked": ["info", { type: "agent.forked", agent: "b", from: "a", seq: 77 }],
