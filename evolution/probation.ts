@@ -63,7 +63,7 @@ export class Probation {
       if (!("agent" in event) || event.agent !== control.id) return;
       if (event.type === "agent.restored") this.#onOwner("its owner restored an earlier state");
       if (event.type === "agent.spawned") this.#onOwner("its owner spawned it again");
-      if (event.type === "definition.applied") this.#onOwner("its owner saved its file");
+      if (event.type === "definition.applied" && event.changed.length > 0) this.#onOwner("its owner saved its file");
       if (event.type === "agent.dropped") this.#onOwner("its owner dropped it");
     });
     this.#stops.push(unsubscribe);

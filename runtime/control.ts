@@ -183,18 +183,20 @@ export class AgentControl {
    * Goes back to the version before: the shadow that ran it on the same messages becomes the agent, with its own state.
    * One durable commit moves the name and the code. The shadow's cell ends; its branch lives on as the agent's.
    * `caughtUp` is awaited once no message is in work and every turn so far was published: the shadow must have run them all
-   * when it resolves.
+   * when it resolves. Rejects with RUNTIME_SWAP_FAILED, and changes nothing, when its owner deployed or restored meanwhile.
    */
   async adopt(
     shadow: Shadow,
     options: { readonly code: CurrentCode; readonly caughtUp: () => Promise<void> },
   ): Promise<{ readonly pauseMs: number }> {
     const before = this.code.current;
+    const { spec } = this.#agent;
     const { vault } = this.#host;
     const { code } = options;
     const pauseMs = await this.#agent.replace(async (loader) => {
       await loader.settled();
       await options.caughtUp();
+      if (this.#agent.spec !== spec) throw this.#overtaken();
       const { branch, artifact } = shadow;
       const epoch = branch.fence();
       const { durable } = vault.commit(
@@ -221,6 +223,12 @@ export class AgentControl {
       pauseMs,
     });
     return { pauseMs };
+  }
+
+  /** The owner's word is newer than the wish to go back. */
+  #overtaken(): RuntimeError {
+    const text = `${this.id} was deployed or restored by its owner meanwhile`;
+    return new RuntimeError("RUNTIME_SWAP_FAILED", text, { details: { agent: this.id } });
   }
 
   async #requireRunning(hash: string): Promise<void> {

@@ -9,6 +9,7 @@ import type { RuntimeError } from "../../runtime/index.ts";
 import { withRuntime } from "../../runtime/testing.ts";
 import { compile } from "../../sandbox/index.ts";
 import { COUNTER, codeOf, eventOf } from "../support/agents.ts";
+import { WatchedFolder } from "../support/watched-folder.ts";
 
 describe("the arbiter", () => {
   it("refuses what it cannot judge: unknown agents, a full queue, after its close", async (t) => {
@@ -163,6 +164,21 @@ describe("an arbiter whose agents are busy, stopped, restored or rolled back mea
     await counter.revive();
     assert.equal((await arbiter.propose({ agent: "counter", source: other })).ruling, "promoted");
     await arbiter.close();
+  });
+
+  it("does not undo what an owner saved in a watched folder", async (t) => {
+    const folder = await WatchedFolder.open(t);
+    await folder.save("counter.agent.ts", COUNTER);
+    await folder.watch();
+    const counter = folder.runtime.ref("counter");
+    await counter.call("add", 10);
+    await using arbiter = await Arbiter.start(folder.runtime, {}, [passes]);
+    const { id } = await arbiter.propose({ agent: "counter", source: bad });
+    await folder.save("counter.agent.ts", other);
+    assert.deepEqual(await folder.applied("counter"), ["code"]);
+    assert.equal(await counter.call("read"), 10);
+    assert.equal((await arbiter.probation(id))?.reason, "its owner saved its file");
+    assert.equal((await counter.info()).profile, "trusted");
   });
 
   it("does not undo an owner's restore", async (t) => {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compile } from "../../sandbox/index.ts";
 import { withRuntime } from "../../runtime/testing.ts";
+import { codeOf } from "../support/agents.ts";
 
 const READER = `
 import { agent } from "planaria/agent";
@@ -78,6 +79,21 @@ describe("a swap that deploys", () => {
     await reader.restore({ label: "before" });
     assert.equal(await reader.call("ask"), "a3");
     assert.deepEqual([control.spec.limits.mailboxMax, control.spec.intensity], [1_000, 3]);
+  });
+});
+
+describe("a roll-back", () => {
+  it("gives way to what the owner deployed just before it", async (t) => {
+    const runtime = await withRuntime(t);
+    const reader = await runtime.spawn({ id: "reader", source: READER, text: "a" });
+    const control = runtime.control("reader");
+    const { artifact, current } = control.code;
+    await using shadow = await control.shadow({ artifact });
+    const deploy = { spec: { ...control.spec, text: "b" }, originHash: current.originHash };
+    const deploying = control.swap({ artifact, label: "before", deploy });
+    const adopting = codeOf(control.adopt(shadow, { code: current, caughtUp: () => Promise.resolve() }));
+    await deploying;
+    assert.deepEqual([await adopting, await reader.call("text")], ["RUNTIME_SWAP_FAILED", "b"]);
   });
 });
 
