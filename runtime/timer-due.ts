@@ -66,8 +66,9 @@ export class DueTimers implements FeedSource<string> {
   }
 
   #letter(timer: TimerRecord): FeedLetter<string>["letter"] {
-    const { method, text } = timer;
-    return { kind: "cast", method, text, claims: (turn) => this.#host.claims(timer, turn) };
+    const { id, dueMs, method, text } = timer;
+    const identity = `timer/${id}/${dueMs}`; // the same when it is delivered again after a restart
+    return { kind: "cast", method, text, identity, claims: (turn) => this.#host.claims(timer, turn) };
   }
 
   /** The timer if it is due; one that is not is no longer listed here. */

@@ -92,9 +92,10 @@ export class TopicSubscription implements FeedSource<number> {
     return next;
   }
 
-  #letter({ method, id }: TopicPlace, seq: number, text: string): FeedLetter<number>["letter"] {
+  #letter({ method, id, of }: TopicPlace, seq: number, text: string): FeedLetter<number>["letter"] {
     const behind = this.#sent;
-    return { kind: "cast", method, text, claims: (turn) => this.#claims({ id, seq, behind }, turn) };
+    const identity = `topic/${of}/${id}/${seq}`; // the same when it is delivered again after a restart
+    return { kind: "cast", method, text, identity, claims: (turn) => this.#claims({ id, seq, behind }, turn) };
   }
 
   /** The place moves, unless the agent subscribed anew, or no more: then this publication belongs to nothing. */

@@ -75,7 +75,7 @@ async function torment(
 }
 
 describe("a Guardian that is killed while agents run steps", () => {
-  it(`repeats no recorded effect, and others with their key alone, over ${VAULTS * KILLS} kills`, async (t) => {
+  it(`repeats no recorded effect, and others with their key alone, over ${VAULTS * KILLS} kills`, { timeout: 300_000 }, async (t) => {
     const seed = Number(process.env["SEED"] ?? freshSeed());
     t.diagnostic(`SEED=${seed}`);
     const folders = await Promise.all(Array.from({ length: VAULTS }, () => mkdtemp(join(tmpdir(), "planaria-steps-"))));
