@@ -6,7 +6,7 @@
  *   ctx.link, unlink, monitor, demonitor      --(outbox)-----> ExitSignals
  *   an agent exits --> ExitSignals, then Subagents            an agent stops --> Subagents
  */
-import type { Clock, Vault } from "../vault/index.ts";
+import type { Action, Clock, Vault } from "../vault/index.ts";
 import type { Kin } from "./agent-host.ts";
 import { ExitSignals } from "./exit-signals.ts";
 import type { EventStream } from "./events.ts";
@@ -23,6 +23,8 @@ export interface RelationsOptions {
   readonly events: EventStream;
   readonly agents: AgentRegistry;
   readonly router: Router;
+  /** What goes from other branches in the commit that drops an agent. */
+  readonly departure: (id: string) => readonly Action[];
   /** The runtime closes: agents are stopped, which is no end of theirs. */
   readonly isClosing: () => boolean;
 }

@@ -129,6 +129,7 @@ export class Runtime implements AsyncDisposable {
       clock: this.#clock,
       agents: this.#agents,
       router: this.#router,
+      departure: () => [],
       isClosing: () => this.#closing !== undefined,
     });
     this.#failures = new FailureLog({ clock: this.#clock, events, seqs: (agent) => this.#seqsOf(agent) });

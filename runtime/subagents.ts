@@ -36,6 +36,8 @@ export interface SubagentsOptions {
   readonly clock: Clock;
   readonly events: EventStream;
   readonly agents: AgentRegistry;
+  /** What goes from other branches in the commit that drops an agent: its timers, its subscriptions. */
+  readonly departure: (id: string) => readonly Action[];
   /** The runtime closes: agents are stopped, and stay in the vault. */
   readonly isClosing: () => boolean;
 }
@@ -309,17 +311,21 @@ export class Subagents {
 
   /** Frees the names and drops the branches in one commit. The names are free when it returns; durable when it resolves. */
   async #drop(members: readonly Member[]): Promise<void> {
-    const { agents, vault } = this.#on;
+    const { agents, vault, events } = this.#on;
+    const dropped: string[] = [];
     const gone = members.filter((member) => this.#isCurrent(member));
     const actions: Action[] = [];
     for (const { path } of gone) {
       agents.forget(path);
       const branch = vault.head(path)?.id;
       if (branch === undefined) continue;
+      actions.push(...this.#on.departure(path));
       actions.push({ type: "name", name: path, branch: undefined, expect: branch }, { type: "drop", branch });
+      dropped.push(path);
     }
     const commit = actions.length === 0 ? undefined : vault.commit(actions, { durability: "disk" });
     for (const { path } of gone) this.#kin.remove(path);
+    for (const agent of dropped) events.emit({ type: "agent.dropped", agent });
     try {
       await commit?.durable;
     } catch (error) {
