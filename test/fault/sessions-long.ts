@@ -45,13 +45,13 @@ try {
 }
 
 function told(report: SessionsReport, stormMs: number): string {
-  const { wrong, acknowledged, heard, crashes, ends, refused, quiet, others, struck } = report;
+  const { wrong, acknowledged, heard, crashes, ends, repeated, quiet, others, struck } = report;
   const perSecond = Math.round((others.length + struck.length) / (stormMs / 1000));
   const lines = [
     `${sessions} sessions: ${acknowledged} events acknowledged, ${heard} read; ${perSecond} a second in the storm`,
     `crashes:   ${counted(crashes)}`,
     `ends:      ${counted(ends)}`,
-    `not done:  ${counted(refused)}`,
+    `repeated:  ${counted(repeated)}`,
     `quiet:     ${latencies(quiet)}`,
     `others:    ${latencies(others)}`,
     `struck:    ${latencies(struck)}`,
