@@ -49,6 +49,37 @@ describe("the type of an agent", () => {
     assert.deepEqual(Object.keys(definition.on), ["add", "later", "nothing", "read", "at"]);
   });
 
+  it("gives a step the type of what its function returns, and neither steps nor hand-overs to handlers that only read", () => {
+    const stepping = agent({
+      version: 1,
+      state: () => ({ paid: 0 }),
+      on: {
+        async pay(ctx, cents: number) {
+          const paid = await ctx.step("charge", async (key) => key.length + cents, {
+            retries: 2,
+            key: "bank",
+            concurrency: 1,
+          });
+          // @ts-expect-error -- there is no such option
+          await ctx.step("charge", () => paid, { retry: 1 });
+          ctx.handover({ paid, used: ctx.used(paid) });
+          return paid;
+        },
+        look: {
+          reads: true,
+          handle: (ctx) => {
+            // @ts-expect-error -- a handler that only reads runs no step
+            const { step } = ctx;
+            return [typeof step, ctx.note];
+          },
+        },
+      },
+      handover: (ctx) => `paid ${ctx.state.paid}`,
+    });
+    holds<Same<ReplyOf<typeof stepping, "pay">, number>>();
+    assert.equal(typeof stepping.handover, "function");
+  });
+
   it("finds wrong names, arguments and writes before anything runs", () => {
     // @ts-expect-error -- no such method
     holds<Same<ArgumentOf<Definition, "ad">, number>>();
