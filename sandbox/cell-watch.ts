@@ -4,7 +4,8 @@
  *
  *     exits --------> noticed by the cell itself, in milliseconds: they come first
  *     memory, a turn that never ends, an entry that ran beyond its time on the CPU --> "memory", "hung": a limit was broken
- *     silence without having run --> "silent": the cell is stopped, or the machine has no time for it
+ *     silence without having run --> "silent": the cell is stopped or deadlocked, or the machine has no time for it
+ *     silence of a cell that waits for a CPU --> some patience first
  *
  * Invariants:
  * 1. Time in which this process itself did not run is not held against the cell: a look that comes late counts as two.
@@ -51,8 +52,10 @@ const LINGER_MS = 500;
 /** A turn that overran its own limits must have been stopped by the cell long before this. */
 const OVERDUE_MS = 500;
 const MEBIBYTE = 1024 * 1024;
-/** Who has the CPU for this share of its silence is running, and not waiting for a busy machine. */
+/** Who had the CPU for this share of the time it was allowed has been running, however long the machine took to give it. */
 const RUNNING_SHARE = 0.5;
+/** So many times as long may a cell be silent that could run, and waits for a CPU. */
+const PATIENCE = 8;
 
 /** Watches one cell from `start` to `stop`. */
 export class CellWatch {
@@ -64,8 +67,8 @@ export class CellWatch {
   #silentMs = 0;
   #unmovedMs = 0;
   #idleMs = 0;
-  /** What the cell had of the CPU, and how long it had been silent, when its silence became remarkable. */
-  #remarked: { readonly cpuMs: number; readonly silentMs: number } | undefined;
+  /** What the cell had had of the CPU when its silence became remarkable. */
+  #remarked: number | undefined;
 
   constructor(options: CellWatchOptions) {
     this.#options = options;
@@ -139,16 +142,18 @@ export class CellWatch {
     if (this.#unmovedMs > seen.entryMs + heartbeatMs + OVERDUE_MS)
       return { reason: "hung", detail: `nothing came to an end for ${Math.round(this.#unmovedMs)} ms` };
     if (this.#silentMs <= heartbeatMs / 2) this.#remarked = undefined;
-    else this.#remarked ??= { cpuMs: this.#cpu.usedMs(), silentMs: this.#silentMs };
+    else this.#remarked ??= this.#cpu.usedMs();
     if (this.#remarked === undefined || this.#silentMs <= heartbeatMs) return undefined;
-    return this.#silentMs <= heartbeatMs + speechlessMs() ? undefined : this.#silence(this.#remarked);
+    const allowedMs = heartbeatMs + speechlessMs();
+    return this.#silentMs <= allowedMs ? undefined : this.#silence(allowedMs, this.#cpu.usedMs() - this.#remarked);
   }
 
-  #silence(since: { readonly cpuMs: number; readonly silentMs: number }): WatchVerdict {
-    const ranMs = this.#cpu.usedMs() - since.cpuMs;
-    const hasRun = ranMs >= (this.#silentMs - since.silentMs) * RUNNING_SHARE;
+  /** It has been silent for longer than it may; of that time it ran for `ranMs`. */
+  #silence(allowedMs: number, ranMs: number): WatchVerdict | undefined {
     const text = `no sign of life for ${Math.round(this.#silentMs)} ms with work to do`;
-    if (hasRun) return { reason: "hung", detail: `${text}, and it was running` };
-    return { reason: "silent", detail: `${text}, and it ran for ${ranMs} ms only` };
+    const watchedMs = allowedMs - this.#options.heartbeatMs / 2;
+    if (ranMs >= watchedMs * RUNNING_SHARE) return { reason: "hung", detail: `${text}, and it was running` };
+    const isWaiting = this.#cpu.isRunnable() && this.#silentMs <= allowedMs * PATIENCE;
+    return isWaiting ? undefined : { reason: "silent", detail: `${text}, of which it ran for ${ranMs} ms` };
   }
 }

@@ -43,10 +43,19 @@ export class CpuGauge {
   /** In ms, in steps of 10. Where the system does not tell, it rises for ever: then nothing is put down to a busy machine. */
   usedMs(): number {
     if (!this.#file.isThere) return (this.#toldMs += UNKNOWN_MS);
-    const text = this.#file.read();
-    // The name in brackets may hold spaces; what follows is field 3 (proc(5)), utime is 14 and stime 15.
-    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    const fields = this.#fields();
     return (Number(fields[11]) + Number(fields[12])) * TICK_MS || 0;
+  }
+
+  /** True when its main thread runs, or would if it got a CPU: it is neither stopped nor waiting for anything else. */
+  isRunnable(): boolean {
+    return this.#fields()[0] === "R";
+  }
+
+  /** What follows the name in brackets, which may hold spaces: state, ..., utime, stime (fields 3, 14 and 15 of proc(5)). */
+  #fields(): readonly string[] {
+    const text = this.#file.read();
+    return text.slice(text.lastIndexOf(")") + 2).split(" ");
   }
 
   close(): void {

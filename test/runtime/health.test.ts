@@ -4,6 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import type { TestContext } from "node:test";
 import type { AgentRef, PlanariaEvent, Runtime } from "../../runtime/index.ts";
@@ -12,6 +14,7 @@ import { HealthWatch } from "../../runtime/health-watch.ts";
 import { KILLS_MAX, KILLS_PERIOD_MS, SILENCE_MS_MAX, judgeSilence } from "../../runtime/health.ts";
 import { withRuntime } from "../../runtime/testing.ts";
 import { CellWatch } from "../../sandbox/cell-watch.ts";
+import { until } from "../sandbox/support.ts";
 import { COUNTER, eventOf } from "../support/agents.ts";
 import { SimulatedClock } from "../support/simulated-clock.ts";
 
@@ -56,7 +59,13 @@ describe("the verdict about a silent cell", () => {
   });
 });
 
-/** Watches over as many cells that have work; a process that sleeps stands for each, so none of them runs. */
+/** What /proc says of a process: S sleeps, R runs or would like to. */
+function stateOf(pid: number): string | undefined {
+  const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+  return stat.slice(stat.lastIndexOf(")") + 2)[0];
+}
+
+/** Watches over as many cells that have work; one process stands for all of them. Time passes, and it gets next to no CPU. */
 class Ward {
   readonly clock = new SimulatedClock();
   readonly ended: number[] = [];
@@ -64,8 +73,18 @@ class Ward {
   readonly watches: CellWatch[];
   readonly #health: HealthWatch;
 
-  constructor(t: TestContext, count: number) {
-    const sleeper = spawn("sleep", ["60"]);
+  /** `state`: what the process does, sleep or wait for a CPU. */
+  static async open(t: TestContext, count: number, state: "S" | "R" = "S"): Promise<Ward> {
+    const command = state === "S" ? "sleep" : "sh";
+    const child = spawn(command, state === "S" ? ["60"] : ["-c", "while :; do :; done"], { stdio: "ignore" });
+    t.after(() => child.kill("SIGKILL"));
+    await once(child, "spawn");
+    const pid = child.pid ?? 0;
+    await until(() => stateOf(pid) === state && readFileSync(`/proc/${pid}/comm`, "latin1").trim() === command);
+    return new Ward(t, count, pid);
+  }
+
+  private constructor(t: TestContext, count: number, pid: number) {
     const events = new EventStream(() => 0);
     events.subscribe(({ event }) => void this.events.push(event));
     this.#health = new HealthWatch({
@@ -75,10 +94,9 @@ class Ward {
       cells: () =>
         this.watches.flatMap(({ silentMs }, no) => (this.ended.includes(no) ? [] : [{ id: `c${no}`, silentMs }])),
     });
-    this.watches = Array.from({ length: count }, (_, no) => this.#watch(no, sleeper.pid ?? 0));
+    this.watches = Array.from({ length: count }, (_, no) => this.#watch(no, pid));
     t.after(() => {
       for (const watch of this.watches) watch.stop();
-      sleeper.kill();
     });
   }
 
@@ -111,8 +129,8 @@ class Ward {
 }
 
 describe("cells under watch", () => {
-  it("a busy machine that makes all of them miss their heartbeat costs none of them", (t) => {
-    const ward = new Ward(t, 4);
+  it("a busy machine that makes all of them miss their heartbeat costs none of them", async (t) => {
+    const ward = await Ward.open(t, 4);
     ward.pass(5_000, []);
     assert.deepEqual(ward.ended, []);
     assert.deepEqual(
@@ -126,22 +144,30 @@ describe("cells under watch", () => {
     assert.equal(ward.events.length, 8, "a new silence is told anew");
   });
 
-  it("one that hangs is killed, and the verdict touches no other", (t) => {
-    const ward = new Ward(t, 4);
+  it("one that hangs is killed, and the verdict touches no other", async (t) => {
+    const ward = await Ward.open(t, 4);
     ward.pass(1_000, [0, 1, 3]);
     assert.deepEqual(ward.ended, [2]);
     assert.deepEqual(ward.events, []);
   });
 
-  it("one that goes on hanging when the machine has recovered is killed then", (t) => {
-    const ward = new Ward(t, 4);
+  it("one that goes on hanging when the machine has recovered is killed then", async (t) => {
+    const ward = await Ward.open(t, 4);
     ward.pass(2_000, []);
     ward.pass(1_000, [0, 1, 2]);
     assert.deepEqual(ward.ended, [3]);
   });
 
-  it("no more than three a minute are killed, and the fourth when its minute has passed", (t) => {
-    const ward = new Ward(t, 10);
+  it("one that could run, and waits for a CPU, is given more time, but not for ever", async (t) => {
+    const ward = await Ward.open(t, 4, "R");
+    ward.pass(4 * HEARTBEAT_MS, [0, 1, 3]);
+    assert.deepEqual(ward.ended, []);
+    ward.pass(5 * HEARTBEAT_MS, [0, 1, 3]);
+    assert.deepEqual(ward.ended, [2]);
+  });
+
+  it("no more than three a minute are killed, and the fourth when its minute has passed", async (t) => {
+    const ward = await Ward.open(t, 10);
     const others = (stopped: number) => [...Array(10).keys()].filter((no) => no > stopped);
     for (let stopped = 0; stopped < 4; stopped++) ward.pass(1_000, others(stopped));
     assert.deepEqual(ward.ended, [0, 1, 2]);
