@@ -121,7 +121,8 @@ export class Subagents {
       if (!this.#isCurrent(member)) agent.end(shutdownReason(`${parent} ended`));
       this.#requireWanted(parent, member);
     } catch (error) {
-      await this.#drop([member]);
+      // A drop that fails is reported by the vault; what it leaves belongs to the parent.
+      await this.#drop([member]).catch(() => undefined);
       throw error;
     }
     return encode(path, { bytesMax: limits.messageBytesMax });

@@ -111,6 +111,22 @@ describe("a tree of subagents that ends", () => {
     assert.deepEqual(runtime.ids(), ["top"]);
   });
 
+  it("holds nobody for one that never returns: its siblings have stopped before it is killed", async (t) => {
+    const runtime = await withRuntime(t, { limits: { ...LIMITS, cpuMs: 20_000, wallMs: 20_000 } });
+    const top = await runtime.spawn({ id: "top", source: TREE, shutdownMs: 300 });
+    runtime.define("loop", {
+      source: `export default { version: 1, state: () => ({}), on: { loop() { for (;;); } } }`,
+    });
+    for (const id of ["a", "loops", "z"]) await top.call("bear", { id, definition: "loop" });
+    runtime.ref("top/loops").cast("loop");
+    await top.stop();
+    const { agents, killed } = await ended(runtime, "top");
+    assert.deepEqual([agents, killed], [3, 1]);
+    const stopped: string[] = [];
+    runtime.subscribe(({ event }) => event.type === "agent.stopped" && stopped.push(event.agent), { after: 0 });
+    assert.deepEqual(stopped, ["top/z", "top/a", "top/loops", "top"]);
+  });
+
   it("does not wait for answers that its own members owe each other, or that their parent owes them", async (t) => {
     const runtime = await withRuntime(t, { limits: LIMITS });
     const top = await runtime.spawn({ id: "top", source: TREE, shutdownMs: "infinity" });
