@@ -155,7 +155,7 @@ describe("random processes", () => {
   }
 
   it("keep the invariants", (t) => {
-    const property = fc.property(fc.array(action, { maxLength: 80 }), (actions) => {
+    const property = fc.property(fc.array(action, { maxLength: 80, size: "max" }), (actions) => {
       let state = noProcesses;
       for (let pid = 1; pid <= 6; pid++) ({ state } = act(state, { type: "spawn", pid, isTrapping: pid % 2 === 0 }));
       const [dead, silent] = [new Set<number>(), new Set<number>()];

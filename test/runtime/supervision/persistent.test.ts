@@ -23,7 +23,7 @@ const change = fc.record({ key, value: fc.option(fc.nat()) });
 
 describe("a persistent map", () => {
   it("holds what a Map holds, in every version", (t) => {
-    const property = fc.property(fc.array(change, { maxLength: 120 }), (changes) => {
+    const property = fc.property(fc.array(change, { maxLength: 120, size: "max" }), (changes) => {
       let map = emptyIntMap<number>();
       const model = new Map<number, number>();
       const versions = [];
@@ -58,7 +58,7 @@ describe("a mailbox", () => {
       fc.record({ type: fc.constant("shift") }),
       fc.record({ type: fc.constant("take"), ref: fc.nat(20) }),
     );
-    const property = fc.property(fc.array(action, { maxLength: 80 }), (actions) => {
+    const property = fc.property(fc.array(action, { maxLength: 80, size: "max" }), (actions) => {
       let mailbox = emptyMailbox;
       let model: ReturnType<typeof exited>[] = [];
       let next = 0;
@@ -100,7 +100,7 @@ describe("a roster", () => {
   const change = fc.record({ id: fc.constantFrom(...ids), verb: fc.constantFrom("add", "up", "stop", "remove") });
 
   it("is a list in start order that is found by id and by ref", (t) => {
-    const property = fc.property(fc.array(change, { maxLength: 60 }), (changes) => {
+    const property = fc.property(fc.array(change, { maxLength: 60, size: "max" }), (changes) => {
       let list = roster.rosterOf([]);
       let model: roster.Child[] = [];
       for (const [ref, { id, verb }] of changes.entries()) {
