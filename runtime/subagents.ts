@@ -184,15 +184,15 @@ export class Subagents {
       const { module, source: text, ...given } = this.#definition(definition);
       return { spec: { ...given, ...own }, code: () => codeOf({ id: definition, module, source: text }) };
     }
-    const agent = this.#on.agents.get(parent);
+    const { spec, artifact, current } = this.#on.agents.get(parent);
+    const { supervisor: _supervisor, ...inherited } = spec; // a subagent is nobody's but its parent's
     // Code that an agent brings along is not the operator's: it runs without JIT and sees no file.
     if (source !== undefined) {
       const code = (): Promise<Artifact> => compile({ source, name: `${id}.agent.ts`, standsAlone: true });
-      return { spec: { ...agent.spec, ...own, profile: "hardened", text: "" }, code };
+      return { spec: { ...inherited, ...own, profile: "hardened", text: "" }, code };
     }
-    const { artifact, current } = agent;
     if (artifact === undefined || current === undefined) throw new Error(`${parent} runs without code`);
-    return { spec: { ...agent.spec, ...own, profile: current.profile }, code: () => Promise.resolve(artifact) };
+    return { spec: { ...inherited, ...own, profile: current.profile }, code: () => Promise.resolve(artifact) };
   }
 
   #definition(name: string): ParsedSpawnOptions {
