@@ -2,7 +2,7 @@
  * What an agent needs from its runtime, and what it offers to those who replace its life. Types only.
  */
 import type { Artifact, Outbound } from "../sandbox/index.ts";
-import type { Branch, Clock, Op, Vault } from "../vault/index.ts";
+import type { Action, Branch, Clock, Op, Vault } from "../vault/index.ts";
 import type { AgentSpec } from "./agent-record.ts";
 import type { BlastRadius } from "./blast-radius.ts";
 import type { CellPool } from "./cell-pool.ts";
@@ -48,6 +48,8 @@ export interface AgentHost {
   ask(agent: string, question: Asked): Promise<AskAnswer>;
   /** Prepares one entry of a turn's outbox. Never throws for what it says. */
   outgoing(place: TurnPlace, entry: Outbound): Outgoing;
+  /** What goes from other branches in the commit that drops this agent: its timers, its subscriptions. */
+  departure(id: string): readonly Action[];
   /** A temporary agent ended: its name is free. */
   forgotten(id: string): void;
 }

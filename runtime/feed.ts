@@ -47,9 +47,11 @@ export interface FeedHost {
 
 /** Letters on their way at once: enough that an fsync is shared by several turns. */
 const WINDOW = 16;
-/** Pause after a refusal: a mailbox that is full has room soon, ... */
+/** First pause after a refusal; each one that follows is twice as long, ... */
 const PAUSE_MS_MIN = 50;
-/** ... an agent that is down is asked once a minute, should its start go unnoticed. */
+/** ... up to this where a mailbox is full, because there will be room, ... */
+const PAUSE_MS_FULL = 1_000;
+/** ... and else to this: an agent that is down is asked once a minute, should its start go unnoticed. */
 const PAUSE_MS_MAX = 60_000;
 
 /** One source, one agent. */
@@ -117,7 +119,8 @@ export class Feed<Key> {
       return true;
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      this.#takePause(); // the vault still has the letter, and it is tried again
+      // The vault still has the letter, and it is tried again.
+      this.#takePause(error.code === "RUNTIME_MAILBOX_FULL" ? PAUSE_MS_FULL : PAUSE_MS_MAX);
       return false;
     }
   }
@@ -138,13 +141,13 @@ export class Feed<Key> {
         return this.pump();
       }
       this.restart();
-      this.#takePause();
+      this.#takePause(PAUSE_MS_MAX);
     });
   }
 
-  #takePause(): void {
+  #takePause(longestMs: number): void {
     if (this.#isClosed || this.#pause !== undefined) return;
-    this.#pause = this.#host.clock.after(this.#pauseMs, () => {
+    this.#pause = this.#host.clock.after(Math.min(this.#pauseMs, longestMs), () => {
       this.#pause = undefined;
       this.#source.rewind();
       this.pump();

@@ -43,6 +43,8 @@ export class AgentRegistry {
   readonly #host: () => AgentHost;
   readonly #agents = new Map<string, Agent>();
   readonly #deploying = new Set<string>();
+  /** Agents that nobody but the runtime itself has asked for since it opened. */
+  readonly #quiet = new Set<string>();
   readonly #isReserved: (id: string) => boolean;
 
   constructor({ vault, durability, host, isReserved }: RegistryOptions) {
@@ -72,6 +74,25 @@ export class AgentRegistry {
    * that its supervisor does not run: nobody else may wake it.
    */
   get(id: string): Agent {
+    this.#quiet.delete(id);
+    return this.look(id);
+  }
+
+  /**
+   * Does work by which the runtime itself may wake an agent: a timer that fell due while the program was away, a publication
+   * that waits. The program can still spawn it, as one that sleeps: it is stopped in order and gives way.
+   */
+  quietly<T>(id: string, work: () => T): T {
+    const isQuiet = !this.#agents.has(id) || this.#quiet.has(id);
+    try {
+      return work();
+    } finally {
+      if (isQuiet && this.#agents.has(id)) this.#quiet.add(id);
+    }
+  }
+
+  /** As `get`, for the runtime's own questions: nobody asks for the agent by this. */
+  look(id: string): Agent {
     const running = this.#agents.get(id);
     if (running !== undefined) return running;
     // Other names in the vault (journals, forks on trial) are nobody's to call.
@@ -161,7 +182,10 @@ export class AgentRegistry {
   async #begun(agent: Agent, artifact: Artifact, isNew: boolean): Promise<void> {
     const { id, spec } = agent;
     const before = this.#agents.get(id);
-    if (before?.isTaken === true) throw existsError(id); // a message woke it while the new code was compiled
+    if (this.#isTaken(id)) throw existsError(id); // a message woke it while the new code was compiled
+    const isStopped = before?.isTaken === true;
+    if (isStopped) await before.stop({ name: "shutdown", message: "it was spawned, after the runtime had woken it" });
+    this.#quiet.delete(id);
     this.#agents.set(id, agent);
     if (before !== undefined) agent.monitors.inherit(before.monitors);
     try {
@@ -170,15 +194,19 @@ export class AgentRegistry {
     } catch (error) {
       if (before === undefined) this.#agents.delete(id);
       else this.#agents.set(id, before);
+      if (isStopped) before?.revive();
       if (isNew) await this.#removeBranch(id);
       throw error;
     }
   }
 
+  #isTaken(id: string): boolean {
+    return this.#agents.get(id)?.isTaken === true && !this.#quiet.has(id);
+  }
+
   /** Keeps two deployments of one name apart, and a deployment from a running agent. */
   async #claimed<T>(id: string, work: () => Promise<T>): Promise<T> {
-    if (this.#isReserved(id) || this.#agents.get(id)?.isTaken === true || this.#deploying.has(id))
-      throw existsError(id);
+    if (this.#isReserved(id) || this.#isTaken(id) || this.#deploying.has(id)) throw existsError(id);
     this.#deploying.add(id);
     try {
       return await work();
@@ -199,7 +227,8 @@ export class AgentRegistry {
     const branch = this.#vault.head(id);
     if (branch === undefined) return;
     const free = { type: "name", name: id, branch: undefined, expect: branch.id } as const;
-    await this.#vault.commit([free, { type: "drop", branch: branch.id }], { durability: "disk" }).durable;
+    const actions = [...this.#host().departure(id), free, { type: "drop", branch: branch.id } as const];
+    await this.#vault.commit(actions, { durability: "disk" }).durable;
   }
 }
 

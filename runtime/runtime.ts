@@ -9,7 +9,7 @@
  * 2. Every agent in the vault can be called as soon as the runtime is open; it is started by the first message.
  * 3. `close` leaves no process, no timer and no lock behind, and loses nothing that was accepted for durability.
  */
-import type { AnyAgentDefinition } from "../sandbox/index.ts";
+import type { AnyAgentDefinition, Cell } from "../sandbox/index.ts";
 import type { BackupOptions, BackupReport, Clock } from "../vault/index.ts";
 import { VAULT_SETTINGS, Vault } from "../vault/index.ts";
 import type { Agent } from "./agent.ts";
@@ -27,6 +27,7 @@ import type { FailureReport } from "./failure-report.ts";
 import { HealthWatch } from "./health-watch.ts";
 import { provideHandover } from "./handover.ts";
 import { Journal } from "./journal.ts";
+import type { Caller, Letter, Message } from "./message.ts";
 import { logEvents } from "./log.ts";
 import type { LogDestination } from "./log.ts";
 import {
@@ -36,13 +37,17 @@ import {
   parseDefinition,
   parseRuntimeOptions,
   parseSpawnOptions,
+  parseTimerQuery,
+  parseTopicName,
 } from "./options.ts";
 import type {
+  AgentLimits,
   DeadLetterFilter,
   DefinitionOptions,
   ParsedRuntimeOptions,
   RuntimeOptions,
   SpawnOptions,
+  TimerFilter,
   WatchOptions,
 } from "./options.ts";
 import type { Random } from "./random.ts";
@@ -60,6 +65,11 @@ import { StepSlots } from "./step-slots.ts";
 import type { SupervisorSpec } from "./supervise-spec.ts";
 import type { SupervisorRef } from "./supervisor-ref.ts";
 import { Supervisors } from "./supervisors.ts";
+import type { TimerInfo } from "./timer-list.ts";
+import { Timers } from "./timers.ts";
+import type { TopicRef } from "./topic-ref.ts";
+import { makeTopicRef } from "./topic-ref.ts";
+import { Topics } from "./topics.ts";
 import type { Tree } from "./tree.ts";
 import { describeTree } from "./tree.ts";
 import type { Watch } from "./watch.ts";
@@ -74,6 +84,8 @@ export interface RuntimeParts {
   readonly logDestination?: LogDestination;
   /** The vault's file operations; tests put faults here. */
   readonly files?: Parameters<typeof Vault.open>[0]["files"];
+  /** What starts cells; tests put simulated ones here. */
+  readonly startCell?: typeof Cell.start;
 }
 
 /** Hosts, supervises and remembers agents. */
@@ -92,6 +104,8 @@ export class Runtime implements AsyncDisposable {
   readonly #relations: Relations;
   readonly #failures: FailureLog;
   readonly #deadLetters: DeadLetters;
+  readonly #topics: Topics;
+  readonly #timers: Timers;
   readonly #watches: Watches;
   readonly #stopLog: () => void;
   #closing: Promise<void> | undefined;
@@ -103,7 +117,7 @@ export class Runtime implements AsyncDisposable {
     this.#vault = vault;
     this.events = events;
     this.#stopLog = logEvents(events, { level: options.logLevel, destination: parts.logDestination });
-    this.#pool = this.#makePool();
+    this.#pool = this.#makePool(parts.startCell);
     const cells = (): ReturnType<CellPool["cells"]> => this.#pool.cells();
     this.#health = new HealthWatch({ clock: this.#clock, events, remarkableMs: HEARTBEAT_MS / 2, cells });
     this.#agents = new AgentRegistry({
@@ -129,7 +143,7 @@ export class Runtime implements AsyncDisposable {
       clock: this.#clock,
       agents: this.#agents,
       router: this.#router,
-      departure: () => [],
+      departure: (id) => this.#host.departure(id),
       isClosing: () => this.#closing !== undefined,
     });
     this.#failures = new FailureLog({ clock: this.#clock, events, seqs: (agent) => this.#seqsOf(agent) });
@@ -141,6 +155,9 @@ export class Runtime implements AsyncDisposable {
       deliver: (agent, letter, caller) => void this.#router.deliver(agent, letter, caller),
       replayed: (letter) => this.#agents.peek(letter.agent)?.ends.forgive(letter),
     });
+    const { topics, timers } = this.#makeLater();
+    this.#topics = topics;
+    this.#timers = timers;
     this.#host = {
       deadLetters: this.#deadLetters,
       radius: this.#failures.radius,
@@ -158,6 +175,7 @@ export class Runtime implements AsyncDisposable {
         this.#agents.forget(id);
         this.#relations.forgotten(id);
       },
+      departure: (id) => [...topics.departure(id), ...timers.departure(id)],
     };
   }
 
@@ -199,6 +217,8 @@ export class Runtime implements AsyncDisposable {
       replayed,
       durationMs: clock.monotonicMs() - started,
     });
+    runtime.#topics.open();
+    runtime.#timers.open();
     return runtime;
   }
 
@@ -323,6 +343,31 @@ export class Runtime implements AsyncDisposable {
     return Journal.open(this.#vault, name);
   }
 
+  /**
+   * A topic: publish to it, and subscribe to what agents and programs publish. It need not exist: the first publication or
+   * subscription makes it. Throws RUNTIME_OPTIONS_INVALID for a name that is none.
+   *
+   *     await runtime.topic("news").publish({ headline: "It works" });
+   */
+  topic<Value = unknown>(name: string): TopicRef<Value> {
+    return makeTopicRef<Value>(parseTopicName(name), () => this.#open(this.#topics));
+  }
+
+  /** The names of all topics in the vault, in order. */
+  topics(): readonly string[] {
+    return this.#open(this.#topics).names();
+  }
+
+  /** The durable timers that fall due next, in order: of all agents or one, 100 where it is not said how many. */
+  timers(query: TimerFilter = {}): readonly TimerInfo[] {
+    return this.#open(this.#timers).list(parseTimerQuery(query));
+  }
+
+  /** Takes a durable timer away, whosever it is; false where there is none of that name. Durable when it resolves. */
+  async cancelTimer(agent: string, timer: string): Promise<boolean> {
+    return this.#open(this.#timers).cancel(parseAgentPath(agent), timer);
+  }
+
   /** The clock this runtime lives by. */
   get clock(): Clock {
     return this.#clock;
@@ -389,9 +434,12 @@ export class Runtime implements AsyncDisposable {
 
   async #closeNow(): Promise<void> {
     await this.#watches.close();
+    this.#timers.close();
+    this.#topics.close();
     await this.#supervisors.close();
     const agents = this.#agents.all().toReversed();
     await Promise.all(agents.map((agent) => agent.stop(shutdownReason("the runtime closes"))));
+    this.#topics.endReaders();
     await this.#pool.close();
     await this.#vault.close();
     this.#failures.close();
@@ -422,6 +470,34 @@ export class Runtime implements AsyncDisposable {
     if (this.#closing !== undefined) throw new RuntimeError("RUNTIME_CLOSED", "the runtime is closed");
   }
 
+  #open<T>(part: T): T {
+    this.#requireOpen();
+    return part;
+  }
+
+  /** What agents do later or elsewhere: durable timers, and topics. */
+  #makeLater(): { readonly topics: Topics; readonly timers: Timers } {
+    const limits = (id: string): AgentLimits => this.#agents.look(id).spec.limits;
+    const host = {
+      vault: this.#vault,
+      clock: this.#clock,
+      events: this.events,
+      outgoing: this.#router.outgoing,
+      durability: this.#options.durability,
+      deliver: (agent: string, letter: Letter, caller: Caller) =>
+        this.#agents.quietly(agent, () => this.#router.deliver(agent, letter, caller)),
+      withdraw: (agent: string, message: Message) => this.#agents.peek(agent)?.withdraw(message) === true,
+    };
+    const topics = new Topics({
+      ...host,
+      ...this.#options.topics,
+      bytesMax: this.#options.limits.messageBytesMax,
+      messageBytesMax: (id) => limits(id).messageBytesMax,
+      subscriptionsMax: (id) => limits(id).subscriptionsMax,
+    });
+    return { topics, timers: new Timers({ ...host, timersMax: (id) => limits(id).timersMax }) };
+  }
+
   #makeSupervisors(random: Random): Supervisors {
     return new Supervisors({
       clock: this.#clock,
@@ -434,9 +510,10 @@ export class Runtime implements AsyncDisposable {
     });
   }
 
-  #makePool(): CellPool {
+  #makePool(start: RuntimeParts["startCell"]): CellPool {
     const options = this.#options;
     return new CellPool({
+      start,
       cellsSpread: options.cells,
       agentsPerCell: options.agentsPerCell,
       clock: this.#clock,

@@ -13,7 +13,7 @@ import type { EventStream } from "./events.ts";
 import { Feed, isRefusal } from "./feed.ts";
 import type { FeedHost } from "./feed.ts";
 import type { Topic } from "./topic.ts";
-import { placeIn, topicsIn } from "./topic-place.ts";
+import { topicsIn } from "./topic-place.ts";
 import { TopicSubscription } from "./topic-subscription.ts";
 import { TurnWrites } from "./turn-writes.ts";
 
@@ -46,6 +46,8 @@ export class TopicFeeds {
   readonly #ofAgents = new Map<string, Map<string, Fed>>();
   /** Topics of which an agent came to the end: they may be marked without need. */
   readonly #caughtUp = new Set<string>();
+  /** Agents whose places were looked up. */
+  readonly #lookedUp = new Set<string>();
   #stop: () => void = () => undefined;
   #isOpen = false;
 
@@ -58,7 +60,7 @@ export class TopicFeeds {
     this.#isOpen = true;
     const { events, vault, topic } = this.#host;
     const { unsubscribe } = events.subscribe(({ event }) => {
-      if (event.type === "agent.started") for (const { feed } of this.#fedOf(event.agent)) feed.resume();
+      if (event.type === "agent.started") this.#started(event.agent);
       else if (event.type === "agent.restored") this.#restored(event.agent);
       else if (event.type === "agent.dropped") this.#forget(event.agent);
     });
@@ -88,9 +90,13 @@ export class TopicFeeds {
     for (const { feed } of this.#of(topic).values()) feed.pump();
   }
 
-  /** The action that marks a topic whose subscribers have something to get; none where it is marked, or nobody is there. */
+  /** The action that marks a topic whose subscribers get something new; none where it is marked, or nobody subscribes. */
   behind(topic: Topic, writes: TurnWrites): readonly Action[] {
-    if (this.#of(topic).size === 0) return [];
+    return this.#of(topic).size === 0 ? [] : this.mark(topic, writes);
+  }
+
+  /** The action that marks a topic of which somebody is to get something; none where it is marked. */
+  mark(topic: Topic, writes: TurnWrites): readonly Action[] {
     const branch = this.#branch();
     const key = BEHIND_PREFIX + topic.name;
     this.#caughtUp.delete(topic.name);
@@ -169,31 +175,49 @@ export class TopicFeeds {
     return [...(this.#ofAgents.get(agent)?.values() ?? [])];
   }
 
+  /**
+   * What waits for it can be delivered. The first time since the runtime opened its places are looked up: a restore of the
+   * whole agent from elsewhere, or one that was cut short, may have left topics that nobody marked.
+   */
+  #started(agent: string): void {
+    if (!this.#lookedUp.has(agent)) this.#lookUp(agent);
+    this.#lookedUp.add(agent);
+    for (const { feed } of this.#fedOf(agent)) feed.resume();
+  }
+
   /** Its places are those of an earlier time: what waits for it is taken back, and topics may be others. */
   #restored(agent: string): void {
-    const branch = this.#host.vault.head(agent);
     for (const { feed } of this.#fedOf(agent)) feed.restart();
-    for (const name of branch === undefined ? [] : topicsIn(branch, agent))
-      this.#returned(this.#host.topic(name), agent);
+    this.#lookUp(agent);
   }
 
-  /** A topic that the agent subscribes to again. One that was begun anew since, or is gone, has forgotten it. */
-  #returned(topic: Topic, agent: string): void {
-    const place = topic.branch === undefined ? undefined : this.#placeOf(topic, agent);
-    if (place === undefined || place.after > topic.head.last || this.#of(topic).has(agent)) return;
-    this.#host.vault.commit([topic.subscribing(new TurnWrites(), agent, true)], { durability: "memory" });
-    this.#begin(topic, agent);
-  }
-
-  #placeOf(topic: Topic, agent: string): ReturnType<typeof placeIn> {
+  /** Feeds an agent with the topics that it has places in. */
+  #lookUp(agent: string): void {
     const branch = this.#host.vault.head(agent);
-    return branch === undefined ? undefined : placeIn(branch, agent, topic.name);
+    if (branch === undefined) return;
+    for (const name of topicsIn(branch, agent)) {
+      const topic = this.#host.topic(name);
+      const fed = this.#of(topic).get(agent) ?? this.#begin(topic, agent);
+      if (fed === undefined || (fed.subscription.isCaughtUp && topic.hasSubscriber(agent))) continue;
+      const writes = new TurnWrites();
+      this.#commit([topic.subscribing(writes, agent, true), ...this.mark(topic, writes)]);
+    }
+  }
+
+  /** What is lost with the process is done again by the next one: it is known from the agents' places. */
+  #commit(actions: readonly Action[]): void {
+    try {
+      this.#host.vault.commit(actions, { durability: "memory" });
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+    }
   }
 
   #forget(agent: string): void {
     for (const { feed } of this.#fedOf(agent)) feed.close();
     for (const topic of this.#ofAgents.get(agent)?.keys() ?? []) this.#feeds.get(topic)?.delete(agent);
     this.#ofAgents.delete(agent);
+    this.#lookedUp.delete(agent);
   }
 
   #mayBeCaughtUp(topic: string): void {
@@ -208,12 +232,7 @@ export class TopicFeeds {
       .filter((name) => this.#isDone(name))
       .map((name) => ({ delete: BEHIND_PREFIX + name }));
     this.#caughtUp.clear();
-    if (branch === undefined || ops.length === 0) return;
-    try {
-      this.#host.vault.commit([{ type: "write", branch: branch.id, ops }], { durability: "memory" });
-    } catch (error) {
-      if (!isRefusal(error)) throw error; // the marks stay, and cost a look
-    }
+    if (branch !== undefined && ops.length > 0) this.#commit([{ type: "write", branch: branch.id, ops }]);
   }
 
   #isDone(name: string): boolean {

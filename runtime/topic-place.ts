@@ -2,11 +2,11 @@
  * How far an agent has come in a topic. It stands in the agent's own branch, under `p:<topic>`, and moves in the commit of the
  * turn that handled a publication: each is handled once.
  *
- *   { agent, method, id, after: 41, done: [[43, 44]] }     41 and all before it are handled, and 44, which came after 43
+ *   { agent, method, of, id, after: 41, done: [[43, 44]] }     41 and all before it are handled, and 44, which came after 43
  *
  * `done` is filled only where publications end out of order (one that is set aside at the door while others are on their way).
  */
-import type { Op, View } from "../vault/index.ts";
+import type { BranchId, Op, View } from "../vault/index.ts";
 import { textOf } from "./agent-record.ts";
 
 /** An agent's subscription to one topic. */
@@ -14,6 +14,8 @@ export interface TopicPlace {
   /** Whose it is: in a fork's branch it is still its parent's. */
   readonly agent: string;
   readonly method: string;
+  /** The topic's branch: one that was dropped and made again is another topic. */
+  readonly of: BranchId;
   /** Another one for each time the agent subscribes: what was on its way for an earlier subscription moves nothing. */
   readonly id: string;
   /** Number of the newest publication before which all are handled or gone. */

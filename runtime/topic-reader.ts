@@ -153,6 +153,7 @@ export class TopicReader implements AsyncIterableIterator<TopicItem, undefined> 
     const { topic } = this.#host;
     for (let next = topic.next(this.#seen); next !== undefined; next = topic.next(this.#seen)) {
       if (next.seq > this.#seen + 1) this.#buffer.gap(droppedBetween(this.#seen + 1, next.seq - 1, "retention"));
+      this.#seen = next.seq - 1;
       this.#buffer.push({ kind: "publication", ...next });
       if (this.#buffer.isClosed) {
         this.#failure ??= overflowed(topic.name, this.#seen);

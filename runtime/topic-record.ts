@@ -70,6 +70,11 @@ export function subscriberOp(agent: string, isSubscribed: boolean): Op {
   return isSubscribed ? { put: key, value: new Uint8Array() } : { delete: key };
 }
 
+/** Whether an agent subscribes. */
+export function hasSubscriber(view: View, agent: string): boolean {
+  return view.has(SUBSCRIBER_PREFIX + agent);
+}
+
 /** The agents that subscribe. */
 export function* subscribersIn(view: View): Iterable<string> {
   for (const [key] of view.range({ prefix: SUBSCRIBER_PREFIX })) yield key.slice(SUBSCRIBER_PREFIX.length);

@@ -41,8 +41,10 @@ export class TopicSubscription implements FeedSource<number> {
 
   /** Undefined when the agent subscribes no more. */
   get place(): TopicPlace | undefined {
+    const { agent, topic } = this.#host;
     const branch = this.#host.branch();
-    return branch === undefined ? undefined : placeIn(branch, this.#host.agent, this.#host.topic.name);
+    const place = branch === undefined ? undefined : placeIn(branch, agent, topic.name);
+    return place?.of === topic.branch?.id ? place : undefined;
   }
 
   /** Everything that may be shown is handled, and durably so. */

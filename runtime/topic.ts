@@ -12,7 +12,7 @@
 import type { Action, Branch, Vault } from "../vault/index.ts";
 import { encode } from "../sandbox/index.ts";
 import type { TopicHead } from "./topic-record.ts";
-import { headOf, publicationIn, publicationOps, retainOps, subscriberOp, subscribersIn } from "./topic-record.ts";
+import { hasSubscriber, headOf, publicationIn, publicationOps, retainOps, subscriberOp, subscribersIn } from "./topic-record.ts";
 import { topicBranchName } from "./topic-record.ts";
 import type { TurnWrites } from "./turn-writes.ts";
 
@@ -108,6 +108,11 @@ export class Topic {
   /** The agents that are known to subscribe. */
   subscribers(): Iterable<string> {
     return this.branch === undefined ? [] : subscribersIn(this.branch);
+  }
+
+  /** Whether this agent is known to subscribe. */
+  hasSubscriber(agent: string): boolean {
+    return this.branch !== undefined && hasSubscriber(this.branch, agent);
   }
 
   /** The action that makes an agent known as a subscriber, or forgets it. */

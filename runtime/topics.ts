@@ -96,8 +96,9 @@ export class Topics {
     const { clock, bytesMax } = this.#host;
     const topic = this.topic(name);
     const writes = new TurnWrites();
+    const behind = this.#feeds.behind(topic, writes);
     const { action, seq } = topic.prepare(writes, { value, timeMs: clock.now(), from: undefined, bytesMax });
-    await this.#commit([action, ...this.#feeds.behind(topic, writes)]);
+    await this.#commit([action, ...behind]);
     this.#published(topic, seq);
     return seq;
   }
@@ -141,30 +142,36 @@ export class Topics {
     const { agent } = place;
     const bytesMax = this.#host.messageBytesMax(agent);
     const { topic: name, value } = publishingOf(decode(text, { bytesMax }));
-    const topic = this.topic(requireName(name, agent));
+    const topic = this.#topicFor(agent, name);
     const writes = TurnWrites.of(place);
+    const behind = this.#feeds.behind(topic, writes); // first: what may fail comes before a number is given
     const { action, seq } = topic.prepare(writes, { value, timeMs: this.#host.clock.now(), from: agent, bytesMax });
-    return { actions: [action, ...this.#feeds.behind(topic, writes)], leave: () => this.#published(topic, seq) };
+    return { actions: [action, ...behind], leave: () => this.#published(topic, seq) };
   }
 
   #subscribe(place: TurnPlace, text: string): Outgoing {
     const { agent, branch, epoch, message } = place;
     const { topic: name, method, after } = unpackSubscription(text);
-    const topic = this.topic(name);
+    const topic = this.#topicFor(agent, name);
     const writes = TurnWrites.of(place);
     if (placeIn(writes.over(branch), agent, name) === undefined) this.#requireRoom(agent, branch, writes);
-    const last = headOf(writes.over(topic.made()), this.#host.retain).last;
+    const topicBranch = topic.made();
+    const { last } = headOf(writes.over(topicBranch), this.#host.retain);
     const id = `${message.nowMs}-${message.seed}-${++this.#subscriptions}`;
-    const own = writes.write(branch, [placeOp(name, { agent, method, id, after: after ?? last, done: [] })], epoch);
-    const known = topic.subscribing(writes, agent, true);
-    return { actions: [own, known], leave: () => this.#feeds.began(topic, agent) };
+    const from = { agent, method, of: topicBranch.id, id, after: after ?? last, done: [] };
+    const own = writes.write(branch, [placeOp(name, from)], epoch);
+    const known = [
+      topic.subscribing(writes, agent, true),
+      ...(from.after < last ? this.#feeds.mark(topic, writes) : []),
+    ];
+    return { actions: [own, ...known], leave: () => this.#feeds.began(topic, agent) };
   }
 
   #unsubscribe(place: TurnPlace, name: string): Outgoing {
     const { agent, branch, epoch } = place;
-    const topic = this.topic(requireName(name, agent));
     const writes = TurnWrites.of(place);
-    if (placeIn(writes.over(branch), agent, name) === undefined) return { actions: [] };
+    if (placeIn(writes.over(branch), agent, requireName(name, agent)) === undefined) return { actions: [] };
+    const topic = this.topic(name);
     const own = writes.write(branch, [placeOp(name, undefined)], epoch);
     if (topic.branch === undefined) return { actions: [own] };
     const known = topic.subscribing(writes, agent, false);
@@ -183,15 +190,25 @@ export class Topics {
     throw new RuntimeError("RUNTIME_SUBSCRIPTIONS_EXCEEDED", text, { details: { agent, countMax } });
   }
 
-  #create(branchName: string): Branch {
-    const { vault, countMax } = this.#host;
+  /** The topic that an agent named; nothing is remembered of a name that there is no room for. */
+  #topicFor(agent: string, name: unknown): Topic {
+    const checked = requireName(name, agent);
+    if (this.#host.vault.head(topicBranchName(checked)) === undefined) this.#requireTopicRoom();
+    return this.topic(checked);
+  }
+
+  #requireTopicRoom(): void {
+    const { countMax } = this.#host;
     this.#count ??= this.names().length;
-    if (this.#count >= countMax) {
-      const text = `there are ${this.#count} topics and may be no more (topics.countMax); runtime.topic(name).drop() removes one`;
-      throw new RuntimeError("RUNTIME_TOPICS_EXCEEDED", text, { details: { countMax } });
-    }
-    const { branch } = vault.create({ name: branchName, durability: "memory" });
-    this.#count += 1;
+    if (this.#count < countMax) return;
+    const text = `there are ${this.#count} topics and may be no more (topics.countMax); runtime.topic(name).drop() removes one`;
+    throw new RuntimeError("RUNTIME_TOPICS_EXCEEDED", text, { details: { countMax } });
+  }
+
+  #create(branchName: string): Branch {
+    this.#requireTopicRoom();
+    const { branch } = this.#host.vault.create({ name: branchName, durability: "memory" });
+    this.#count = (this.#count ?? 0) + 1;
     return branch;
   }
 

@@ -124,6 +124,8 @@ describe("options of Runtime.open", () => {
       osSandbox: "auto",
       logLevel: "silent",
       retention: [],
+      deadLetters: { countMax: 1_000, bytesMax: 64 << 20 },
+      topics: { retain: 1_000, countMax: 100_000 },
       seed: undefined,
       limits: AGENT_LIMITS,
     });

@@ -39,6 +39,11 @@ export class SimulatedClock implements Clock {
     return this.#timers.size;
   }
 
+  /** No armed timer ever fires: the process that armed them is gone. */
+  disarmAll(): void {
+    this.#timers.clear();
+  }
+
   /** Lets `ms` pass and fires what falls due on the way, each at its own instant. */
   advance(ms: number): void {
     const endMs = this.#monotonicMs + ms;
