@@ -10,7 +10,8 @@ export const compileStage: Stage = {
   async run(trial: Trial): Promise<StageVerdict> {
     const { source, agent } = trial.proposal;
     try {
-      trial.candidate = await compile({ source, name: `${agent}.agent.ts` });
+      // What is proposed was generated: it must not pull files of this machine into the code that agents run.
+      trial.candidate = await compile({ source, name: `${agent}.agent.ts`, standsAlone: true });
     } catch (error) {
       if (!(error instanceof SandboxError)) throw error;
       return { verdict: "fail", reason: error.message };

@@ -3,6 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
 import { Arbiter } from "../../evolution/index.ts";
 import type { Stage } from "../../evolution/index.ts";
 import type { RuntimeError } from "../../runtime/index.ts";
@@ -36,6 +37,16 @@ describe("the arbiter", () => {
     assert.equal(await codeOf(arbiter.propose({ agent: "counter", source: COUNTER })), "EVOLUTION_CLOSED");
     assert.throws(() => arbiter.explain("d999"), { code: "EVOLUTION_DECISION_UNKNOWN" });
     assert.equal(await codeOf(arbiter.probation("d999")), "EVOLUTION_DECISION_UNKNOWN");
+  });
+
+  it("lets no candidate pull a file of the machine into its code", async (t) => {
+    const runtime = await withRuntime(t);
+    await runtime.spawn({ id: "counter", source: COUNTER });
+    await using arbiter = await Arbiter.start(runtime);
+    const secret = fileURLToPath(new URL("../../package.json", import.meta.url));
+    const source = `import secret from ${JSON.stringify(secret)};\nvoid secret;\n${COUNTER}`;
+    const { ruling, stages } = await arbiter.propose({ agent: "counter", source });
+    assert.deepEqual([ruling, stages.map(({ stage }) => stage)], ["rejected", ["compile"]]);
   });
 
   it("promotes nothing where no stage looked", async (t) => {
