@@ -123,4 +123,5 @@ export function settleMessage(message: Message, result: { readonly text: string 
     else caller.reject(result.error);
   }
   message.callers.clear();
+  callOff(message, "the message whose turn asked is over"); // it had gone back to the mailbox with calls open
 }
