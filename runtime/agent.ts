@@ -118,8 +118,9 @@ export class Agent {
   }
   /** True when its name is in use: it lives, sleeps between two lives, or is about to live. */
   get isTaken(): boolean {
-    if (this.#between.isHeld || this.#phase.name === "starting") return true;
-    return this.#phase.name !== "down" && this.#hasLived;
+    const phase = this.#phase;
+    if (phase.name === "down" && !phase.isParked) return false;
+    return this.#between.isHeld || phase.name === "starting" || (phase.name !== "down" && this.#hasLived);
   }
   /** Lives begun after another one had ended, for whatever reason. */
   get restarts(): number {
@@ -324,6 +325,7 @@ export class Agent {
     this.#lives.next();
     this.#isDue = true;
     this.#phase = { name: "asleep" };
+    this.#between.nudge(); // what waits for a decision goes on, and lets the start through
     if (how === "now" || this.#mailbox.length > 0) this.wake();
     else this.#host.starts.add(this.#lazyStart);
   }
@@ -353,6 +355,7 @@ export class Agent {
   #down(down: Down): void {
     this.#unhold();
     this.#phase = { name: "down", ...down };
+    this.#between.nudge();
     this.#isDue = false;
     this.#lives.down();
     this.#host.starts.remove(this.#lazyStart);
@@ -414,12 +417,12 @@ export class Agent {
     });
   }
 
-  /** The keeper wants this life to end in order; its exit says when. Killed meanwhile, it has exited by that. */
-  async finish(reason: ExitReason): Promise<void> {
+  /** The keeper wants this life to end in order; its exit says when. Nothing happens when it is no longer wanted by then. */
+  async finish(reason: ExitReason, isWanted: () => boolean): Promise<void> {
     await this.#between.run(async () => {
       const phase = this.#phase;
       const { life } = this;
-      if (phase.name === "down" || (phase.name === "held" && !this.#unhold())) return;
+      if (!isWanted() || phase.name === "down" || (phase.name === "held" && !this.#unhold())) return;
       await this.#endLife(reason);
       if (this.#isStill(phase)) this.#exited(reason, undefined, life);
     });

@@ -40,6 +40,8 @@ export class SupervisedAgent implements Keeper, SupervisedChild<AgentPlan> {
   #deploying: ParsedSpawnOptions | undefined;
   /** What the supervisor has asked for and not got yet: an agent that comes up meanwhile must still end. */
   #due: "shutdown" | "kill" | undefined;
+  /** Orderly ends that were asked for and wait for their turn. */
+  #finishing = 0;
 
   constructor(path: string, parts: { readonly agents: AgentRegistry; readonly owner: OwnerRequests }) {
     this.path = path;
@@ -65,9 +67,17 @@ export class SupervisedAgent implements Keeper, SupervisedChild<AgentPlan> {
     const { agent } = this;
     this.#due = reason;
     if (agent === undefined || this.#deploying !== undefined) return; // once it is up
-    // Its exit says when it is done; neither of the two rejects.
-    if (reason === "shutdown") void agent.finish({ name: "shutdown", message: "stopped by its supervisor" });
-    else agent.killNow("killed by its supervisor");
+    if (reason === "kill") agent.killNow("killed by its supervisor");
+    else this.#finish(agent);
+  }
+
+  /** Its exit says when it is done. What is asked of one life is not asked of the next. */
+  #finish(agent: Agent): void {
+    const report = this.#report;
+    const isWanted = (): boolean => this.#due !== undefined && this.#report === report;
+    const done = agent.finish({ name: "shutdown", message: "stopped by its supervisor" }, isWanted);
+    this.#finishing += 1;
+    void done.finally(() => (this.#finishing -= 1)); // never rejects
   }
 
   hold(): void {
@@ -117,7 +127,7 @@ export class SupervisedAgent implements Keeper, SupervisedChild<AgentPlan> {
       this.#deploying = undefined;
       this.#report?.started();
     }
-    if (this.#due !== undefined) this.signal(this.#due);
+    if (this.#due === "kill" || (this.#due === "shutdown" && this.#finishing === 0)) this.signal(this.#due);
   }
 
   exited(reason: ExitReason): void {

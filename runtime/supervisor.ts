@@ -29,7 +29,7 @@ import type { StartReport, SupervisedChild } from "./supervised-child.ts";
 import type { ChildName, ChildSpec, Effect, Event, Reason, Ref, Reply, Request } from "./supervision/contract.ts";
 import { isOrderly } from "./supervision/contract.ts";
 import { getIn } from "./supervision/int-map.ts";
-import { childOf } from "./supervision/roster.ts";
+import { childOf, childrenOf } from "./supervision/roster.ts";
 import type { State } from "./supervision/state.ts";
 import { isDynamic, newSupervisor } from "./supervision/state.ts";
 import { step } from "./supervision/step.ts";
@@ -370,7 +370,8 @@ export class Supervisor implements SupervisedChild<SupervisorPlan> {
   /** Whoever has ended and is not about to be started again stays down: now it is known. */
   #settleHeld(): void {
     const core = this.#core;
-    if (core === undefined || core.phase !== "up" || core.operation !== undefined) return;
+    if (this.#held.size === 0 || core === undefined || core.phase !== "up" || core.operation !== undefined) return;
+    if (isGroupRestarting(core)) return; // whoever is stopped is started with it
     for (const kept of this.#held) {
       const status = statusOf(core, kept);
       if (status === undefined || status === "stopped") this.#settle(kept, status === undefined);
@@ -390,6 +391,12 @@ export class Supervisor implements SupervisedChild<SupervisorPlan> {
     if (child instanceof Supervisor && hasJustEnded)
       this.#host.events.emit({ type: "subtree.ended", supervisor: child.path, reason, agents });
   }
+}
+
+/** A group whose restart has failed is tried again as a whole, later. */
+function isGroupRestarting({ flags, children }: State): boolean {
+  if (flags.strategy !== "one_for_all" && flags.strategy !== "rest_for_one") return false;
+  return childrenOf(children).some(({ status }) => status.type === "restarting");
 }
 
 function statusOf(core: State, { id, refs }: Kept): "up" | "stopped" | "restarting" | undefined {

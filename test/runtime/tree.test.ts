@@ -3,6 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { inspect } from "node:util";
 import { withRuntime } from "../../runtime/testing.ts";
 import { COUNTER } from "../support/agents.ts";
 
@@ -23,6 +24,54 @@ describe("the tree of a runtime", () => {
     assert.ok(info.heapBytes > 100_000 && info.heapBytes < info.heapLimitBytes);
     assert.deepEqual([info.mailbox, info.restarts, info.version, info.profile], [0, 0, 1, "trusted"]);
     assert.ok(runtime.cells().some(({ pid }) => pid === info.cellPid));
+  });
+});
+
+describe("a tree with supervisors", () => {
+  it("is nested, prints itself with lines that say who is whose, and is plain data as JSON", async (t) => {
+    const runtime = await withRuntime(t);
+    await runtime.spawn({ id: "alone", source: COUNTER });
+    await runtime.supervise({
+      id: "shop",
+      strategy: "rest_for_one",
+      children: [
+        { id: "stock", source: COUNTER },
+        { id: "tills", strategy: "dynamic", template: { source: COUNTER } },
+        { id: "ads", children: [{ id: "banner", source: COUNTER }], restart: "transient" },
+      ],
+    });
+    const tills = runtime.supervisor("shop/tills");
+    await tills.startChild({ id: "one" });
+    await tills.startChild({ id: "two" });
+    await tills.terminateChild("two");
+    await runtime.supervisor("shop/ads").stop();
+    await runtime.ref("shop/tills/one").kill();
+    await runtime.ref("shop/tills/one").call("read");
+    const shape = String(runtime.tree()).replace(/, heap [^]*?(?=\n|$)/g, "");
+    assert.equal(
+      shape,
+      [
+        "root  one_for_one",
+        "├─ alone  up",
+        "└─ shop  rest_for_one, up",
+        "   ├─ stock  up",
+        "   ├─ tills  dynamic, up",
+        "   │  ├─ one  up, 1 restart",
+        "   │  └─ two  down",
+        "   └─ ads  one_for_one, down",
+        "      └─ banner  down",
+      ].join("\n"),
+    );
+    assert.equal(inspect(runtime.tree()), String(runtime.tree()));
+    const data: unknown = JSON.parse(JSON.stringify(runtime.tree()));
+    assert.partialDeepStrictEqual(data, {
+      type: "supervisor",
+      id: "root",
+      children: [
+        { id: "alone", status: "up", restarts: 0 },
+        { id: "shop", strategy: "rest_for_one", children: [{ id: "shop/stock", heapLimitBytes: 32 << 20 }, {}, {}] },
+      ],
+    });
   });
 });
 
