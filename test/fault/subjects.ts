@@ -3,6 +3,7 @@ import { damage } from "./damage.ts";
 import { errors } from "./errors.ts";
 import { kill } from "./kill.ts";
 import { power } from "./power.ts";
+import { publish } from "./publish.ts";
 import { steps } from "./steps.ts";
 import { stopped } from "./stopped.ts";
 import type { Subject } from "./subject.ts";
@@ -14,5 +15,6 @@ export const subjects: Readonly<Record<string, { readonly run: Subject; readonly
   errors: { run: errors, faults: 5000 },
   steps: { run: steps, faults: 20_000 },
   stopped: { run: stopped, faults: 1000 },
+  publish: { run: publish, faults: 1000 },
   power: { run: power, faults: 100_000 },
 };

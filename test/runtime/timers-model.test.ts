@@ -55,7 +55,7 @@ const acts = fc.array(
     { weight: 2, arbitrary: fc.record({ do: fc.constant("hand"), agent, count: fc.integer({ min: 1, max: 8 }) }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constantFrom("down", "up"), agent }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constantFrom("crash", "reopen") }) },
-  ) as fc.Arbitrary<Act>,
+  ),
   { minLength: 5, maxLength: 60 },
 );
 

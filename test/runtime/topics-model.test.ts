@@ -75,7 +75,7 @@ const acts: fc.Arbitrary<Act[]> = fc.array(
       arbitrary: fc.record({ do: fc.constant("refuse"), agent, every: fc.integer({ min: 0, max: 5 }) }),
     },
     { weight: 1, arbitrary: fc.record({ do: fc.constantFrom("crash", "reopen") }) },
-  ) as fc.Arbitrary<Act>,
+  ),
   { minLength: 5, maxLength: 60 },
 );
 
@@ -231,12 +231,6 @@ interface ReaderPlan {
   readonly overflow: TopicOverflow;
 }
 
-type ReaderAct =
-  | { readonly do: "publish"; readonly count: number }
-  | { readonly do: "join"; readonly plan: ReaderPlan }
-  | { readonly do: "read"; readonly reader: number; readonly count: number }
-  | { readonly do: "retain"; readonly count: number };
-
 const plan = fc.record({
   after: fc.option(fc.nat(80), { nil: undefined }),
   bufferMax: fc.integer({ min: 1, max: 8 }),
@@ -251,7 +245,7 @@ const readerActs = fc.array(
       arbitrary: fc.record({ do: fc.constant("read"), reader: fc.nat(5), count: fc.integer({ min: 1, max: 15 }) }),
     },
     { weight: 1, arbitrary: fc.record({ do: fc.constant("retain"), count: fc.integer({ min: 1, max: 30 }) }) },
-  ) as fc.Arbitrary<ReaderAct>,
+  ),
   { minLength: 5, maxLength: 80 },
 );
 
@@ -322,7 +316,7 @@ class CheckedReader {
     }
     const { value, done } = result as IteratorResult<TopicItem>;
     assert.ok(done !== true);
-    const item = value as TopicItem;
+    const item = value;
     if (item.kind === "publication") {
       assert.equal(item.seq, this.#seen + 1);
       this.#seen = item.seq;

@@ -1,78 +1,14 @@
 /**
- * Topics and durable timers on real agents in real cells: what is published and set in a turn, what comes of it across faults
- * and restarts, and what is refused.
+ * Topics on real agents in real cells: what is published in a turn, what comes of it across faults and restarts, and what is
+ * refused.
  */
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import type { TestContext } from "node:test";
 import { describe, it } from "node:test";
 import { Runtime, RuntimeError, SandboxError } from "../../runtime/index.ts";
-import type { AgentRef, TopicItem } from "../../runtime/index.ts";
+import type { TopicItem } from "../../runtime/index.ts";
 import { withRuntime } from "../../runtime/testing.ts";
 import { codeOf, eventOf } from "../support/agents.ts";
-
-/** Publishes, subscribes and sets timers; what it handles it keeps, and says in the topic "done". */
-const MEMBER = `
-import { agent } from "planaria/agent";
-import type { Publication } from "planaria/agent";
-export default agent({
-  version: 1,
-  state: () => ({ heard: [] as unknown[], rang: [] as unknown[] }),
-  on: {
-    say(ctx, values: unknown[]) { for (const value of values) ctx.publish("news", value); return values.length; },
-    sayAndFail(ctx, value: unknown) { ctx.publish("news", value); ctx.after(0, "ring", "never"); throw new Error("no"); },
-    sayIn(ctx, [topic, value]: [string, unknown]) { ctx.publish(topic, value); },
-    listen(ctx, after: number | undefined) { ctx.subscribe("news", "hear", after === undefined ? undefined : { after }); },
-    listenTo(ctx, topics: string[]) { for (const topic of topics) ctx.subscribe(topic, "hear"); },
-    unlisten(ctx) { ctx.unsubscribe("news"); },
-    hear(ctx, { seq, value }: Publication) {
-      if (value === "boom") throw new Error("boom");
-      ctx.state.heard.push(seq);
-      ctx.publish("done", { seq, value });
-    },
-    raw(ctx, p: unknown) { ctx.publish("done", p); },
-    listenRaw(ctx) { ctx.subscribe("news", "raw"); },
-    later(ctx, ms: number) { return ctx.after(ms, "ring", "later " + ms); },
-    each(ctx, pattern: string) { return ctx.cron(pattern, "ring", pattern); },
-    forget(ctx, id: string) { ctx.cancel(id); },
-    ring(ctx, value: unknown) { ctx.state.rang.push(value); ctx.publish("done", value); },
-    state: (ctx) => ({ heard: [...ctx.state.heard], rang: [...ctx.state.rang] }),
-    bad(ctx, what: string) {
-      if (what === "topic") ctx.publish("no topic", 1);
-      if (what === "empty") ctx.subscribe("", "hear");
-      if (what === "method") ctx.subscribe("news", "nope");
-      if (what === "after") ctx.subscribe("news", "hear", { after: -1 });
-      if (what === "option") ctx.subscribe("news", "hear", { befor: 1 } as object);
-      if (what === "value") ctx.publish("news", () => 1);
-      if (what === "large") ctx.publish("news", "x".repeat(2_000_000));
-      if (what === "ms") ctx.after(-1, "ring");
-      if (what === "NaN") ctx.after(Number.NaN, "ring");
-      if (what === "timer method") ctx.after(1, "nope");
-      if (what === "pattern") ctx.cron("", "ring");
-      if (what === "id") ctx.cancel("../x");
-    },
-  },
-});
-`;
-
-/** The next `count` values that agents said they had handled. */
-async function values(items: AsyncIterator<TopicItem>, count: number): Promise<unknown[]> {
-  const found: unknown[] = [];
-  while (found.length < count) {
-    const { value } = (await items.next()) as { readonly value: TopicItem };
-    assert.equal(value.kind, "publication");
-    if (value.kind === "publication") found.push(value.value);
-  }
-  return found;
-}
-
-async function tempFolder(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "planaria-test-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
+import { MEMBER, tempFolder, values } from "../support/members.ts";
 
 function heard(state: unknown): readonly number[] {
   return (state as { readonly heard: readonly number[] }).heard;
@@ -88,11 +24,11 @@ describe("a topic", () => {
     assert.equal(await runtime.topic("news").publish("three"), 3);
     const said = (await values(done, 3)) as { readonly timeMs: number }[];
     assert.deepEqual(
-      said.map(({ timeMs: _, ...rest }) => rest),
+      said.map((publication) => ({ ...publication, timeMs: 0 })),
       [
-        { topic: "news", seq: 1, from: "a", value: 1 },
-        { topic: "news", seq: 2, from: "a", value: { two: new Date(2) } },
-        { topic: "news", seq: 3, value: "three" },
+        { topic: "news", seq: 1, timeMs: 0, from: "a", value: 1 },
+        { topic: "news", seq: 2, timeMs: 0, from: "a", value: { two: new Date(2) } },
+        { topic: "news", seq: 3, timeMs: 0, value: "three" },
       ],
     );
     assert.ok(said.every(({ timeMs }) => Math.abs(timeMs - Date.now()) < 60_000));
@@ -304,69 +240,6 @@ async function shownOf(next: Promise<IteratorResult<TopicItem>>): Promise<string
     return (error as RuntimeError).code;
   }
 }
-
-describe("a durable timer", () => {
-  it("fires once, also when the program was away as it fell due, and gives way to the program's spawn", async (t) => {
-    const vault = await tempFolder(t);
-    {
-      await using runtime = await Runtime.open({ vault });
-      const a = await runtime.spawn({ id: "a", source: MEMBER });
-      const done = runtime.topic("done").subscribe();
-      await a.call("later", 1);
-      assert.deepEqual(await values(done, 1), ["later 1"]);
-      await a.call("later", 20);
-    }
-    for (let again = 0; again < 2; again++) {
-      await using runtime = await Runtime.open({ vault });
-      await runtime.topic("done").publish("opened");
-      const done = runtime.topic("done").subscribe({ after: 0 });
-      const a: AgentRef = await runtime.spawn({ id: "a", source: MEMBER });
-      const [first, ...rest] = await values(done, 3 + again);
-      assert.equal(first, "later 1");
-      assert.deepEqual(
-        rest.filter((value) => value !== "opened"),
-        ["later 20"],
-      );
-      assert.deepEqual(((await a.call("state")) as { rang: unknown[] }).rang, ["later 1", "later 20"]);
-      assert.deepEqual(runtime.timers(), []);
-    }
-  });
-
-  it("comes by a pattern until it is cancelled, by its agent or by an operator", async (t) => {
-    const runtime = await withRuntime(t);
-    const a = await runtime.spawn({ id: "a", source: MEMBER });
-    const done = runtime.topic("done").subscribe();
-    const id = (await a.call("each", "* * * * * *")) as string;
-    assert.deepEqual(await values(done, 2), ["* * * * * *", "* * * * * *"]);
-    assert.deepEqual(
-      runtime.timers({ agent: "a" }).map(({ id: known, pattern, timeZone }) => ({ known, pattern, timeZone })),
-      [{ known: id, pattern: "* * * * * *", timeZone: "UTC" }],
-    );
-    await a.call("forget", id);
-    assert.deepEqual(runtime.timers(), []);
-    const other = (await a.call("later", 3_600_000)) as string;
-    assert.equal(await runtime.cancelTimer("a", other), true);
-    assert.equal(await runtime.cancelTimer("a", other), false);
-    assert.deepEqual(await eventOf(runtime, ({ type }) => type === "timer.cancelled"), {
-      type: "timer.cancelled",
-      agent: "a",
-      timer: other,
-    });
-  });
-
-  it("has the same name when its turn is run again", async (t) => {
-    const runtime = await withRuntime(t);
-    const a = await runtime.spawn({ id: "a", source: MEMBER });
-    const id = await a.call("later", 3_600_000);
-    const control = runtime.control("a");
-    const [turn] = control.turns();
-    assert.ok(turn !== undefined);
-    await using shadow = await control.shadow({ artifact: control.code.artifact });
-    const { outcome } = await shadow.run(turn);
-    assert.equal(outcome.kind === "done" ? outcome.reply : "", JSON.stringify(id));
-    assert.equal(runtime.timers().length, 1, "the shadow's went nowhere");
-  });
-});
 
 describe("what is refused", () => {
   it("what a handler can be told at once throws there", async (t) => {
