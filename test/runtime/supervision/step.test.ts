@@ -200,9 +200,12 @@ describe("restarting", () => {
     assert.deepEqual(told(last.feed(exited(1, "normal"))), ["t stopped", "auto_shutdown"]);
   });
 
-  it("an exit of somebody unknown changes nothing", () => {
-    const shell = new Shell(definition({}, { id: "a" })).up();
+  it("an exit of somebody unknown, or one that was told before, changes nothing", () => {
+    const shell = new Shell(definition({ intensity: 9 }, { id: "a" })).up();
     assert.deepEqual(shell.feed(exited(77)), []);
+    shell.feed(exited(1));
+    shell.feed({ type: "start_failed", ref: 2, reason: "busy" });
+    assert.deepEqual(shell.feed(exited(1)), []);
   });
 });
 
@@ -221,6 +224,7 @@ describe("time", () => {
     const shell = new Shell(definition({ intensity: 1, period: 10 }, { id: "a" })).up();
     shell.feed(exited(1, "boom", 100));
     shell.feed({ type: "started", ref: 2, atMs: 5 });
+    assert.equal(shell.state.nowMs, 100);
     assert.deepEqual(briefly(shell.feed(exited(2, "boom", 111))), ["start a 3"]);
   });
 });
@@ -317,7 +321,13 @@ describe("dynamic children", () => {
     shell.feed({ type: "try_again", key: { ref: 3 }, atMs: 0 });
     shell.feed({ type: "start_failed", ref: 5, reason: "busy" });
     assert.deepEqual(counts(), [[1, 2]]);
-    shell.feed(called("y", { type: "terminate_child", child: { ref: 3 } }));
+    shell.feed({ type: "try_again", key: { ref: 3 }, atMs: 0 });
+    shell.feed({ type: "started", ref: 6 });
+    assert.deepEqual(counts(), [[2, 2]]);
+    shell.feed(exited(6));
+    shell.feed({ type: "start_failed", ref: 7, reason: "busy" });
+    assert.deepEqual(counts(), [[1, 2]]);
+    shell.feed(called("y", { type: "terminate_child", child: { ref: 6 } }));
     assert.deepEqual(counts(), [[0, 1]]);
   });
 
