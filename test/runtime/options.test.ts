@@ -63,7 +63,13 @@ const openBounds = {
   cellMemoryMb: [64, 1 << 20],
   seed: [0, 0xffff_ffff],
 } as const;
-const spawnBounds = { intensity: [0, 1_000_000], periodMs: [1, 86_400_000], shutdownMs: [1, 86_400_000] } as const;
+const spawnBounds = {
+  intensity: [0, 1_000_000],
+  periodMs: [1, 86_400_000],
+  quarantineDeaths: [1, 1_000_000],
+  quarantineMs: [1, 31_536_000_000],
+  shutdownMs: [1, 86_400_000],
+} as const;
 
 /** Words and what else looks like one. */
 const openWords = {
@@ -137,6 +143,22 @@ describe("options of Runtime.open", () => {
     assert.deepEqual(open(Object.fromEntries(keys.map((key) => [key, undefined]))), open());
   });
 
+  test("the bounds of the dead letters are whole numbers from 1 on, each with its default", () => {
+    assert.deepEqual(fieldOf(open({ deadLetters: { countMax: 5 } }), "deadLetters"), {
+      countMax: 5,
+      bytesMax: 64 << 20,
+    });
+    for (const [key, most] of [
+      ["countMax", 1_000_000],
+      ["bytesMax", 1 << 30],
+    ] as const) {
+      for (const wrong of [0, 1.5, "5", most + 1]) {
+        assertRefused(() => open({ deadLetters: { [key]: wrong } }), `deadLetters.${key}`);
+      }
+    }
+    assertRefused(() => open({ deadLetters: { count: 5 } }), "deadLetters");
+  });
+
   test("a retention rule has a label and a count, an age or both", () => {
     const rules = [
       { label: "hourly-#", count: 48 },
@@ -201,6 +223,8 @@ describe("options of spawn", () => {
       restart: "permanent",
       intensity: 3,
       periodMs: 5_000,
+      quarantineDeaths: 3,
+      quarantineMs: 600_000,
       shutdownMs: 5_000,
       durability: "os",
       profile: "trusted",
