@@ -152,7 +152,7 @@ export class Supervisors {
 
   async #startChild(path: string, spec: AnyChildSpec): Promise<AgentRef | SupervisorRef> {
     this.#options.requireOpen();
-    const supervisor = this.#running(path);
+    const supervisor = await this.#running(path);
     const child = parseChildSpec(spec, supervisor.plan, this.#options.defaults);
     const { id, type } = child;
     const childPath = `${path}/${id}`;
@@ -183,7 +183,7 @@ export class Supervisors {
   }
 
   async #childSettings(path: string, id: string): Promise<ChildSettings> {
-    const supervisor = this.#running(path);
+    const supervisor = await this.#running(path);
     const child = supervisor.nameOf(id);
     if (child === undefined) throw refusalError(path, id, { type: "refused", error: "not_found" });
     const reply = await this.#asked(supervisor, id, { type: "get_childspec", child });
@@ -192,7 +192,7 @@ export class Supervisors {
   }
 
   async #whichChildren(path: string): Promise<readonly ChildLine[]> {
-    const reply = await this.#asked(this.#running(path), undefined, { type: "which_children" });
+    const reply = await this.#asked(await this.#running(path), undefined, { type: "which_children" });
     return expect(reply, "children").children.map(({ status, spec }) => {
       const { id, type } = spec;
       return { id, path: `${path}/${id}`, status, type: typeOf(type) };
@@ -200,19 +200,20 @@ export class Supervisors {
   }
 
   async #countChildren(path: string): Promise<ChildCounts> {
-    const reply = await this.#asked(this.#running(path), undefined, { type: "count_children" });
+    const reply = await this.#asked(await this.#running(path), undefined, { type: "count_children" });
     const { specs, active, supervisors, workers: agents } = expect(reply, "counts");
     return { specs, active, supervisors, agents };
   }
 
   async #upgrade(path: string, spec: unknown): Promise<void> {
     const plan = parseUpgrade(spec, path, this.#options.defaults);
-    accepted(path, undefined, await this.#running(path).upgrade(plan));
+    const supervisor = await this.#running(path);
+    accepted(path, undefined, await supervisor.upgrade(plan));
   }
 
   /** Asks for something about one child that is answered by ok. */
   async #done(path: string, id: string, request: (child: ChildName) => Request): Promise<void> {
-    const supervisor = this.#running(path);
+    const supervisor = await this.#running(path);
     const child = supervisor.nameOf(id);
     if (child === undefined) throw refusalError(path, id, { type: "refused", error: "not_found" });
     await this.#asked(supervisor, id, request(child));
@@ -221,7 +222,7 @@ export class Supervisors {
   /** Asks the one above for something about a supervisor. */
   async #nested(path: string, request: (child: ChildName) => Request): Promise<void> {
     const [parent = "", id] = split(path);
-    this.#running(parent);
+    await this.#running(parent);
     if (this.#find(path) === undefined) throw unknownError(path);
     await this.#done(parent, id, request);
   }
@@ -230,8 +231,16 @@ export class Supervisors {
     return accepted(supervisor.path, id, await supervisor.ask(request));
   }
 
-  /** Throws RUNTIME_SUPERVISOR_UNKNOWN, RUNTIME_SUPERVISOR_DOWN. */
-  #running(path: string): Supervisor {
+  /**
+   * The supervisor of this path; where the one above is just starting it again, when that is done. Rejects with
+   * RUNTIME_SUPERVISOR_UNKNOWN, RUNTIME_SUPERVISOR_DOWN.
+   */
+  async #running(path: string): Promise<Supervisor> {
+    const [parent] = split(path);
+    if (parent !== undefined && this.#find(path)?.phase !== "up") {
+      const above = await this.#running(parent);
+      await above.ask({ type: "count_children" }); // answered behind what it is doing
+    }
     const supervisor = this.#find(path);
     if (supervisor === undefined) throw unknownError(path);
     if (supervisor.phase === "down") throw downError(path);

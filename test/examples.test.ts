@@ -37,6 +37,15 @@ const told: Readonly<Record<string, readonly RegExp[]>> = {
     /^heap +-> [1-5] MB$/m,
     /^fork +-> bob's letters are burnt there: 0 left, and 5 of 5 found here$/m,
   ],
+  "supervisors.ts": [
+    /^sold +-> 1$/m,
+    /^root {2}one_for_one\n└─ shop {2}rest_for_one, up\n {3}├─ stock {2}up\n {3}├─ till {2}up\n {3}└─ guests {2}dynamic, up\n {6}└─ ada {2}up$/m,
+    /^restarted +-> the till after the stock, and it knows of 1 sale$/m,
+    /^guests +-> 0, they came in by hand$/m,
+    /^ended +-> shop gave up: too many restarts, the last of shop\/till/m,
+    /^given up +-> RUNTIME_AGENT_DOWN$/m,
+    /^revived +-> the till knows of 1 sale$/m,
+  ],
   "watch.ts": [
     /^started +-> Hello Ada, you are number 1\. $/m,
     /^saved +-> Welcome Ada, you are number 2\. $/m,
