@@ -4,6 +4,7 @@
  *
  *   s:<key>         one top-level key of ctx.state, as encoded text
  *   t:<table>\0<key>  one row of ctx.table, as encoded text; no table's name has a zero byte
+ *   p:<topic>       how far it has come in a topic it subscribes to (topic-place.ts)
  *   a:spec          how it is supervised and limited (JSON)
  *   a:current       which version of its code is current (JSON)
  *   a:code:<hash>   one version of its code (JSON of an Artifact)

@@ -59,6 +59,8 @@ describe("the README", () => {
     assert.equal(order.stdout, "paid 5, no note\npaid 5, order taken\n");
     const dead = await run(process.execPath, ["dead.ts"], { cwd: folder, timeout: 30_000 });
     assert.equal(dead.stdout, "act 1\n");
+    const news = await run(process.execPath, ["news.ts"], { cwd: folder, timeout: 30_000 });
+    assert.equal(news.stdout, "hello 1\n");
     const team = await run(process.execPath, ["team.ts"], { cwd: folder, timeout: 30_000 });
     assert.equal(team.stdout, "14 4\n");
     const dev = files.get("dev.ts") ?? "";
