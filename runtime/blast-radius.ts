@@ -4,6 +4,7 @@
  *
  *   cell.exited (abnormal) ------> a failure of that cell -- its agents' ends join it
  *   agent.exited (abnormal) -----> a failure of that agent -- those that followed it because they were linked join it
+ *                                  -- so do those that a supervisor takes down with it: a group that restarts, a subtree
  *   agent.rehomed (storage) -----> a failure of the storage -- all agents whose commits failed join it
  *        ... agent.started | parked | stopped | dropped --> when all touched agents are back or down: one report
  *
@@ -66,6 +67,8 @@ export class BlastRadius {
   /** Where each life is; lives that have not been loaded are not known yet. */
   readonly #homes = new Map<string, string>();
   readonly #cells = new Map<string, Failure>();
+  /** Supervisors that take their children down over a failure, by path. */
+  readonly #groups = new Map<string, Failure>();
   /** What was told of an agent's messages before the end of its life was. */
   readonly #early = new Map<string, MessageTally>();
   #count = 0;
@@ -104,6 +107,10 @@ export class BlastRadius {
             ...(event.before === undefined ? {} : { before: event.before }),
           });
         return;
+      case "supervisor.restart_begun":
+        return event.strategy === "one_for_one" ? undefined : this.#spread(event);
+      case "supervisor.breached":
+        return this.#spread(event);
       case "agent.started":
         this.#homes.set(event.agent, event.cell);
         this.#early.delete(event.agent); // of a life that ended without an exit: a hand-over
@@ -142,8 +149,9 @@ export class BlastRadius {
 
   #exited(event: Extract<PlanariaEvent, { readonly type: "agent.exited" | "agent.rehomed" }>, atMs: number): void {
     const { agent, reason, hash } = event;
-    if (!isAbnormal(reason)) return void this.#early.delete(agent);
-    const failure = this.#failureOf(agent, reason, atMs);
+    const group = this.#of.has(agent) ? undefined : this.#groupOf(agent, reason);
+    if (!isAbnormal(reason) && group === undefined) return void this.#early.delete(agent);
+    const failure = group ?? this.#failureOf(agent, reason, atMs);
     this.#homes.delete(agent);
     this.#of.set(agent, failure);
     const safeSeq = this.#host.seqs(agent)?.safe ?? 0;
@@ -172,6 +180,22 @@ export class BlastRadius {
     if (name !== "storage") return this.#begin({ ...cause, kind: "agent", suspects: name === "killed" ? [] : [agent] });
     const open = [...this.#open].find(({ kind }) => kind === "storage");
     return open ?? this.#begin({ ...cause, kind: "storage" });
+  }
+
+  /** A supervisor takes its children down because of one of them. */
+  #spread({ supervisor, child }: { readonly supervisor: string; readonly child: string }): void {
+    const failure = this.#of.get(child) ?? this.#groups.get(child);
+    if (failure !== undefined) this.#groups.set(supervisor, failure);
+  }
+
+  /** The failure for which one of the supervisors above an agent has taken it down. */
+  #groupOf(agent: string, { name }: ExitReason): Failure | undefined {
+    if (name !== "shutdown" && name !== "killed") return undefined; // it fell by itself
+    for (let end = agent.lastIndexOf("/"); end > 0; end = agent.lastIndexOf("/", end - 1)) {
+      const failure = this.#groups.get(agent.slice(0, end));
+      if (failure !== undefined) return failure;
+    }
+    return undefined;
   }
 
   /** The lost cell it lived in; of a life that was not loaded yet, the one that was lost last. */
@@ -215,6 +239,7 @@ export class BlastRadius {
   #report(failure: Failure): void {
     this.#open.delete(failure);
     for (const [cell, its] of this.#cells) if (its === failure) this.#cells.delete(cell);
+    for (const [path, its] of this.#groups) if (its === failure) this.#groups.delete(path);
     for (const [agent, its] of this.#of) if (its === failure) this.#of.delete(agent);
     const { id, kind, cause, message, suspects, sinceMs, endMs, tally, acknowledged } = failure;
     const agents = [...failure.agents].map(([agent, touched]) => reportOf(agent, touched));

@@ -106,6 +106,43 @@ describe("the account of a failure", () => {
     );
   });
 
+  it("siblings that a supervisor takes down with the one that fell are touched by its failure", () => {
+    const account = new Account();
+    for (const agent of ["top/pool/a", "top/pool/b", "top/c", "other"]) account.up(agent, "c1", 0);
+    const shutdown: ExitReason = { name: "shutdown", message: "stopped by its supervisor" };
+    account.exit("top/pool/a", FAULT, 10);
+    const begun = { supervisor: "top/pool", child: "top/pool/a", strategy: "one_for_all", reason: FAULT } as const;
+    account.take({ type: "supervisor.restart_begun", ...begun }, 10).exit("top/pool/b", shutdown, 11);
+    account.exit("other", shutdown, 12).take({ type: "agent.stopped", agent: "other", reason: shutdown }, 12);
+    account.up("top/pool/a", "c1", 20).up("top/pool/b", "c1", 25).radius.flush();
+    const touched = ({ agents }: FailureReport) => agents.map(({ agent, downMs }) => `${agent} ${downMs}`);
+    assert.deepEqual(account.reports.map(touched), [["top/pool/a 10", "top/pool/b 14"]]);
+    const alone = { ...begun, strategy: "one_for_one" } as const;
+    account.exit("top/pool/a", FAULT, 30).take({ type: "supervisor.restart_begun", ...alone }, 30);
+    account.exit("top/pool/b", shutdown, 31).up("top/pool/b", "c1", 32).up("top/pool/a", "c1", 33).radius.flush();
+    assert.deepEqual(account.reports.slice(1).map(touched), [["top/pool/a 3"]]);
+  });
+
+  it("a supervisor that gives up spreads the failure to all that is below it and below its own", () => {
+    const account = new Account();
+    for (const agent of ["top/pool/a", "top/pool/b", "top/c"]) account.up(agent, "c1", 0);
+    const shutdown: ExitReason = { name: "shutdown", message: "stopped by its supervisor" };
+    account.exit("top/pool/a", FAULT, 10);
+    const rest = { restarts: 4, intensity: 3, periodMs: 5_000, reason: FAULT };
+    account.take({ type: "supervisor.breached", supervisor: "top/pool", child: "top/pool/a", ...rest }, 10);
+    account.exit("top/pool/b", shutdown, 11);
+    account.take({ type: "supervisor.breached", supervisor: "top", child: "top/pool", ...rest }, 12);
+    account.exit("top/c", shutdown, 13);
+    for (const agent of ["top/pool/a", "top/pool/b", "top/c"]) {
+      account.take({ type: "agent.stopped", agent, reason: shutdown }, 14);
+    }
+    account.radius.flush();
+    assert.deepEqual(
+      account.reports.map(({ agents }) => agents.map(({ agent, end }) => `${agent} ${end}`)),
+      [["top/pool/a stopped", "top/pool/b stopped", "top/c stopped"]],
+    );
+  });
+
   it("who is given up is told as that, with the messages that waited for it", () => {
     const account = new Account().up("a", "c1", 0);
     account.radius.ended("a", { setAside: 1 });
@@ -210,6 +247,19 @@ describe("a failure in a running system", () => {
       ["parked"],
     );
     assert.equal(lost.setAside, 2);
+  });
+
+  it("a group that is restarted for one of its children is touched as a whole", async (t) => {
+    const runtime = await withRuntime(t);
+    const children = ["a", "b"].map((id) => ({ id, source: COUNTER }));
+    await runtime.supervise({ id: "pool", strategy: "one_for_all", children });
+    runtime.ref("pool/a").cast("fail", "no");
+    const { agents, suspects } = await contained(runtime, 1);
+    assert.deepEqual(suspects, ["pool/a"]);
+    assert.deepEqual(
+      agents.map(({ agent, end }) => `${agent} ${end}`),
+      ["pool/a back", "pool/b back"],
+    );
   });
 
   it("no more than the newest hundred are kept", async (t) => {
