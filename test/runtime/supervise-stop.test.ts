@@ -1,0 +1,134 @@
+/**
+ * How trees of real agents end: in reverse, within their times, by force where they do not end by themselves, and with the
+ * runtime.
+ */
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { Runtime } from "../../runtime/index.ts";
+import type { ChildSpec } from "../../runtime/index.ts";
+import { withRuntime } from "../../runtime/testing.ts";
+import { COUNTER, codeOf } from "../support/agents.ts";
+
+/** Waits for an answer that never comes, and says its last words only when nothing is in work. */
+const WAITER = `
+import { agent } from "planaria/agent";
+export default agent({
+  version: 1,
+  state: () => ({ last: "" }),
+  on: { wait: (ctx) => ctx.call("mute", "listen"), last: (ctx) => ctx.state.last },
+  stop(ctx, reason) { ctx.state.last = "stopped: " + reason; },
+});
+`;
+
+const counter = (id: string): ChildSpec => ({ id, source: COUNTER });
+
+/** The exits from now on, as `name reason`. */
+function exitsOf(runtime: Runtime): readonly string[] {
+  const exits: string[] = [];
+  runtime.subscribe(({ event }) => {
+    if (event.type === "agent.exited") exits.push(`${event.agent} ${event.reason.name}`);
+    if (event.type === "supervisor.exited") exits.push(`${event.supervisor} ${event.reason.name}`);
+  });
+  return exits;
+}
+
+/** An agent that is asked and never answers: its own turn waits for the program. */
+async function mute(runtime: Runtime): Promise<{ readonly asked: Promise<void> }> {
+  const { promise: asked, resolve } = Promise.withResolvers<void>();
+  const never = Promise.withResolvers<string>();
+  runtime.provide("propose", () => {
+    resolve();
+    return never.promise;
+  });
+  const source = `export default { version: 1, state: () => ({}), on: { listen: (ctx) => ctx.propose("x") } };`;
+  await runtime.spawn({ id: "mute", source, shutdownMs: "brutal_kill" });
+  return { asked };
+}
+
+describe("a tree that is stopped", () => {
+  it("kills a child that is not done within its time, and goes on with the others", async (t) => {
+    const runtime = await withRuntime(t);
+    const { asked } = await mute(runtime);
+    const slow: ChildSpec = { id: "slow", source: WAITER, shutdownMs: 50 };
+    const shop = await runtime.supervise({ id: "shop", children: [counter("a"), slow, counter("z")] });
+    const waiting = codeOf(runtime.ref("shop/slow").call("wait"));
+    await asked;
+    const exits = exitsOf(runtime);
+    await shop.stop();
+    assert.equal(await waiting, "RUNTIME_AGENT_DOWN");
+    assert.deepEqual(exits, ["shop/z shutdown", "shop/slow killed", "shop/a shutdown", "shop shutdown"]);
+    await runtime.ref("mute").kill();
+  });
+
+  it("does not ask whoever is to be killed, and takes all below a killed supervisor with it", async (t) => {
+    const runtime = await withRuntime(t);
+    const pool: ChildSpec = { id: "pool", shutdownMs: "brutal_kill", children: [counter("x"), counter("y")] };
+    const shop = await runtime.supervise({ id: "shop", children: [counter("a"), pool] });
+    await runtime.ref("shop/pool/x").call("add", 2);
+    const exits = exitsOf(runtime);
+    await shop.stop();
+    assert.deepEqual(exits, [
+      "shop/pool/y killed",
+      "shop/pool/x killed",
+      "shop/pool killed",
+      "shop/a shutdown",
+      "shop shutdown",
+    ]);
+    await shop.revive();
+    assert.equal(await runtime.ref("shop/pool/x").call("read"), 2);
+    assert.equal(await runtime.ref("shop/pool/x").call("last"), "", "it had no last words");
+  });
+
+  it("ends with the runtime: trees in reverse, then the agents that stand alone", async (t) => {
+    const runtime = await withRuntime(t);
+    await runtime.spawn({ id: "alone", source: COUNTER });
+    await runtime.supervise({ id: "first", children: [counter("a"), { id: "pool", children: [counter("x")] }] });
+    await runtime.supervise({ id: "second", children: [counter("b")] });
+    const exits = exitsOf(runtime);
+    await runtime.close();
+    assert.deepEqual(exits, [
+      "second/b shutdown",
+      "second shutdown",
+      "first/pool/x shutdown",
+      "first/pool shutdown",
+      "first/a shutdown",
+      "first shutdown",
+    ]);
+    assert.equal(await codeOf(runtime.supervise({ id: "third" })), "RUNTIME_CLOSED");
+  });
+
+  it("leaves the names of those it forgets free at once, with what they remember; forks stand alone", async (t) => {
+    const runtime = await withRuntime(t);
+    const shop = await runtime.supervise({
+      id: "shop",
+      children: [counter("a"), { ...counter("once"), restart: "temporary" }],
+    });
+    const once = runtime.ref("shop/once");
+    await once.call("add", 1);
+    await once.kill();
+    await shop.countChildren();
+    assert.equal(await codeOf(once.call("read")), "RUNTIME_AGENT_DOWN", "a temporary child is forgotten");
+    await shop.startChild({ id: "once", source: COUNTER });
+    assert.equal(await once.call("read"), 1, "its name was free at once, and its memory kept");
+    const fork = await once.fork({ id: "fork" });
+    assert.equal(await fork.call("add", 1), 2, "its fork stands alone");
+  });
+
+  it("is not waked by a message: after a start of the program its agents wait for their supervisor", async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), "planaria-supervise-"));
+    t.after(() => rm(folder, { recursive: true, force: true }));
+    const spec = { id: "shop", children: [counter("a")] };
+    const before = await Runtime.open({ vault: folder, durability: "os" });
+    await before.supervise(spec);
+    await before.ref("shop/a").call("add", 5);
+    await before.close();
+    await using runtime = await Runtime.open({ vault: folder, durability: "os" });
+    assert.equal(await codeOf(runtime.ref("shop/a").call("read")), "RUNTIME_AGENT_DOWN");
+    assert.match(String(runtime.tree()), /shop\/a {2}down/);
+    await runtime.supervise(spec);
+    assert.equal(await runtime.ref("shop/a").call("read"), 5);
+  });
+});
