@@ -37,9 +37,6 @@ export interface TimerRecord {
 /** Reads of single keys, before or after a turn's own writes. */
 type Reads = Pick<View, "get">;
 
-/** The branch of all timers. */
-export const TIMERS_BRANCH = "~timers";
-
 const KIND_LETTERS: Readonly<Record<TimerKind, string>> = { after: "a:", cron: "c:" };
 const DUE_DIGITS = 16;
 

@@ -13,7 +13,7 @@
  * 2. Timers of an agent that is down wait in the vault; those of one that is dropped go with it.
  * 3. What a timer costs as it is set and as it fires does not depend on how many there are or were.
  */
-import { unpackTimer } from "../sandbox/index.ts";
+import { SandboxError, isTimerId, unpackTimer } from "../sandbox/index.ts";
 import type { TimerRequest } from "../sandbox/index.ts";
 import type { Action, Branch, Durability, Vault } from "../vault/index.ts";
 import { cronAfter, cronBefore } from "./cron.ts";
@@ -44,7 +44,7 @@ export interface TimersHost extends FeedHost {
 }
 
 /** Due times of a cron that are still used when they come late; what is older is skipped. */
-export const LATE_DUES_MAX = 100;
+const LATE_DUES_MAX = 100;
 
 /** The branch of all timers. */
 const BRANCH = "~timers";
@@ -102,7 +102,7 @@ export class Timers {
   /** Takes a timer away; false where there is none of that name. Durable when it resolves. */
   async cancel(agent: string, id: string): Promise<boolean> {
     const branch = this.#branch;
-    const timer = branch === undefined ? undefined : timerIn(branch, agent, id);
+    const timer = branch === undefined || !isTimerId(id) ? undefined : timerIn(branch, agent, id);
     if (branch === undefined || timer === undefined) return false;
     await this.#commit(branch, removeOps(branch, timer));
     this.#takeBack(agent);
@@ -138,6 +138,7 @@ export class Timers {
   }
 
   #cancel(place: TurnPlace, id: string): Outgoing {
+    if (!isTimerId(id)) throw new SandboxError("SANDBOX_ENVELOPE_INVALID", "a guest cancels what can be no timer");
     const { agent } = place;
     const branch = this.#branch;
     const writes = TurnWrites.of(place);

@@ -24,7 +24,7 @@ export type { AnyAgentDefinition, ArgumentOf, MethodsOf, ReplyOf } from "./agent
 export { DOWN_METHOD, EXIT_METHOD, isReserved, unpackAddress, unpackMonitor } from "./protocol.ts";
 
 /** What is published, and what is done later. */
-export { isTopicName, PUBLICATION_BYTES, TOPIC_RULE, unpackSubscription } from "./publication.ts";
+export { isTopicName, TOPIC_RULE, unpackSubscription } from "./publication.ts";
 export type { SubscriptionRequest } from "./publication.ts";
 export { isTimerId, unpackTimer } from "./timer.ts";
 export type { TimerRequest } from "./timer.ts";

@@ -15,6 +15,7 @@ import { OutgoingVerbs } from "../../runtime/outgoing.ts";
 import type { Outgoing } from "../../runtime/outgoing.ts";
 import { Timers } from "../../runtime/timers.ts";
 import { Topics } from "../../runtime/topics.ts";
+import { TurnWrites } from "../../runtime/turn-writes.ts";
 import type { SimulatedClock } from "./simulated-clock.ts";
 import { bytes } from "./temp-vault.ts";
 
@@ -109,6 +110,11 @@ export class LaterLab {
     // What is gone with a process: its timers. Its objects are left as they are, and nobody calls them again.
     this.clock.disarmAll();
     this.start();
+  }
+
+  /** Writes of a commit that a test puts together itself. */
+  writes(): TurnWrites {
+    return new TurnWrites();
   }
 
   /** The agent of this name; it is up at first. */
