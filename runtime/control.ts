@@ -16,6 +16,7 @@ import { currentOf } from "./incarnation.ts";
 import type { Profile } from "./cell-pool.ts";
 import { RuntimeError } from "./errors.ts";
 import { Shadow } from "./shadow.ts";
+import { movePlacesOps } from "./topic-place.ts";
 import type { RecordedTurn } from "./traffic.ts";
 
 /** The result of a swap. */
@@ -201,7 +202,13 @@ export class AgentControl {
       const epoch = branch.fence();
       const { durable } = vault.commit(
         [
-          { type: "write", branch: branch.id, ops: codeOps(artifact, code), epoch },
+          {
+            type: "write",
+            branch: branch.id,
+            // The shadow handled the same publications, but moved no place in a topic: those are the live agent's.
+            ops: [...codeOps(artifact, code), ...movePlacesOps(this.#agent.branch, branch)],
+            epoch,
+          },
           { type: "name", name: shadow.name, branch: undefined, expect: branch.id },
           { type: "name", name: this.id, branch: branch.id, expect: this.#agent.branch.id },
         ],
