@@ -3,7 +3,8 @@
  */
 
 /** Start here. */
-export { Runtime, requireNode } from "./runtime.ts";
+export { Runtime } from "./runtime.ts";
+export { requireNode } from "./node-version.ts";
 export type { RuntimeParts } from "./runtime.ts";
 export type { Capability } from "./router.ts";
 export type { AgentLimits, DefinitionOptions, RuntimeOptions, SpawnOptions } from "./options.ts";

@@ -194,7 +194,7 @@ export class AgentRegistry {
     } catch (error) {
       if (before === undefined) this.#agents.delete(id);
       else this.#agents.set(id, before);
-      if (isStopped) before?.revive();
+      if (isStopped) await before?.revive();
       if (isNew) await this.#removeBranch(id);
       throw error;
     }

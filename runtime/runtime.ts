@@ -30,6 +30,7 @@ import { Journal } from "./journal.ts";
 import type { Caller, Letter, Message } from "./message.ts";
 import { logEvents } from "./log.ts";
 import type { LogDestination } from "./log.ts";
+import { requireNode } from "./node-version.ts";
 import {
   parseAgentId,
   parseAgentPath,
@@ -70,13 +71,10 @@ import { Timers } from "./timers.ts";
 import type { TopicRef } from "./topic-ref.ts";
 import { makeTopicRef } from "./topic-ref.ts";
 import { Topics } from "./topics.ts";
-import type { Tree } from "./tree.ts";
+import type { AgentNode, Tree } from "./tree.ts";
 import { describeTree } from "./tree.ts";
 import type { Watch } from "./watch.ts";
 import { Watches } from "./watches.ts";
-
-/** Oldest major version of Node whose isolated-vm we support. */
-const NODE_MAJOR_MIN = 24;
 
 /** Things a test or an embedder may hand in instead of the system's. */
 export interface RuntimeParts {
@@ -303,11 +301,8 @@ export class Runtime implements AsyncDisposable {
 
   /** The supervision tree as it stands: data, and as text when it is printed. */
   tree(): Tree {
-    return describeTree({
-      ids: this.ids(),
-      supervisors: this.#supervisors.describe(),
-      agent: (id) => this.#agents.describe(id),
-    });
+    const agent = (id: string): AgentNode => this.#agents.describe(id);
+    return describeTree({ ids: this.ids(), supervisors: this.#supervisors.describe(), agent });
   }
 
   /** Removes an agent and its name from the vault. Its forks live on. Durable when it resolves. */
@@ -538,13 +533,3 @@ export class Runtime implements AsyncDisposable {
 const FRAME_BYTES_MAX = 1 << 20;
 /** No sign of life for this long, beyond what the running turn is allowed, and the cell counts as hung. */
 const HEARTBEAT_MS = 250;
-
-/** Throws RUNTIME_NODE_UNSUPPORTED for a Node that isolated-vm 7 does not support. */
-export function requireNode(version: string): void {
-  if (Number.parseInt(version, 10) >= NODE_MAJOR_MIN) return;
-  throw new RuntimeError(
-    "RUNTIME_NODE_UNSUPPORTED",
-    `Planaria needs Node ${NODE_MAJOR_MIN} or newer, this is ${version}; \`npm install node@26\` in your project brings one`,
-    { details: { version } },
-  );
-}
