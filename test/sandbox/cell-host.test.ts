@@ -33,7 +33,7 @@ const lane: Lane = { wake: () => {}, drain: () => {}, discard: (_, done) => done
 /** A host whose isolates take a while to make, and when it was heard of what. */
 function busyHost(): {
   readonly host: CellHost;
-  readonly heard: { readonly atMs: number; readonly type: RecordType }[];
+  readonly heard: { readonly atMs: number; readonly type: number }[];
 } {
   const clock = new SimulatedClock();
   const heard: { atMs: number; type: number }[] = [];
