@@ -235,8 +235,9 @@ export class Supervisor implements SupervisedChild<SupervisorPlan> {
   }
 
   #setTimer(id: number, ms: number): void {
-    const fire = (): void => this.#send({ type: "timer", id });
-    this.#timers.set(id, this.#host.clock.after(ms, fire));
+    const { clock } = this.#host;
+    const fire = (): void => this.#send({ type: "timer", id, atMs: clock.monotonicMs() });
+    this.#timers.set(id, clock.after(ms, fire));
   }
 
   #tryAgain(key: ChildName, attempt: number): void {
@@ -316,12 +317,12 @@ export class Supervisor implements SupervisedChild<SupervisorPlan> {
     const report: StartReport = {
       started: () => {
         this.#dropRefs(kept, (known) => known !== ref);
-        if (this.#phase !== "killed") this.#send({ type: "started", ref });
+        if (this.#phase !== "killed") this.#send({ type: "started", ref, atMs: clock.monotonicMs() });
       },
       failed: (reason, error) => {
         this.#error = error;
         this.#dropRefs(kept, (known) => known === ref);
-        this.#ended(kept, reason, { type: "start_failed", ref, reason: reason.name });
+        this.#ended(kept, reason, { type: "start_failed", ref, reason: reason.name, atMs: clock.monotonicMs() });
       },
       exited: (reason) =>
         this.#ended(kept, reason, { type: "exited", ref, reason: reason.name, atMs: clock.monotonicMs() }),
