@@ -223,7 +223,7 @@ export class CellPool {
   /** Starts a cell unless the pool is closed, also when it was closed meanwhile. */
   async #startOpen(options: StartOptions): Promise<Cell> {
     if (this.#isClosed) throw closing();
-    const { start: startCell = Cell.start } = this.#options;
+    const startCell = this.#options.start ?? ((cell: CellOptions) => Cell.start(cell));
     const cell = await startCell({ ...this.#options.cell, ...options });
     this.#started.add(cell);
     this.#tenants.set(cell, new Set());
