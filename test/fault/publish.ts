@@ -16,7 +16,7 @@ import type { Subject } from "./subject.ts";
 
 const GUARDIAN = join(import.meta.dirname, "../fixtures/publishing-guardian.ts");
 /** Lives of one folder, before it is looked at. */
-const LIVES = 6;
+const LIVES = 5;
 /** A life ends after one to so many publications were shown. */
 const LINES_MAX = 25;
 

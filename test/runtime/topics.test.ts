@@ -62,7 +62,7 @@ describe("a topic", () => {
 
   it("is handled once by an agent whose cell is killed again and again, and whose runtime is opened anew", async (t) => {
     const vault = await tempFolder(t);
-    const sent = 60;
+    const sent = Array.from({ length: 60 }, (_, index) => index + 1);
     {
       await using runtime = await Runtime.open({ vault });
       const a = await runtime.spawn({ id: "a", source: MEMBER });
@@ -70,10 +70,7 @@ describe("a topic", () => {
       await b.call("listen");
       const done = runtime.topic("done").subscribe();
       for (let n = 0; n < 3; n++) {
-        await a.call(
-          "say",
-          Array.from({ length: sent / 3 }, (_, index) => index),
-        );
+        await a.call("say", sent.slice(20 * n, 20 * (n + 1)));
         await values(done, 5);
         const { cellPid } = await b.info();
         if (cellPid !== undefined) process.kill(cellPid, "SIGKILL");
@@ -81,12 +78,22 @@ describe("a topic", () => {
       }
     }
     await using runtime = await Runtime.open({ vault });
-    await values(runtime.topic("done").subscribe({ after: 0 }), sent);
+    // A publication that was in work as its cell died is set aside, because it may be what killed it.
+    const aside = [...runtime.deadLetters({ agent: "b" })];
+    await values(runtime.topic("done").subscribe({ after: 0 }), sent.length - aside.length);
+    const before = heard(await runtime.ref("b").call("state"));
     assert.deepEqual(
-      heard(await runtime.ref("b").call("state")),
-      Array.from({ length: sent }, (_, index) => index + 1),
+      before,
+      before.toSorted((x, y) => x - y),
+      "in order",
     );
-    assert.equal(runtime.topic("done").info().last, sent);
+    for (const { id } of aside) await runtime.deadLetters().replay(id);
+    const after = heard(await runtime.ref("b").call("state"));
+    assert.deepEqual(
+      after.toSorted((x, y) => x - y),
+      sent,
+    );
+    assert.equal(runtime.topic("done").info().last, sent.length);
   });
 
   it("waits for an agent that is stopped, and fills no mailbox", async (t) => {
