@@ -16,6 +16,7 @@
 import type { Artifact } from "../sandbox/index.ts";
 import { compile, decode, encode } from "../sandbox/index.ts";
 import type { Action, Clock, Vault } from "../vault/index.ts";
+import { VaultError } from "../vault/index.ts";
 import type { Agent } from "./agent.ts";
 import type { Kin } from "./agent-host.ts";
 import type { AgentSpec } from "./agent-record.ts";
@@ -146,11 +147,18 @@ export class Subagents {
 
   // ------------------------------------------------------------------ what happens to agents
 
-  /** An agent is about to stop in order: those below it stop first. Resolves when they are gone. */
+  /**
+   * An agent is about to stop in order: those below it stop first. Resolves when they are gone; or, where the disk would not
+   * let them go, when they sleep in the vault, from where they go with the agent's next end.
+   */
   async stopping(id: string, ending: Ending): Promise<void> {
     const members = this.#below(id);
     if (members.length === 0 || this.#isEnding(id) || this.#on.isClosing()) return;
-    await this.#end(id, members, ending);
+    try {
+      await this.#end(id, members, ending);
+    } catch (error) {
+      if (!(error instanceof VaultError)) throw error; // the vault tells of its own; the agent's end does not wait for a disk
+    }
   }
 
   /** A life of this agent ended by an exit: all that live below it end with it, before anything else happens. */
