@@ -1,7 +1,7 @@
 /**
  * What an agent is made of, and where it stands between its lives. `agent.ts` has the picture.
  */
-import type { Branch, Timer } from "../vault/index.ts";
+import type { Branch, Commit, Timer } from "../vault/index.ts";
 import type { AgentSpec } from "./agent-record.ts";
 import type { Down } from "./down.ts";
 import type { Incarnation } from "./incarnation.ts";
@@ -14,6 +14,8 @@ export interface AgentOptions {
   readonly branch: Branch;
   /** Who decides about its lives; without one it stands alone. */
   readonly keeper?: Keeper;
+  /** The newest commit of whoever had the name before: it must be settled before anything is loaded. */
+  readonly after?: Commit | undefined;
 }
 
 /** See the header. */

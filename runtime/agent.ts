@@ -13,7 +13,7 @@
  * 4. Every accepted message is settled: answered, failed, or (a cast that nobody can run) set aside among the dead letters.
  */
 import { isReserved, type Artifact } from "../sandbox/index.ts";
-import type { Branch, Snapshot } from "../vault/index.ts";
+import type { Branch, Commit, Snapshot } from "../vault/index.ts";
 import type { AgentSpec, CurrentCode } from "./agent-record.ts";
 import { readSpec } from "./agent-record.ts";
 import { AgentCode } from "./agent-code.ts";
@@ -92,6 +92,7 @@ export class Agent {
       host: lifeHostOf(this, host, this.#hooks()),
       code: this.#code,
       lives: this.#lives,
+      after: options.after,
       rescue: (error) => this.#keeper.rescue(errorReason(error)),
       now: () => this,
     });
@@ -112,6 +113,10 @@ export class Agent {
   }
   get life(): Incarnation | undefined {
     return this.#phase.name === "up" ? this.#phase.life : undefined;
+  }
+  /** What has to be settled before another life may begin. */
+  get lastCommit(): Commit | undefined {
+    return this.life?.lastCommit ?? this.#loading.lastCommit;
   }
   get mailboxLength(): number {
     return this.#mailbox.length + (this.life?.inflight ?? 0);
@@ -460,7 +465,8 @@ export class Agent {
       const phase = this.#phase;
       if (phase.name === "down" && !phase.isParked) throw downError(this.spec, phase);
       const life = await prepare(this.#loading.forReplacement((branch) => this.#moveTo(branch)));
-      if (!this.#keeper.adopt()) {
+      // Killed for good meanwhile, it may have given up its name: a life would be nobody's.
+      if (this.phase === "down" || !this.#keeper.adopt()) {
         life.discard();
         throw downError(this.spec, STOPPED_MEANWHILE);
       }

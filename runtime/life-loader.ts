@@ -22,6 +22,8 @@ export interface LoaderParts {
   readonly lives: Lives;
   /** Kept code did not load as the agent was to begin: true when the agent is something else now. */
   readonly rescue: (error: unknown) => Promise<boolean>;
+  /** The newest commit of whoever had the name before. */
+  readonly after: Commit | undefined;
   /** The spec and the life of now. */
   readonly now: () => { readonly spec: AgentSpec; readonly life: Incarnation | undefined };
 }
@@ -37,6 +39,7 @@ export class LifeLoader {
 
   constructor(parts: LoaderParts) {
     this.#parts = parts;
+    this.lastCommit = parts.after;
   }
 
   /** Loads code, by default with the spec of now, and waits for it. Rejects with the sandbox's error. */
@@ -116,7 +119,7 @@ export class LifeLoader {
   /** Waits until the last life's commits are durable or undone; which of the two is the same to us here. */
   async settled(): Promise<void> {
     const commit = this.#parts.now().life?.lastCommit ?? this.lastCommit;
-    this.lastCommit = undefined;
+    this.lastCommit = commit; // a start that is killed while it waits here is followed by one that must wait as long
     if (commit === undefined || commit.isDurable) return;
     await commit.durable.catch(() => undefined); // its own caller was told; here only the end of waiting matters
   }

@@ -12,9 +12,10 @@
 import { fileURLToPath } from "node:url";
 import { compile } from "../sandbox/index.ts";
 import type { Artifact } from "../sandbox/index.ts";
-import type { Branch, Durability, Point, Vault } from "../vault/index.ts";
+import type { Branch, Commit, Durability, Point, Vault } from "../vault/index.ts";
 import { Agent } from "./agent.ts";
 import type { AgentHost } from "./agent-host.ts";
+import type { AgentOptions } from "./agent-phase.ts";
 import type { AgentSpec } from "./agent-record.ts";
 import { readCurrent, readSpec, specOp } from "./agent-record.ts";
 import type { Down } from "./down.ts";
@@ -43,6 +44,8 @@ export class AgentRegistry {
   readonly #host: () => AgentHost;
   readonly #agents = new Map<string, Agent>();
   readonly #deploying = new Set<string>();
+  /** The newest commits of agents that were let go, while they are not settled. */
+  readonly #unsettled = new Map<string, Commit>();
   /** Agents that nobody but the runtime itself has asked for since it opened. */
   readonly #quiet = new Set<string>();
   readonly #isReserved: (id: string) => boolean;
@@ -102,7 +105,7 @@ export class AgentRegistry {
       throw new RuntimeError("RUNTIME_AGENT_UNKNOWN", `no agent is called ${id}`, { details: { agent: id } });
     }
     if (isSupervised(id, spec)) throw downError({ ...spec, id }, NOT_STARTED);
-    const agent = new Agent(this.#host(), { id, spec, branch });
+    const agent = this.#newAgent({ id, spec, branch });
     this.#agents.set(id, agent);
     return agent;
   }
@@ -125,7 +128,20 @@ export class AgentRegistry {
 
   /** Lets go of an agent that ended; its name is free. What it remembers stays in the vault. */
   forget(id: string): void {
+    const commit = this.#agents.get(id)?.lastCommit;
     this.#agents.delete(id);
+    if (commit === undefined || commit.isDurable) return;
+    this.#unsettled.set(id, commit);
+    const settled = (): void => {
+      if (this.#unsettled.get(id) === commit) this.#unsettled.delete(id);
+    };
+    void commit.durable.then(settled, settled); // its own callers are told which of the two it is
+  }
+
+  /** An agent of this name that loads nothing before the last word of the one before is settled. */
+  #newAgent(options: Omit<AgentOptions, "after">): Agent {
+    const { id } = options;
+    return new Agent(this.#host(), { ...options, after: this.#agents.get(id)?.lastCommit ?? this.#unsettled.get(id) });
   }
 
   /**
@@ -145,7 +161,7 @@ export class AgentRegistry {
       const known = this.#vault.head(id);
       const isNew = known === undefined || readCurrent(known) === undefined;
       const branch = known ?? (await this.#newBranch(spec));
-      const agent = new Agent(this.#host(), { id, spec, branch, ...(keeper === undefined ? {} : { keeper }) });
+      const agent = this.#newAgent({ id, spec, branch, ...(keeper === undefined ? {} : { keeper }) });
       await this.#begun(agent, artifact, isNew);
       this.#host().events.emit({ type: "agent.spawned", agent: id, hash: artifact.hash, isNew });
       return agent;
@@ -163,7 +179,7 @@ export class AgentRegistry {
       // At an earlier point, as it was then; and whoever was supervised, its fork stands alone.
       const { supervisor: _supervisor, ...spec }: AgentSpec = { ...source.spec, ...readSpec(branch), id };
       // A call that knew the name may have come first: then that agent has the branch.
-      if (!this.#agents.has(id)) this.#agents.set(id, new Agent(this.#host(), { id, spec, branch }));
+      if (!this.#agents.has(id)) this.#agents.set(id, this.#newAgent({ id, spec, branch }));
       this.#host().events.emit({ type: "agent.forked", agent: id, from, seq: commit.seq });
     });
   }
