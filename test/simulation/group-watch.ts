@@ -34,7 +34,7 @@ export class GroupWatch {
       case "supervisor.started":
         return this.#started(event.supervisor);
       case "agent.exited":
-        return this.#ended(event.agent, event.reason.name === "shutdown");
+        return this.#ended(event.agent, event.reason.message === "stopped by its supervisor");
       case "agent.stopped":
         return this.#ended(event.agent, false);
       case "supervisor.exited":

@@ -5,6 +5,7 @@
  *     npm run test:simulation -- --worlds 100000    more of them
  *     SEED=7 npm run test:simulation                that one world alone, with its trace
  *       --from 7                                    worlds from that seed on
+ *       --wrong 1                                   ends after so many wrong ones; 5
  *
  * Prints each world that went wrong with its seed, and exits with 1 then.
  */
@@ -14,9 +15,11 @@ import type { WorldReport } from "./world.ts";
 
 const WORLDS = 1_000;
 const PROGRESS_EVERY_MS = 5_000;
-const WRONG_MAX = 5;
+const WRONG_MAX = "5";
 
-const { values } = parseArgs({ options: { worlds: { type: "string" }, from: { type: "string" } } });
+const { values } = parseArgs({
+  options: { worlds: { type: "string" }, from: { type: "string" }, wrong: { type: "string", default: WRONG_MAX } },
+});
 const given = process.env["SEED"];
 if (given === undefined) await many(Number(values.worlds ?? WORLDS), Number(values.from ?? Date.now() % 0x7fff_ffff));
 else await one(Number(given));
@@ -33,7 +36,7 @@ async function many(worlds: number, from: number): Promise<void> {
   let nextMs = startMs + PROGRESS_EVERY_MS;
   let [events, virtualMs, wrong, count] = [0, 0, 0, 0];
   process.stdout.write(`${worlds} worlds from seed ${from}\n`);
-  for (let seed = from; seed < from + worlds && wrong < WRONG_MAX; seed++) {
+  for (let seed = from; seed < from + worlds && wrong < Number(values.wrong); seed++) {
     const report = await runWorld(seed);
     count += 1;
     events += report.events;

@@ -3,7 +3,10 @@
  * the seed of its world, which `SEED=<that> npm run test:simulation` shows event by event.
  */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { join } from "node:path";
 import { describe, it } from "node:test";
+import { promisify } from "node:util";
 import { runWorld } from "./world.ts";
 
 const WORLDS = 1_000;
@@ -35,6 +38,13 @@ describe("simulated worlds", () => {
     assert.ok(first.events > 20, "something happens");
     assert.deepEqual(again, first);
     assert.notEqual(other.hash, first.hash);
+  });
+
+  it("a world of a fresh process is the same as one among many", async () => {
+    const { hash } = await runWorld(9);
+    const main = join(import.meta.dirname, "main.ts");
+    const { stdout } = await promisify(execFile)(process.execPath, [main], { env: { ...process.env, SEED: "9" } });
+    assert.match(stdout, new RegExp(`^SEED=9 ${hash}, .*: good$`, "m"));
   });
 
   for (const [seed, what] of FOUND) {

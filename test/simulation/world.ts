@@ -301,6 +301,7 @@ class World {
       acked: (entry) => this.#acked(entry),
     });
     this.#runtime.subscribe((stamped) => this.#hear(stamped));
+    await drained(); // what opening the vault left to be done is done: how long compiling took makes no difference
     this.#isRunning = true;
   }
 
