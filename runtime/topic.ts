@@ -12,7 +12,15 @@
 import type { Action, Branch, Vault } from "../vault/index.ts";
 import { encode } from "../sandbox/index.ts";
 import type { TopicHead } from "./topic-record.ts";
-import { hasSubscriber, headOf, publicationIn, publicationOps, retainOps, subscriberOp, subscribersIn } from "./topic-record.ts";
+import {
+  hasSubscriber,
+  headOf,
+  publicationIn,
+  publicationOps,
+  retainOps,
+  subscriberOp,
+  subscribersIn,
+} from "./topic-record.ts";
 import { topicBranchName } from "./topic-record.ts";
 import type { TurnWrites } from "./turn-writes.ts";
 
