@@ -27,7 +27,7 @@ import type { ExitReason } from "./exit-reason.ts";
 import { errorReason, faultReason, handlerError, limitError, lostError } from "./faults.ts";
 import { lifeOf } from "./handover.ts";
 import type { Asked, AskAnswer, Message } from "./message.ts";
-import { callOff, isAbandoned, settleMessage } from "./message.ts";
+import { callOff, endsWithCell, isAbandoned, settleMessage } from "./message.ts";
 import type { Outgoing, TurnPlace } from "./outgoing.ts";
 import { Questions } from "./questions.ts";
 import { RowReads } from "./row-reads.ts";
@@ -265,7 +265,8 @@ export class Incarnation implements Tenant {
     if (this.#loaded === undefined || this.#isOver || this.#exit !== undefined) return;
     const isSuspect = exit.suspects.includes(this.#host.id);
     const first = this.#inflight[0];
-    const failed = first !== undefined && (isSuspect || first.hasAsked) ? first : undefined;
+    if (isSuspect && first !== undefined) first.cellsLost += 1;
+    const failed = first !== undefined && endsWithCell(first, isSuspect) ? first : undefined;
     const name = isSuspect ? "cell_lost_suspect" : "cell_lost";
     this.#end({ name, code: "SANDBOX_CELL_LOST", message: `cell ${exit.reason}: ${exit.detail}` }, failed);
   }

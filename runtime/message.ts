@@ -64,6 +64,8 @@ export interface Message extends Letter {
   turn: number;
   /** True once this turn asked the outside something that must not be asked twice: it is never run a second time. */
   hasAsked: boolean;
+  /** Cells that died while its turn was inside the guest. */
+  cellsLost: number;
   /** The questions of this run that were answered so far. */
   readonly asks: RecordedAsk[];
   /** What its runs asked so far. Made with the first question. */
@@ -95,7 +97,16 @@ export interface Asked {
 
 /** A letter becomes a message: it gets its time and its random seed, once, so that its turn can be repeated exactly. */
 export function messageOf(letter: Letter, turn: { readonly nowMs: number; readonly seed: number }): Message {
-  return { ...letter, ...turn, callers: new Set(), progress: "waiting", turn: 0, hasAsked: false, asks: [] };
+  return {
+    ...letter,
+    ...turn,
+    callers: new Set(),
+    progress: "waiting",
+    turn: 0,
+    hasAsked: false,
+    cellsLost: 0,
+    asks: [],
+  };
 }
 
 /**
@@ -105,6 +116,19 @@ export function messageOf(letter: Letter, turn: { readonly nowMs: number; readon
 export function callOff({ open }: Message, why: string): void {
   if (open === undefined) return;
   for (const end of open) end(why);
+}
+
+/** Cells that one cast may be inside as they die: by chance, because another agent killed it, and then no more. */
+const CELLS_LOST_MAX = 1;
+
+/**
+ * True when the loss of its cell is the end of the message that was in work. What asked the outside something that must not
+ * be asked twice is never run again; a suspect's call is over, since its caller is told and may repeat it. A suspect's cast,
+ * which nobody would repeat, is run once more: it may have been another agent's doing.
+ */
+export function endsWithCell(message: Message, isSuspect: boolean): boolean {
+  if (message.hasAsked) return true;
+  return isSuspect && (message.kind === "call" || message.cellsLost > CELLS_LOST_MAX);
 }
 
 /** True for a call whose callers have all given up. */

@@ -78,7 +78,7 @@ describe("a topic", () => {
       }
     }
     await using runtime = await Runtime.open({ vault });
-    // A publication that was in work as its cell died is set aside, because it may be what killed it.
+    // A publication that was in work as a second cell died is set aside, because it may be what killed them.
     const aside = [...runtime.deadLetters({ agent: "b" })];
     await values(runtime.topic("done").subscribe({ after: 0 }), sent.length - aside.length);
     const before = heard(await runtime.ref("b").call("state"));
