@@ -16,9 +16,8 @@ const FOUND: readonly (readonly [seed: number, what: string])[] = [
   [93, "a supervisor charges a restart when it decides about it, not when the child ended"],
   [1_712, "an agent below whom subagents live ends on a full disk, and nobody's promise is left over"],
   [1_713, "a supervisor stops a child below which subagents live, on a full disk"],
+  [2_834, "who takes the name of an agent that was let go waits for its last commit"],
   [3_903, "a swap that is overtaken by the end of its agent gives nobody a life"],
-  [6_759, "who takes the name of an agent that was let go waits for its last commit"],
-  [7_750, "a start that follows one that was killed while it waited for a commit waits for it too"],
 ];
 
 describe("simulated worlds", () => {
