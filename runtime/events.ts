@@ -201,7 +201,15 @@ export type RuntimeEvent =
       readonly toMs: number;
     }
   | { readonly type: "timer.cancelled"; readonly agent: string; readonly timer: string }
-  | { readonly type: "message.discarded"; readonly agent: string; readonly method: string; readonly code: string }
+  | {
+      /** A message that was not let in, or what a turn sent and nobody took: then `method` is the verb (`cast`, `cron` …). */
+      readonly type: "message.discarded";
+      readonly agent: string;
+      readonly method: string;
+      readonly code: string;
+      /** What was wrong with what a turn sent, for people. */
+      readonly reason?: string;
+    }
   | {
       readonly type: "message.set_aside";
       readonly agent: string;

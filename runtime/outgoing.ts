@@ -82,7 +82,8 @@ export class OutgoingVerbs {
     } catch (error) {
       const isRefusal = error instanceof RuntimeError || error instanceof SandboxError || error instanceof VaultError;
       if (!isRefusal) throw error;
-      this.#events.emit({ type: "message.discarded", agent: place.agent, method: verb, code: error.code });
+      const { code, message: reason } = error;
+      this.#events.emit({ type: "message.discarded", agent: place.agent, method: verb, code, reason });
       return NOTHING;
     }
   }

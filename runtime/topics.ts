@@ -186,7 +186,7 @@ export class Topics {
   #requireRoom(agent: string, branch: Branch, writes: TurnWrites): void {
     const countMax = this.#host.subscriptionsMax(agent);
     if (placeCount((prefix) => writes.keys(branch, prefix)) < countMax) return;
-    const text = `${agent} subscribes to ${countMax} topics and may to no more (limits.subscriptionsMax)`;
+    const text = `${agent} subscribes to ${countMax} topics and may not to more (limits.subscriptionsMax)`;
     throw new RuntimeError("RUNTIME_SUBSCRIPTIONS_EXCEEDED", text, { details: { agent, countMax } });
   }
 

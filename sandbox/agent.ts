@@ -272,8 +272,8 @@ export interface AgentContext<State> {
   /**
    * A durable timer that falls due again and again, by the wall clock: five fields, or six with seconds in front. Each due
    * time comes once; of those missed while the runtime or the agent was down the newest 100. Time zone: UTC unless said
-   * (`{ timeZone: "Europe/Berlin" }`). Returns its name for `cancel`. Throws as `after`; a pattern that cannot be read sets
-   * nothing and is an event.
+   * (`{ timeZone: "Europe/Berlin" }`). Returns its name for `cancel`. Throws as `after`; a pattern or zone that cannot be read sets
+   * nothing, and an event says so (`message.discarded`).
    */
   cron(
     this: void,

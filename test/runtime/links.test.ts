@@ -184,7 +184,8 @@ describe("a link", () => {
     for (const id of names.slice(1)) await runtime.ref("n0").fork({ id });
     await runtime.ref("m").call("linkMany", names);
     const event = await eventOf(runtime, (one) => one.type === "message.discarded" && one.agent === "m");
-    assert.deepEqual(event, { type: "message.discarded", agent: "m", method: "link", code: "RUNTIME_LINKS_EXCEEDED" });
+    assert.ok(event.type === "message.discarded" && event.method === "link");
+    assert.equal(event.code, "RUNTIME_LINKS_EXCEEDED");
   });
 });
 

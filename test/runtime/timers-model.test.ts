@@ -297,10 +297,12 @@ describe("what is set and cancelled", () => {
     ["a time that is past", "2001-01-01T00:00:00", "UTC"],
     ["a zone that there is not", "* * * * *", "Mars/Base"],
   ] as const) {
-    it(`a cron with ${what} is refused with an event`, async (t) => {
+    it(`a cron with ${what} is refused with an event that names it`, async (t) => {
       const lab = await labOf(t);
       lab.agent("a").cron("c", pattern, zone);
       assert.deepEqual(codesTold(lab), ["RUNTIME_CRON_INVALID"]);
+      const told = lab.told.find(({ type }) => type === "message.discarded");
+      assert.ok(told?.type === "message.discarded" && told.reason?.includes(`"${pattern}" (${zone})`));
       assert.deepEqual(lab.timers.list({ limit: 10 }), []);
     });
   }

@@ -284,6 +284,7 @@ describe("what is refused", () => {
       agent: "a",
       method: "publish",
       code: "RUNTIME_TOPICS_EXCEEDED",
+      reason: "there are 2 topics and may be no more (topics.countMax); runtime.topic(name).drop() removes one",
     });
     assert.equal(await codeOf(runtime.topic("four").publish(1)), "RUNTIME_TOPICS_EXCEEDED");
     await runtime.topic("one").drop();
@@ -300,6 +301,7 @@ describe("what is refused", () => {
       agent: "a",
       method: "subscribe",
       code: "RUNTIME_SUBSCRIPTIONS_EXCEEDED",
+      reason: "a subscribes to 2 topics and may not to more (limits.subscriptionsMax)",
     });
     assert.deepEqual(runtime.topic("three").info().subscribers, []);
     assert.deepEqual(runtime.topic("two").info().subscribers, ["a"]);
