@@ -26,7 +26,9 @@ export function downError(spec: AgentSpec, down: Down): RuntimeError {
     return new RuntimeError("RUNTIME_INTENSITY_EXCEEDED", text, { details });
   }
   const way =
-    supervisor === undefined ? "spawn() or revive() starts it again" : `its supervisor ${supervisor} starts it`;
+    supervisor === undefined
+      ? "spawn() or revive() starts it again"
+      : `its supervisor ${supervisor} starts it (restartChild, or startChild when it does not know it any more)`;
   const text = `${id} is stopped (${down.reason.message}); ${way}`;
   return new RuntimeError("RUNTIME_AGENT_DOWN", text, { details });
 }

@@ -2,6 +2,7 @@
  * What a user holds of a supervisor: a reference by path, with OTP's calls under OTP's names. Each call finds the supervisor
  * by its path again, so a reference survives whatever happens to the one behind it.
  */
+import type { AnyAgentDefinition } from "../sandbox/index.ts";
 import type { AgentRef } from "./ref.ts";
 import type { AgentChildSpec, ChildSpec, SupervisorSpec } from "./supervise-spec.ts";
 import type { RestartType, Shutdown } from "./supervision/contract.ts";
@@ -41,10 +42,12 @@ export interface SupervisorRef {
    * itself restarts. Rejects with RUNTIME_CHILD_EXISTS, RUNTIME_CHILDREN_EXCEEDED, RUNTIME_CHILD_START_FAILED (it is not
    * known then), RUNTIME_OPTIONS_INVALID, RUNTIME_SUPERVISOR_DOWN.
    */
-  startChild(spec: AgentChildSpec): Promise<AgentRef>;
+  startChild<Def extends AnyAgentDefinition = AnyAgentDefinition>(spec: AgentChildSpec): Promise<AgentRef<Def>>;
   startChild(spec: SupervisorSpec): Promise<SupervisorRef>;
   /** Under a supervisor with a template: what the template does not say, at least an id. */
-  startChild(spec: Partial<AgentChildSpec> & { readonly id: string }): Promise<AgentRef>;
+  startChild<Def extends AnyAgentDefinition = AnyAgentDefinition>(
+    spec: Partial<AgentChildSpec> & { readonly id: string },
+  ): Promise<AgentRef<Def>>;
   /** Starts a child that is stopped; resolves when it is up. Rejects with RUNTIME_CHILD_UNKNOWN, RUNTIME_CHILD_RUNNING, RUNTIME_CHILD_RESTARTING, RUNTIME_CHILD_START_FAILED, RUNTIME_SUPERVISOR_DOWN. */
   restartChild(id: string): Promise<void>;
   /** Stops a child in order; it stays known, unless it is temporary or dynamic, and is not restarted. Rejects with RUNTIME_CHILD_UNKNOWN, RUNTIME_SUPERVISOR_DOWN. */

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { AgentRef, ChildSpec, PlanariaEvent, Runtime, SupervisorSpec } from "../../runtime/index.ts";
 import { withRuntime } from "../../runtime/testing.ts";
+import { agent } from "../../sandbox/agent.ts";
 import { COUNTER, codeOf } from "../support/agents.ts";
 
 /** Ends in order when it is told to. */
@@ -263,6 +264,10 @@ describe("a dynamic supervisor", () => {
     assert.equal(await w1.call("read"), 4, "restarted with its state");
     await pool.terminateChild("w1");
     assert.equal(await codeOf(w1.call("read")), "RUNTIME_AGENT_DOWN");
+    await assert.rejects(
+      w1.call("read"),
+      /supervisor pool starts it \(restartChild, or startChild when it does not know/,
+    );
     assert.equal(await codeOf(pool.terminateChild("w1")), "RUNTIME_CHILD_UNKNOWN");
     assert.deepEqual(
       (await pool.whichChildren()).map(({ id }) => id),
@@ -273,7 +278,23 @@ describe("a dynamic supervisor", () => {
   });
 });
 
+/** What TASK is, for the compiler. */
+const task = agent({ version: 1, state: () => ({}), on: { finish: (ctx, reason?: string) => ctx.exit(reason) } });
+
 describe("children by hand", () => {
+  it("have the type of their definition, also those of a template", async (t) => {
+    const runtime = await withRuntime(t);
+    const shop = await runtime.supervise({ id: "shop", children: [] });
+    const first = await shop.startChild<typeof task>({ id: "first", source: TASK, restart: "temporary" });
+    await first.call("finish");
+    const pool = await shop.startChild({ id: "pool", strategy: "dynamic", template: { source: TASK } });
+    const second = await pool.startChild<typeof task>({ id: "second" });
+    // @ts-expect-error -- no such method
+    assert.equal(await codeOf(second.call("finnish")), "SANDBOX_METHOD_UNKNOWN");
+    // @ts-expect-error -- not its type
+    second.cast("finish", 1);
+  });
+
   it("are added, stopped, started again and deleted, and each refusal has its code", async (t) => {
     const runtime = await withRuntime(t);
     const shop = await runtime.supervise({ id: "shop", children: [counter("a")] });
