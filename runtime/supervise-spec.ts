@@ -132,10 +132,22 @@ function supervisorPlan(given: Readonly<Record<string, unknown>>, path: string, 
     throw invalid(path, "a dynamic one has no significant children", autoShutdown);
   if (!Array.isArray(children)) throw invalid(path, "children must be a list", children);
   if (isDynamic && children.length > 0) throw invalid(path, "a dynamic one begins without children", children.length);
-  const checked = template === undefined ? undefined : recordOf(`${path}/<template>`, template);
+  const checked = template === undefined ? undefined : templateOf(template, { flags, path, place });
   const above = [...place.above, given];
   const specs = childrenOf(children, { flags, path, place: { ...place, above } });
   return { type: "supervisor", path, definition: { flags, children: specs }, template: checked };
+}
+
+/** What children have in common must be right before there are any: it is checked as if they added an id, and code where it has none. */
+function templateOf(
+  input: unknown,
+  { flags, path, place }: { readonly flags: Flags; readonly path: string; readonly place: Place },
+): Readonly<Record<string, unknown>> {
+  const where = `${path}/<template>`;
+  const given = recordOf(where, input);
+  const code = given["module"] === undefined && given["source"] === undefined ? { source: "" } : {};
+  childSpec({ ...given, ...code, id: "template" }, { flags, path: where, place });
+  return given;
 }
 
 function childrenOf(
