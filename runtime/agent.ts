@@ -105,6 +105,9 @@ export class Agent {
   get phase(): ReturnType<typeof phaseName> {
     return phaseName(this.#phase);
   }
+  get downReason(): ExitReason | undefined {
+    return this.#phase.name === "down" ? this.#phase.reason : undefined;
+  }
   get current(): CurrentCode | undefined {
     return this.#code.known?.current;
   }

@@ -109,10 +109,11 @@ export function requireListener(where: string, listener: unknown): void {
 
 /** An agent's figures as they stand. */
 export function infoOf(agent: Agent): AgentInfo {
-  const { life, current } = agent;
+  const { life, current, downReason: reason } = agent;
   return {
     id: agent.id,
     status: agent.phase,
+    ...(reason === undefined ? {} : { reason }),
     cell: life?.cellId,
     cellPid: life?.cellPid,
     heapBytes: life?.heapBytes ?? 0,

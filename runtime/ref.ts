@@ -43,6 +43,8 @@ export interface HistoryLine {
 export interface AgentInfo {
   readonly id: string;
   readonly status: "asleep" | "starting" | "up" | "restarting" | "parked" | "down";
+  /** Why it is down or parked. */
+  readonly reason?: ExitReason;
   readonly cell: string | undefined;
   readonly cellPid: number | undefined;
   readonly heapBytes: number;

@@ -5,9 +5,12 @@
  *   ├─ counter  up, heap 1.2 of 32 MiB, cell c1 (pid 4711)
  *   └─ shop  rest_for_one, up
  *      ├─ stock  up, 1 restart, heap 1.1 of 32 MiB, cell c1 (pid 4711)
- *      └─ tills  dynamic, up
+ *      ├─ tills  dynamic, up
+ *      └─ van  down: stopped by its supervisor
  */
 import type { AgentNode, SupervisorNode, TreeNode } from "./tree.ts";
+
+const WHY_LENGTH_MAX = 80;
 
 /** The lines of a node and all below it. */
 export function treeText(root: TreeNode): string {
@@ -26,7 +29,15 @@ function linesBelow(node: TreeNode, indent: string): readonly string[] {
 /** A child is called by its own name: whose it is can be seen. */
 function lineOf(node: TreeNode, parent: string): string {
   const name = node.id.startsWith(parent) ? node.id.slice(parent.length) : node.id;
-  return `${name}  ${("type" in node ? supervisorWords(node) : agentWords(node)).join(", ")}`;
+  if ("type" in node) return `${name}  ${supervisorWords(node).join(", ")}`;
+  return `${name}  ${agentWords(node).join(", ")}${why(node)}`;
+}
+
+/** Why an agent is down or parked, as far as a line has room for what may be an error's own words. */
+function why(node: AgentNode): string {
+  const [line = ""] = ("reason" in node ? node.reason?.message : undefined)?.split("\n") ?? [];
+  if (line === "") return "";
+  return `: ${line.length > WHY_LENGTH_MAX ? `${line.slice(0, WHY_LENGTH_MAX)}…` : line}`;
 }
 
 function supervisorWords({ id, strategy, status }: SupervisorNode): readonly string[] {

@@ -20,6 +20,8 @@ describe("the tree of a runtime", () => {
     assert.deepEqual([tree.id, tree.strategy], ["root", "one_for_one"]);
     const statuses = Object.fromEntries(tree.children.map(({ id, status }) => [id, status]));
     assert.deepEqual(statuses, { asleep: "asleep", parked: "parked", up: "up" });
+    assert.match(String(tree), /parked {2}parked: fail threw RangeError: once is too often$/m);
+    assert.equal((await failing.info()).reason?.name, "fault");
     const info = await up.info();
     assert.ok(info.heapBytes > 100_000 && info.heapBytes < info.heapLimitBytes);
     assert.deepEqual([info.mailbox, info.restarts, info.version, info.profile], [0, 0, 1, "trusted"]);
@@ -59,7 +61,7 @@ describe("a tree with supervisors", () => {
         "   │  ├─ one  up, 1 restart",
         "   │  └─ two  down",
         "   └─ ads  one_for_one, down",
-        "      └─ banner  down",
+        "      └─ banner  down: shop/ads was told to stop (shutdown)",
       ].join("\n"),
     );
     assert.equal(inspect(runtime.tree()), String(runtime.tree()));
