@@ -255,16 +255,14 @@ const runtimeSchema = z.strictObject({
 /** Agent ids are names in the vault; `~` is kept for the runtime's own branches. */
 const agentIdPattern = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 
-const agentId = z.string().regex(agentIdPattern, "letters, digits and . _ : - only, at most 128 characters");
+const ID_RULE = "letters, digits and . _ : - only, at most 128 characters";
+const agentId = z.string().regex(agentIdPattern, `${ID_RULE}; what is called a/b is started by a`);
 
 /** A child of a supervisor, or of another agent, is called by its path: `pool/worker-1`. Fits a vault's name with room to spare. */
 const PATH_LENGTH_MAX = 200;
 const agentPath = z
   .string()
-  .refine(
-    isAgentId,
-    `letters, digits and . _ : - only, at most 128 characters; a path joins such names with /, at most ${PATH_LENGTH_MAX}`,
-  );
+  .refine(isAgentId, `${ID_RULE}; a path joins such names with /, at most ${PATH_LENGTH_MAX}`);
 
 const fileUrl = z.instanceof(URL).refine(({ protocol }) => protocol === "file:");
 

@@ -102,7 +102,8 @@ export class AgentRegistry {
     const branch = isAgentId(id) ? this.#vault.head(id) : undefined;
     const spec = branch === undefined ? undefined : readSpec(branch);
     if (branch === undefined || spec === undefined) {
-      throw new RuntimeError("RUNTIME_AGENT_UNKNOWN", `no agent is called ${id}`, { details: { agent: id } });
+      const hint = this.#isReserved(id) ? `: it is a supervisor, its agents are called ${id}/<id>` : "";
+      throw new RuntimeError("RUNTIME_AGENT_UNKNOWN", `no agent is called ${id}${hint}`, { details: { agent: id } });
     }
     if (isSupervised(id, spec)) throw downError({ ...spec, id }, NOT_STARTED);
     const agent = this.#newAgent({ id, spec, branch });

@@ -244,7 +244,8 @@ export class Subagents {
 
   #requireOwn(parent: string, child: string): void {
     if (this.#kin.has(child) && parentOf(child) === parent) return;
-    const text = `${child} is no subagent of ${parent}`;
+    const hint = this.#kin.has(`${parent}/${child}`) ? `; it is called ${parent}/${child}` : "";
+    const text = `${child} is no subagent of ${parent}${hint}`;
     throw new RuntimeError("RUNTIME_CHILD_UNKNOWN", text, { details: { agent: parent, child } });
   }
 

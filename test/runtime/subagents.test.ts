@@ -238,6 +238,7 @@ describe("who ends subagents", () => {
     for (const child of ["other", "top", "top/w/x", "top/none"])
       assert.equal(await refusal(top.call("end", child)), "RUNTIME_CHILD_UNKNOWN", child);
     assert.equal(await refusal(runtime.ref("other").call("killChild", "top/w")), "RUNTIME_CHILD_UNKNOWN");
+    await assert.rejects(top.call("end", "w"), /w is no subagent of top; it is called top\/w/);
     assert.equal(await top.call("end", "top/w"), "gone");
     assert.deepEqual(runtime.ids(), ["other", "top"]);
   });

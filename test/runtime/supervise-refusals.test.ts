@@ -159,6 +159,8 @@ describe("names", () => {
     assert.equal(await codeOf(runtime.supervise({ id: "shop" })), "RUNTIME_SUPERVISOR_EXISTS");
     assert.equal(await codeOf(runtime.supervise({ id: "agent" })), "RUNTIME_AGENT_EXISTS");
     assert.equal(await codeOf(runtime.spawn({ id: "shop", source: COUNTER })), "RUNTIME_AGENT_EXISTS");
+    await assert.rejects(runtime.spawn({ id: "shop/b", source: COUNTER }), /what is called a\/b is started by a/);
+    await assert.rejects(runtime.ref("shop").call("read"), /it is a supervisor, its agents are called shop\/<id>/);
     assert.equal(await codeOf(runtime.supervisor("nobody").whichChildren()), "RUNTIME_SUPERVISOR_UNKNOWN");
     assert.equal(await codeOf(runtime.supervisor("shop/a").stop()), "RUNTIME_SUPERVISOR_UNKNOWN");
     await shop.stop();
