@@ -19,6 +19,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 
 const MAJOR_MIN = 24; // isolated-vm 7 is built for Node 24 and newer
+const EXIT_FAILED = 1; // as in exit-code.ts
 const EXIT_ENVIRONMENT = 78; // EX_CONFIG of sysexits.h
 const HOPPED = "PLANARIA_NODE_FOUND"; // set for the Node we start, so that it cannot start another one
 
@@ -35,10 +36,17 @@ if (majorOf(process.versions.node) >= MAJOR_MIN) {
 /** In the repository the sources run as they are; an installed package has only the built command. */
 async function runMain() {
   delete process.env[HOPPED]; // whatever the command starts may hop for itself
+  process.stdout.on("error", leaveUnread);
   const source = new URL("./main.ts", import.meta.url);
   const built = new URL("../../dist/evolution/command/main.js", import.meta.url);
   const { main } = await import((existsSync(source) ? source : built).href);
   process.exitCode = await main(process.argv.slice(2));
+}
+
+/** `planaria … | head -1`: nobody reads what is still to come, so the work is over; it was not finished. */
+function leaveUnread(error) {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(EXIT_FAILED);
 }
 
 /** A fit Node from the packages that carry one: `node`, or the platform packages behind it. */

@@ -66,6 +66,17 @@ describe("planaria simulate", () => {
     assert.match(noCase.err, /^planaria: line 1: .*when\[0\]\.target: string is needed.*\[RUNTIME_CASE_INVALID\]/);
   });
 
+  for (const verb of ["simulate", "doctor"]) {
+    it(`ends without a word when nobody reads any more, as in planaria ${verb} | head -1`, async () => {
+      const child = spawn(process.execPath, [command, verb], { stdio: ["pipe", "pipe", "pipe"] });
+      child.stdout.destroy();
+      child.stdin.on("error", () => undefined); // it ends before it has read everything
+      child.stdin.end(`${JSON.stringify(caseOf("a"))}\n`.repeat(100));
+      const [[code], err] = await Promise.all([once(child, "close"), text(child.stderr)]);
+      assert.deepEqual([code, err], [1, ""]);
+    });
+  }
+
   it("explains itself, and does not wait for input to do so", async () => {
     const { code, out } = await run("", "--help");
     assert.equal(code, 0);
