@@ -264,7 +264,7 @@ const agentPath = z
   .string()
   .refine(isAgentId, `${ID_RULE}; a path joins such names with /, at most ${PATH_LENGTH_MAX}`);
 
-const fileUrl = z.instanceof(URL).refine(({ protocol }) => protocol === "file:");
+const fileUrl = z.instanceof(URL).refine(({ protocol }) => protocol === "file:", "a URL of a file begins with file:");
 
 /** As much as an artifact may take: it goes into every isolate of its agent. */
 const TEXT_BYTES_MAX = 262_144;
