@@ -14,6 +14,7 @@
 import { channel } from "node:diagnostics_channel";
 import type { SandboxEvent } from "../sandbox/index.ts";
 import type { VaultEvent } from "../vault/index.ts";
+import { RuntimeError } from "./errors.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import type { FailureReport } from "./failure-report.ts";
 import type { WithheldReason } from "./health.ts";
@@ -311,12 +312,13 @@ export class EventStream {
 
   /**
    * Calls `listener` for every event after `after` (default: only new ones), in order.
-   * Returns how many of those asked for are no longer kept, and the way to stop.
+   * Returns how many of those asked for are no longer kept, and the way to stop. Throws RUNTIME_OPTIONS_INVALID.
    */
   subscribe(
     listener: EventListener,
     options: { readonly after?: number } = {},
   ): { readonly missed: number; readonly unsubscribe: () => void } {
+    requireSubscription(listener, options);
     const after = Math.max(0, options.after ?? this.#seq);
     const missed = Math.max(0, this.#oldest() - after - 1);
     const subscription: Subscription = { listener, seenSeq: after, isBusy: false };
@@ -341,6 +343,17 @@ export class EventStream {
   #oldest(): number {
     return Math.max(1, this.#seq - EVENTS_RETAINED + 1);
   }
+}
+
+/** What is wrong must be said here: as events come, there is nobody to tell. */
+function requireSubscription(listener: unknown, options: Readonly<Record<string, unknown>>): void {
+  const unknown = Object.keys(options).find((key) => key !== "after");
+  const { after = 0 } = options;
+  let wrong: string | undefined;
+  if (typeof listener !== "function") wrong = "a function must be given";
+  else if (unknown !== undefined) wrong = `unknown option "${unknown}"; there is after`;
+  else if (typeof after !== "number" || Number.isNaN(after)) wrong = "after is the number of an event";
+  if (wrong !== undefined) throw new RuntimeError("RUNTIME_OPTIONS_INVALID", `subscribe: ${wrong}`);
 }
 
 /** The first subscriber of every stream. */

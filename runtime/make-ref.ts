@@ -102,7 +102,7 @@ function historyLine(entry: HistoryEntry, branch: View): HistoryLine {
 }
 
 /** Refuses what cannot be called, where it is handed over and not when the first event comes. */
-export function requireListener(where: string, listener: unknown): void {
+function requireListener(where: string, listener: unknown): void {
   if (typeof listener === "function") return;
   throw new RuntimeError("RUNTIME_OPTIONS_INVALID", `${where}: a function must be given`);
 }

@@ -59,7 +59,7 @@ import { shutdownReason } from "./ref.ts";
 import type { Capability } from "./router.ts";
 import { Relations } from "./relations.ts";
 import { Router } from "./router.ts";
-import { makeRef, requireListener } from "./make-ref.ts";
+import { makeRef } from "./make-ref.ts";
 import { sweepShadows } from "./shadow.ts";
 import { StartQueue } from "./start-queue.ts";
 import { StepSlots } from "./step-slots.ts";
@@ -313,12 +313,11 @@ export class Runtime implements AsyncDisposable {
     await this.#agents.remove(id);
   }
 
-  /** Receives every event in order; `after` replays kept ones first. */
+  /** Receives every event in order; `after` replays kept ones first. Throws RUNTIME_OPTIONS_INVALID. */
   subscribe(
     listener: EventListener,
     options: { readonly after?: number } = {},
   ): { readonly missed: number; readonly unsubscribe: () => void } {
-    requireListener("subscribe", listener);
     return this.events.subscribe(listener, options);
   }
 

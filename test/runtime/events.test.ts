@@ -119,6 +119,19 @@ describe("subscriptions", () => {
     assert.deepEqual(numbersSeen(streamWith(3), -7), [1, 2, 3]);
   });
 
+  for (const [what, ...given] of [
+    ["a name in place of a function", "agent.exited"],
+    ["a misspelt option", () => undefined, { from: 1 }],
+    ["a number that is none", () => undefined, { after: Number.NaN }],
+  ] as const) {
+    test(`${what} is refused at once, and does not end the program with the next event`, async () => {
+      const stream = streamWith(1);
+      const subscribe: (...all: readonly unknown[]) => unknown = stream.subscribe.bind(stream) as never; // as from JavaScript
+      assert.throws(() => subscribe(...given), { code: "RUNTIME_OPTIONS_INVALID" });
+      assert.deepEqual(await uncaughtDuring(() => stream.emit(dropped("a"))), []);
+    });
+  }
+
   test("a subscriber that left sees nothing more, and leaving twice is harmless", () => {
     const stream = new EventStream(() => 0);
     const seen: number[] = [];
