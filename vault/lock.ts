@@ -67,8 +67,10 @@ function isBusy(error: unknown): boolean {
 
 function locked(folder: string, cause: unknown): VaultError {
   const pid = ownerOf(folder);
-  const owner = pid === undefined ? "another process" : `process ${pid}`;
-  const message = `the vault ${folder} is open in ${owner}; a vault has one Guardian, stop that one first`;
+  const isOurs = pid === process.pid;
+  const owner = isOurs ? "this very process" : pid === undefined ? "another process" : `process ${pid}`;
+  const way = isOurs ? "close that one first, or use it" : "stop that one first";
+  const message = `the vault ${folder} is open in ${owner}; a vault has one Guardian, ${way}`;
   return new VaultError("VAULT_LOCKED", message, { details: { path: folder, pid }, cause });
 }
 
