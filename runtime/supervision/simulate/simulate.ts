@@ -17,12 +17,12 @@ import { simulateTree } from "./tree.ts";
  * Gives `{ id, unsupported: true }` for a kind or an op that is not built. Throws RUNTIME_CASE_INVALID for what is no case.
  *
  * @example
- * const { steps } = simulate({
+ * const trace = simulate({
  *   id: "1", kind: "tree",
  *   given: { supervisor: { id: "root", strategy: "one_for_one", children: [{ id: "a" }] } },
  *   when: [{ op: "crash", target: "root/a", reason: "boom" }],
  * });
- * steps[1].events; // [["terminate","root/a",1,"boom"], ["down","root/a",1,"boom"], ["start","root/a",2]]
+ * if ("steps" in trace) trace.steps[1]?.events; // [["terminate","root/a",1,"boom"], ["down","root/a",1,"boom"], ["start","root/a",2]]
  */
 export function simulate(input: unknown): Trace {
   const parsed = parseCase(input);
