@@ -3,7 +3,6 @@
  * trace a line out. It streams: a trace is written when its case was read, whatever the number of cases.
  */
 import { once } from "node:events";
-import { createInterface } from "node:readline";
 import type { Command } from "commander";
 import { exitCode } from "./exit-code.ts";
 
@@ -29,9 +28,9 @@ export function register(program: Command): void {
 }
 
 /** Writes what `answer` makes of each line; resolves with what was wrong with the first line that is no case. */
-async function eachLine(input: NodeJS.ReadableStream, answer: (line: string) => string): Promise<string | undefined> {
+async function eachLine(input: NodeJS.ReadStream, answer: (line: string) => string): Promise<string | undefined> {
   let number = 0;
-  for await (const line of createInterface({ input, crlfDelay: Infinity })) {
+  for await (const line of linesOf(input)) {
     number++;
     if (line.trim() === "") continue;
     const trace = answered(line, answer);
@@ -39,6 +38,21 @@ async function eachLine(input: NodeJS.ReadableStream, answer: (line: string) => 
     if (!process.stdout.write(trace.text)) await once(process.stdout, "drain");
   }
   return undefined;
+}
+
+/** Ends at line feeds alone: JSON may hold other breaks in its texts (U+2028), at which readline would cut it. */
+async function* linesOf(input: NodeJS.ReadStream): AsyncGenerator<string> {
+  let parts: string[] = [];
+  for await (const chunk of input.setEncoding("utf8") as AsyncIterable<string>) {
+    // text, with an encoding set
+    const [first = "", ...others] = chunk.split("\n");
+    parts.push(first);
+    for (const other of others) {
+      yield parts.join("");
+      parts = [other];
+    }
+  }
+  yield parts.join("");
 }
 
 function answered(

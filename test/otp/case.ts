@@ -35,6 +35,6 @@ export interface Step {
 
 /** What a case did: step 0 is the start, then one step for each action. */
 export interface Trace {
-  readonly id: string;
+  readonly id: string | number;
   readonly steps: readonly Step[];
 }

@@ -34,9 +34,12 @@ export interface Action {
   readonly [field: string]: unknown;
 }
 
+/** What a case is called; its trace is called the same. */
+export type CaseId = string | number;
+
 /** A case: a tree of supervisors, or plain processes with links and monitors, and what happens to them in order. */
 export interface Case {
-  readonly id: string;
+  readonly id: CaseId;
   readonly kind: "tree" | "procs";
   readonly given?: { readonly supervisor?: Script };
   readonly when: readonly Action[];
@@ -58,10 +61,16 @@ export interface Step {
 
 /** What a case did: step 0 is the start, then one step for each action; or that it asks for something not built. */
 export type Trace =
-  | { readonly id: string; readonly steps: readonly Step[] }
-  | { readonly id: string; readonly unsupported: true };
+  | { readonly id: CaseId; readonly steps: readonly Step[] }
+  | { readonly id: CaseId; readonly unsupported: true };
 
-type Shape = Readonly<Record<string, "string" | "number" | "boolean" | "object" | "any">>;
+/** `object?` may be left out. */
+type Shape = Readonly<Record<string, "string" | "number" | "boolean" | "object" | "object?" | "any">>;
+
+/** What a root is called that has no name of its own. */
+const ROOT = "root";
+/** Lists and objects within one another that a case may have: its checks and its tree are walked by recursion. */
+const DEPTH_MAX = 1_000;
 
 const treeOps: Readonly<Record<string, Shape>> = {
   crash: { target: "string", reason: "string" },
@@ -77,7 +86,7 @@ const treeOps: Readonly<Record<string, Shape>> = {
   count_children: { sup: "string" },
   which_children: { sup: "string" },
   check_childspecs: { specs: "any" },
-  start_dynamic: { sup: "string", spec: "object" },
+  start_dynamic: { sup: "string", spec: "object?" },
   terminate_dynamic: { sup: "string", n: "number" },
   upgrade: { sup: "string", supervisor: "object" },
 };
@@ -103,17 +112,30 @@ const procsOps: Readonly<Record<string, Shape>> = {
  */
 export function parseCase(input: unknown): Case | undefined {
   if (!isRecord(input)) throw invalid("a case is a JSON object");
-  if (typeof input.id !== "string") throw invalid("id: a string is needed");
+  if (typeof input.id !== "string" && typeof input.id !== "number") throw invalid("id: a string or a number is needed");
+  if (isDeeper(input, DEPTH_MAX)) throw invalid(`it is nested deeper than ${DEPTH_MAX} lists and objects`);
   const { kind = "tree", given } = input;
   if (!Array.isArray(input.when)) throw invalid("when: a list of actions is needed");
   if (kind !== "tree" && kind !== "procs") return undefined;
   const isTree = kind === "tree";
   const actions: readonly unknown[] = input.when;
   const isKnown = actions.map((action, index) => checkAction(action, `when[${index}]`, isTree)).every(Boolean);
-  if (isTree && !(isRecord(given) && isRecord(given.supervisor) && typeof given.supervisor.id === "string"))
-    throw invalid("given.supervisor: a supervisor with an id is needed");
+  const root = isRecord(given) && isRecord(given.supervisor) ? given.supervisor : undefined;
+  if (isTree && root === undefined) throw invalid("given.supervisor: a supervisor is needed");
+  const supervisor = { ...root, id: root?.id ?? ROOT };
+  if (isTree && typeof supervisor.id !== "string") throw invalid("given.supervisor.id: a string is needed");
   // Every field that the simulation reads was looked at above; what a script holds is checked as OTP checks specs.
-  return isKnown ? ({ ...input, kind } as unknown as Case) : undefined;
+  return isKnown ? ({ ...input, kind, given: { supervisor } } as unknown as Case) : undefined;
+}
+
+/** Level by level, so that what is too deep for a recursion is found without one. */
+function isDeeper(input: unknown, depthMax: number): boolean {
+  let level: readonly unknown[] = [input];
+  for (let depth = 0; depth <= depthMax; depth++) {
+    level = level.flatMap((value) => (typeof value === "object" && value !== null ? Object.values(value) : []));
+    if (level.length === 0) return false;
+  }
+  return true;
 }
 
 /** True for an op that is built; throws where one of its fields is missing or of the wrong type. */
@@ -128,13 +150,14 @@ function checkAction(action: unknown, place: string, isTree: boolean): boolean {
   if (shape === undefined) return false;
   for (const [field, type] of Object.entries(shape)) {
     if (!hasType(action[field], type))
-      throw invalid(`${place}.${field}: ${type === "any" ? "a value" : type} is needed`);
+      throw invalid(`${place}.${field}: ${type === "any" ? "a value" : type.replace("?", "")} is needed`);
   }
   return true;
 }
 
 function hasType(value: unknown, type: Shape[string]): boolean {
   if (type === "any") return value !== undefined;
+  if (type === "object?") return value === undefined || value === null || isRecord(value);
   return type === "object" ? isRecord(value) : typeof value === type;
 }
 
@@ -143,6 +166,7 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function invalid(problem: string): RuntimeError {
+/** RUNTIME_CASE_INVALID. */
+export function invalid(problem: string): RuntimeError {
   return new RuntimeError("RUNTIME_CASE_INVALID", `this is no case for simulate: ${problem}`, { details: { problem } });
 }

@@ -5,7 +5,7 @@
  *   case --parse--> tree (supervisors, scripted children) --.
  *              `--> procs (links, monitors, names) ---------+--> { id, steps }
  */
-import type { Trace } from "./case.ts";
+import type { CaseId, Trace } from "./case.ts";
 import { parseCase } from "./case.ts";
 import { simulateProcs } from "./procs.ts";
 import { simulateTree } from "./tree.ts";
@@ -27,6 +27,6 @@ import { simulateTree } from "./tree.ts";
 export function simulate(input: unknown): Trace {
   const parsed = parseCase(input);
   // An object with an id was looked at by parseCase, else it had thrown.
-  if (parsed === undefined) return { id: (input as { readonly id: string }).id, unsupported: true };
+  if (parsed === undefined) return { id: (input as { readonly id: CaseId }).id, unsupported: true };
   return { id: parsed.id, steps: parsed.kind === "tree" ? simulateTree(parsed) : simulateProcs(parsed) };
 }

@@ -119,15 +119,14 @@ class TreeRun {
       case "start_child":
         // OTP appends the spec to the template's list of arguments; a map makes that no list, and the start fails.
         if (strategy === "simple_one_for_one") return done("error:start_failed");
-        if (strategy === "dynamic") return this.#startDynamic(sup, isRecord(action.spec) ? action.spec : {});
+        if (strategy === "dynamic") return this.#startDynamic(sup, scriptOf(action));
         return this.#ask(sup, { type: "start_child", spec: inputOf(action.spec) });
       case "start_dynamic":
-        // The door has found an object here and below; whatever a script holds is looked at when it is used.
-        return this.#startDynamic(sup, action.spec as Script);
+        return this.#startDynamic(sup, scriptOf(action));
       case "terminate_dynamic":
         return this.#terminateDynamic(sup, Number(action.n));
       case "upgrade":
-        // As above: an object.
+        // The door has found an object; whatever a script holds is looked at when it is used.
         return this.#upgrade(sup, action.supervisor as Script);
       default:
         return this.#ask(sup, requestOf(action));
@@ -203,6 +202,11 @@ function done(result: unknown): Pending {
 /** A field that the door has found to be a string; nothing where it is missing. */
 function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
+}
+
+/** How a child is to be; as its template says, and by default, where an action does not say it. */
+function scriptOf({ spec }: Action): Script {
+  return isRecord(spec) ? spec : {};
 }
 
 function parentOf(target: unknown): string {

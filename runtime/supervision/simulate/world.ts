@@ -14,6 +14,7 @@
  */
 import type { Reason } from "../contract.ts";
 import type { TraceEvent } from "./case.ts";
+import { invalid } from "./case.ts";
 
 /** What reaches a process. */
 export type Message =
@@ -179,14 +180,14 @@ export class World {
     this.#timers = this.#timers.filter((timer) => timer.owner !== owner.pid || timer.id !== id);
   }
 
-  /** Lets everybody run until all is quiet: nobody has anything to do, and no timer is left. */
+  /** Lets everybody run until all is quiet: nobody has anything to do, and no timer is left. Throws RUNTIME_CASE_INVALID. */
   settle(): void {
     for (let turns = 0; turns < TURNS_MAX; turns++) {
       const process = this.#queue.shift();
       if (process !== undefined) this.#turn(process);
       else if (!this.#fireEarliest()) return;
     }
-    throw new Error(`a step of this case took more than ${TURNS_MAX} turns`);
+    throw invalid(`one of its steps does not come to rest within ${TURNS_MAX} turns`);
   }
 
   #wake(process: Process): void {

@@ -76,6 +76,15 @@ describe("planaria simulate", () => {
       assert.deepEqual([code, err], [1, ""]);
     });
   }
+  it("takes a line feed alone for the end of a line, and needs none behind the last one", async () => {
+    const { code, out, err } = await run(`${JSON.stringify(caseOf("a\u2028b"))}\r\n${JSON.stringify(caseOf("last"))}`);
+    assert.deepEqual([code, err], [0, ""]);
+    const lines = out.trimEnd().split("\n");
+    assert.deepEqual(
+      lines.map((line): unknown => JSON.parse(line)),
+      [simulate(caseOf("a\u2028b")), simulate(caseOf("last"))],
+    );
+  });
 
   it("explains itself, and does not wait for input to do so", async () => {
     const { code, out } = await run("", "--help");

@@ -7,13 +7,26 @@ import { ask, batch, crash, events, lines, startDynamic, tree } from "./run.ts";
 
 const given = { supervisor: { id: "root" } };
 
+/** An action, or a child, in an action, in an action, ... */
+function nested(key: "ops" | "children", depth: number): object {
+  let inner: object = { op: "stop", id: "a" };
+  for (let level = 0; level < depth; level++) inner = { op: "batch", id: "s", type: "supervisor", [key]: [inner] };
+  return inner;
+}
+
 describe("what is no case", () => {
   const bad: readonly (readonly [shows: string, input: unknown, place: RegExp])[] = [
     ["a text", "case", /JSON object/],
-    ["no id", { kind: "tree", given, when: [] }, /id: a string/],
+    ["no id", { kind: "tree", given, when: [] }, /id: a string or a number/],
     ["no actions", { id: "x", kind: "tree", given }, /when: a list/],
     ["no supervisor", { id: "x", kind: "tree", when: [] }, /given\.supervisor/],
-    ["a root without a name", { id: "x", kind: "tree", given: { supervisor: {} }, when: [] }, /given\.supervisor/],
+    [
+      "a root whose name is none",
+      { id: "x", kind: "tree", given: { supervisor: { id: 1 } }, when: [] },
+      /supervisor\.id/,
+    ],
+    ["a case without end", { id: "x", kind: "tree", given, when: [nested("ops", 100_000)] }, /nested deeper than 1000/],
+    ["a tree without end", { id: "x", given: { supervisor: nested("children", 100_000) }, when: [] }, /nested deeper/],
     ["an action without op", { id: "x", kind: "tree", given, when: [{ op: "stop" }, {}] }, /when\[1\]\.op/],
     [
       "a crash of nobody",
@@ -36,6 +49,34 @@ describe("what is no case", () => {
       );
     });
   }
+});
+
+describe("what may be left out", () => {
+  it("is the root's name, and how a dynamic child is to be; a case may have a number for its name", () => {
+    const supervisor = { strategy: "simple_one_for_one", template: { id: "t" } };
+    const when = [
+      { op: "start_dynamic", sup: "root" },
+      { op: "start_dynamic", sup: "root", spec: null },
+    ];
+    const trace = simulate({ id: 7, given: { supervisor }, when });
+    assert(trace.id === 7 && "steps" in trace);
+    assert.deepEqual(trace.steps.at(-1)?.tree, [
+      ["root", "up", 1],
+      ["root/1", "up", 1],
+      ["root/2", "up", 1],
+    ]);
+    assert.deepEqual(simulate({ id: 8, kind: "weather", when: [] }), { id: 8, unsupported: true });
+  });
+});
+
+describe("a case that goes on for ever", () => {
+  it("is refused when it has had its turns", () => {
+    const supervisor = { id: "root", intensity: 1e9, children: [{ id: "a", start: ["ok", "error"] }] };
+    assert.throws(
+      () => simulate({ id: "x", given: { supervisor }, when: [{ op: "kill", target: "root/a" }] }),
+      (error) => error instanceof RuntimeError && error.code === "RUNTIME_CASE_INVALID" && /rest/.test(error.message),
+    );
+  });
 });
 
 describe("what is not built", () => {
