@@ -33,8 +33,11 @@ export function phaseName(phase: AgentPhase): "asleep" | "starting" | "up" | "re
   return phase.name === "down" && phase.isParked ? "parked" : phase.name;
 }
 
-/** True while work between two messages has to wait: a turn is in flight, a life starts, or the keeper must decide first. */
+/**
+ * True while work between two messages has to wait: a turn is in flight, a life starts, or the keeper must decide first. Nobody
+ * decides about an agent that waits to be re-homed.
+ */
 export function isBusy(phase: AgentPhase, keeper: { readonly isFree: boolean }): boolean {
   if (phase.name === "up") return !phase.life.isIdle;
-  return phase.name === "starting" || (phase.name === "held" && !keeper.isFree);
+  return phase.name === "starting" || (phase.name === "held" && phase.rehoming === undefined && !keeper.isFree);
 }

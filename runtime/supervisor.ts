@@ -129,12 +129,24 @@ export class Supervisor implements SupervisedChild<SupervisorPlan> {
   }
 
   signal(reason: "shutdown" | "kill"): void {
-    if (reason === "shutdown") return this.#send({ type: "told", reason });
+    if (reason === "shutdown") {
+      this.#send({ type: "told", reason });
+      return this.#hurry();
+    }
     if (this.#core === undefined) return;
     this.#phase = "killed";
     this.#forgetCore();
     if (this.#running.size === 0) return this.#over(KILLED);
     for (const { child } of [...this.#running].toReversed()) child.signal("kill");
+  }
+
+  /**
+   * It is to end, and the core, as OTP's, first awaits the child it is starting. That one may be re-homed for ever, so it
+   * hears at once that it is not wanted: it ends when it is up, or between two tries.
+   */
+  #hurry(): void {
+    const operation = this.#core?.operation;
+    if (operation?.type === "starting") this.#byRef.get(operation.ref)?.child.signal("shutdown");
   }
 
   hold(): void {

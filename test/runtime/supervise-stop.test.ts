@@ -7,9 +7,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import type { TestContext } from "node:test";
 import { Runtime } from "../../runtime/index.ts";
 import type { ChildSpec } from "../../runtime/index.ts";
 import { withRuntime } from "../../runtime/testing.ts";
+import { Cell } from "../../sandbox/index.ts";
 import { COUNTER, codeOf } from "../support/agents.ts";
 
 /** Waits for an answer that never comes, and says its last words only when nothing is in work. */
@@ -47,6 +49,60 @@ async function mute(runtime: Runtime): Promise<{ readonly asked: Promise<void> }
   await runtime.spawn({ id: "mute", source, shutdownMs: "brutal_kill" });
   return { asked };
 }
+
+/** A runtime whose cells, from `spoil` on, are killed as soon as they are started. */
+async function withLostCells(t: TestContext): Promise<{ readonly runtime: Runtime; readonly spoil: () => void }> {
+  const pids = new Set<number>();
+  let isSpoilt = false;
+  const startCell: typeof Cell.start = async (...given) => {
+    const cell = await Cell.start(...given);
+    pids.add(cell.pid);
+    if (isSpoilt) process.kill(cell.pid, "SIGKILL");
+    return cell;
+  };
+  const runtime = await withRuntime(t, { cells: 1 }, { startCell });
+  const spoil = (): void => {
+    isSpoilt = true;
+    for (const pid of pids) process.kill(pid, "SIGKILL");
+  };
+  return { runtime, spoil };
+}
+
+/** Resolves when the agent has been re-homed that often from now on. */
+function rehomed(runtime: Runtime, agent: string, times: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let count = 0;
+  const { unsubscribe } = runtime.subscribe(({ event }) => {
+    if (event.type === "agent.rehomed" && event.agent === agent && ++count === times) resolve();
+  });
+  return promise.finally(unsubscribe);
+}
+
+describe("a tree whose agents find no cell that lives", () => {
+  const children: readonly ChildSpec[] = [{ ...counter("a"), shutdownMs: "infinity" }];
+
+  it("is stopped between two tries, and does not wait for one that goes well", async (t) => {
+    const { runtime, spoil } = await withLostCells(t);
+    const shop = await runtime.supervise({ id: "shop", children });
+    const tries = rehomed(runtime, "shop/a", 3);
+    spoil();
+    await tries;
+    await shop.stop();
+    assert.equal((await runtime.ref("shop/a").info()).status, "down");
+  });
+
+  it("is stopped also while it waits for such an agent to be restarted, however deep it stands", async (t) => {
+    const { runtime, spoil } = await withLostCells(t);
+    const back = { id: "back", strategy: "one_for_all", children } as const;
+    const shop = await runtime.supervise({ id: "shop", strategy: "one_for_all", children: [back] });
+    const tries = rehomed(runtime, "shop/back/a", 5);
+    spoil();
+    await runtime.ref("shop/back/a").kill();
+    await tries;
+    await shop.stop();
+    assert.equal(await codeOf(shop.whichChildren()), "RUNTIME_SUPERVISOR_DOWN");
+  });
+});
 
 describe("a tree that is stopped", () => {
   it("kills a child that is not done within its time, and goes on with the others", async (t) => {
