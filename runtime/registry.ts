@@ -43,7 +43,8 @@ export class AgentRegistry {
   readonly #durability: Durability;
   readonly #host: () => AgentHost;
   readonly #agents = new Map<string, Agent>();
-  readonly #deploying = new Set<string>();
+  /** What makes or removes an agent of that name at the moment; never rejects. */
+  readonly #busy = new Map<string, { readonly isRemoval: boolean; readonly done: Promise<void> }>();
   /** The newest commits of agents that were let go, while they are not settled. */
   readonly #unsettled = new Map<string, Commit>();
   /** Agents that nobody but the runtime itself has asked for since it opened. */
@@ -67,9 +68,9 @@ export class AgentRegistry {
     return [...this.#agents.values()];
   }
 
-  /** True when an agent has this name, here or in the vault. */
+  /** True when an agent has this name, here or in the vault, or is about to have it. */
   isNamed(id: string): boolean {
-    return this.#agents.has(id) || this.#vault.head(id) !== undefined;
+    return this.#agents.has(id) || this.#busy.has(id) || this.#vault.head(id) !== undefined;
   }
 
   /**
@@ -185,11 +186,22 @@ export class AgentRegistry {
     });
   }
 
-  /** Frees the name of an agent that was stopped, and removes what it remembers. Its forks live on. Durable when it resolves. */
-  async remove(id: string): Promise<void> {
-    this.#agents.delete(id);
-    await this.#removeBranch(id);
-    this.#host().events.emit({ type: "agent.dropped", agent: id });
+  /**
+   * Frees the name of an agent that was stopped, and removes what it remembers. Its forks live on. Durable when it resolves.
+   * False, and nothing is removed, where it was started again meanwhile: nobody may live on a branch that is gone.
+   */
+  async remove(id: string): Promise<boolean> {
+    for (let other = this.#busy.get(id); other !== undefined; other = this.#busy.get(id)) {
+      await other.done;
+      if (other.isRemoval) return true;
+    }
+    if ((this.#agents.get(id)?.phase ?? "down") !== "down") return false;
+    await this.#alone(id, true, async () => {
+      this.#agents.delete(id);
+      await this.#removeBranch(id);
+      this.#host().events.emit({ type: "agent.dropped", agent: id });
+    });
+    return true;
   }
 
   /**
@@ -221,14 +233,21 @@ export class AgentRegistry {
     return this.#agents.get(id)?.isTaken === true && !this.#quiet.has(id);
   }
 
-  /** Keeps two deployments of one name apart, and a deployment from a running agent. */
+  /** Keeps two deployments of one name apart, and a deployment from a running agent; a removal is waited for. */
   async #claimed<T>(id: string, work: () => Promise<T>): Promise<T> {
-    if (this.#isReserved(id) || this.#isTaken(id) || this.#deploying.has(id)) throw existsError(id);
-    this.#deploying.add(id);
+    for (let other = this.#busy.get(id); other?.isRemoval === true; other = this.#busy.get(id)) await other.done;
+    if (this.#isReserved(id) || this.#isTaken(id) || this.#busy.has(id)) throw existsError(id);
+    return await this.#alone(id, false, work);
+  }
+
+  async #alone<T>(id: string, isRemoval: boolean, work: () => Promise<T>): Promise<T> {
+    const { promise: done, resolve } = Promise.withResolvers<void>();
+    this.#busy.set(id, { isRemoval, done });
     try {
       return await work();
     } finally {
-      this.#deploying.delete(id);
+      this.#busy.delete(id);
+      resolve();
     }
   }
 

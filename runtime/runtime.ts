@@ -25,6 +25,7 @@ import type { EventListener } from "./events.ts";
 import { FailureLog } from "./failure-log.ts";
 import type { FailureReport } from "./failure-report.ts";
 import { HealthWatch } from "./health-watch.ts";
+import { dropAgent } from "./drop.ts";
 import { provideHandover } from "./handover.ts";
 import { Journal } from "./journal.ts";
 import type { Caller, Letter, Message } from "./message.ts";
@@ -305,12 +306,15 @@ export class Runtime implements AsyncDisposable {
     return describeTree({ ids: this.ids(), supervisors: this.#supervisors.describe(), agent });
   }
 
-  /** Removes an agent and its name from the vault. Its forks live on. Durable when it resolves. */
+  /**
+   * Stops an agent and removes it and its name from the vault; its supervisor, if it has one, forgets it. Its forks live on.
+   * Durable when it resolves. Rejects with RUNTIME_AGENT_UNKNOWN, and with RUNTIME_CHILD_RUNNING where the supervisors above it
+   * keep starting it again.
+   */
   async drop(id: string): Promise<void> {
     this.#requireOpen();
-    await this.#agents.toDrop(parseAgentPath(id))?.stop(shutdownReason("dropped"));
-    await this.#supervisors.dropped(id);
-    await this.#agents.remove(id);
+    const { clock, random } = this.#host;
+    await dropAgent(parseAgentPath(id), { clock, random, agents: this.#agents, supervisors: this.#supervisors });
   }
 
   /** Receives every event in order; `after` replays kept ones first. Throws RUNTIME_OPTIONS_INVALID. */

@@ -198,10 +198,13 @@ export class Supervisor implements SupervisedChild<SupervisorPlan> {
     return answer;
   }
 
-  /** Lets go of a child that was deleted. */
-  forget(id: string): void {
+  /** Lets go of a child that was deleted. False: a child of this id runs, or is being started. */
+  forget(id: string): boolean {
     const kept = this.#kept.get(id);
-    if (kept !== undefined && !this.#running.has(kept)) this.#settle(kept, true);
+    if (kept === undefined) return true;
+    if (this.#running.has(kept)) return false;
+    this.#settle(kept, true);
+    return true;
   }
 
   // ------------------------------------------------------------------ the core
@@ -358,6 +361,8 @@ export class Supervisor implements SupervisedChild<SupervisorPlan> {
 
   #newAgent(id: string, path: string): SupervisedAgent {
     const terminate = async (): Promise<void> => {
+      // A dynamic child has no name before it is up: this is answered behind its start.
+      if (this.nameOf(id) === undefined) await this.ask({ type: "count_children" });
       const child = this.nameOf(id);
       if (child !== undefined) await this.ask({ type: "terminate_child", child });
     };

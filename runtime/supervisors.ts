@@ -93,12 +93,20 @@ export class Supervisors {
     for (const path of [...this.#tops.keys()].toReversed()) await this.#stop(path);
   }
 
-  /** Lets go of a child whose agent is about to be dropped from the vault. */
-  async dropped(path: string): Promise<void> {
+  /**
+   * Has a child stopped and forgotten by its supervisor, because its agent is about to be dropped from the vault. Both at once:
+   * between the two its group might start it again.
+   */
+  async release(path: string): Promise<void> {
     const [parent, id] = split(path);
     const supervisor = parent === undefined ? undefined : this.#find(parent);
     if (supervisor === undefined || supervisor.phase === "down") return;
+    await supervisor.ask({ type: "count_children" }); // answered behind a start that is under way
+    const child = supervisor.nameOf(id);
+    if (child === undefined) return;
+    const stopped = supervisor.ask({ type: "terminate_child", child });
     const { reply } = await supervisor.ask({ type: "delete_child", id });
+    await stopped;
     if (reply.type === "ok") this.#forget(supervisor, id);
   }
 
@@ -177,8 +185,8 @@ export class Supervisors {
 
   #forget(supervisor: Supervisor, id: string): void {
     const child = `${supervisor.path}/${id}`;
-    supervisor.forget(id);
-    this.#options.agents.forget(child);
+    // Unless a child of this id was added since.
+    if (supervisor.forget(id)) this.#options.agents.forget(child);
     this.#options.events.emit({ type: "supervisor.child_deleted", supervisor: supervisor.path, child });
   }
 
