@@ -144,7 +144,7 @@ describe("a turn that did not finish, for its caller", () => {
     limit: "RUNTIME_AGENT_DOWN",
     storage: "RUNTIME_AGENT_DOWN",
     exit: "RUNTIME_AGENT_DOWN",
-      load_failed: "RUNTIME_AGENT_DOWN",
+    load_failed: "RUNTIME_AGENT_DOWN",
   };
   for (const [name, code] of Object.entries(lost)) {
     test(`a caller whose agent ended with reason ${name} gets ${code}, and that its turn did not happen`, () => {

@@ -75,21 +75,31 @@ async function torment(
 }
 
 describe("a Guardian that is killed while agents run steps", () => {
-  it(`repeats no recorded effect, and others with their key alone, over ${VAULTS * KILLS} kills`, { timeout: 300_000 }, async (t) => {
-    const seed = Number(process.env["SEED"] ?? freshSeed());
-    t.diagnostic(`SEED=${seed}`);
-    const folders = await Promise.all(Array.from({ length: VAULTS }, () => mkdtemp(join(tmpdir(), "planaria-steps-"))));
-    t.after(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true }))));
-    await Promise.all(
-      folders.map(async (folder, vault) => {
-        const { replies, lastWords } = await torment(folder, new Chance(seed, vault, 0));
-        const orders = replies.size;
-        assert.equal(lastWords, `done ${JSON.stringify([orders, orders])}`, "each order happened once in both agents");
-        const repeats = checkLedger((await readFile(join(folder, "ledger"), "utf8")).trimEnd().split("\n"), replies);
-        t.diagnostic(`${orders} orders, ${repeats} effects repeated with their key`);
-      }),
-    );
-  });
+  it(
+    `repeats no recorded effect, and others with their key alone, over ${VAULTS * KILLS} kills`,
+    { timeout: 300_000 },
+    async (t) => {
+      const seed = Number(process.env["SEED"] ?? freshSeed());
+      t.diagnostic(`SEED=${seed}`);
+      const folders = await Promise.all(
+        Array.from({ length: VAULTS }, () => mkdtemp(join(tmpdir(), "planaria-steps-"))),
+      );
+      t.after(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true }))));
+      await Promise.all(
+        folders.map(async (folder, vault) => {
+          const { replies, lastWords } = await torment(folder, new Chance(seed, vault, 0));
+          const orders = replies.size;
+          assert.equal(
+            lastWords,
+            `done ${JSON.stringify([orders, orders])}`,
+            "each order happened once in both agents",
+          );
+          const repeats = checkLedger((await readFile(join(folder, "ledger"), "utf8")).trimEnd().split("\n"), replies);
+          t.diagnostic(`${orders} orders, ${repeats} effects repeated with their key`);
+        }),
+      );
+    },
+  );
 });
 
 /** Invariants 1 and 2. Returns how many effects happened again before they were recorded. */
