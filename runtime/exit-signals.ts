@@ -12,7 +12,7 @@
  * 2. Everything lives as long as the runtime: agents that sleep in the vault when it opens hang together with nobody.
  * 3. Whether an agent traps exits is what its code of now says, also while it has no life.
  */
-import { DOWN_METHOD, encode, EXIT_METHOD, unpackMonitor } from "../sandbox/index.ts";
+import { DOWN_METHOD, encode, EXIT_METHOD, SandboxError, unpackMonitor } from "../sandbox/index.ts";
 import type { Agent } from "./agent.ts";
 import { RuntimeError } from "./errors.ts";
 import type { EventStream } from "./events.ts";
@@ -91,9 +91,10 @@ export class ExitSignals {
   monitor(from: string, text: string): void {
     const { ref, agent } = unpackMonitor(text);
     this.#requireRoom(from);
+    const watches = this.#watches.get(from) ?? new Map<string, number>();
+    if (watches.has(ref)) throw new SandboxError("SANDBOX_ENVELOPE_INVALID", "a guest gives two monitors one name");
     const monitor = ++this.#last;
     this.#monitors.set(monitor, { watcher: from, ref });
-    const watches = this.#watches.get(from) ?? new Map<string, number>();
     this.#watches.set(from, watches.set(ref, monitor));
     this.#act({ type: "monitor", from: this.#pid(from), to: this.#pid(agent), monitor });
   }

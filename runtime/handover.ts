@@ -103,6 +103,8 @@ function usedOps(view: View, text: string): Op[] {
 
 function handoverOps(view: View, text: string): { readonly ops: Op[]; readonly used: number } {
   const said = parseHandover(text);
+  // A note that cannot be read would stand in the way of every life to come, and of the history.
+  if (said.note !== "") decode(said.note, { bytesMax: Number.POSITIVE_INFINITY });
   const used = Math.min(Number.MAX_SAFE_INTEGER, usedIn(view) + said.used);
   const record: HandoverRecord = { note: said.note, used };
   const [newest] = view.range({ prefix: RECORD_PREFIX, reverse: true, limit: 1 });

@@ -10,7 +10,7 @@
  *    event; it never throws into the turn.
  * 2. Exactly one of `leave` and `undo` is called, once, for each entry that was prepared.
  */
-import { SandboxError } from "../sandbox/index.ts";
+import { parseName, SandboxError } from "../sandbox/index.ts";
 import type { Outbound } from "../sandbox/index.ts";
 import type { Action, Branch, Op } from "../vault/index.ts";
 import { VaultError } from "../vault/index.ts";
@@ -55,7 +55,7 @@ export class OutgoingVerbs {
 
   constructor(events: EventStream) {
     this.#events = events;
-    this.provide("exit", (_place, reason) => ({ actions: [], exit: exitReasonOf(reason) }));
+    this.provide("exit", (_place, reason) => ({ actions: [], exit: exitReasonOf(parseName(reason)) }));
     this.provide("checkpoint", ({ branch }, label) => ({ actions: [{ type: "snapshot", branch: branch.id, label }] }));
   }
 

@@ -6,6 +6,7 @@
  *   ctx.link, unlink, monitor, demonitor      --(outbox)-----> ExitSignals
  *   an agent exits --> ExitSignals, then Subagents            an agent stops --> Subagents
  */
+import { parseName } from "../sandbox/index.ts";
 import type { Action, Clock, Vault } from "../vault/index.ts";
 import type { Kin } from "./agent-host.ts";
 import { ExitSignals } from "./exit-signals.ts";
@@ -93,7 +94,7 @@ export class Relations implements Kin {
         actions: [],
         leave: signals.later(agent, () => act(agent, text)),
       }));
-    say("link", (from, to) => signals.link(from, to));
+    say("link", (from, to) => signals.link(from, parseName(to)));
     say("unlink", (from, to) => signals.unlink(from, to));
     say("monitor", (from, text) => signals.monitor(from, text));
     say("demonitor", (from, ref) => signals.demonitor(from, ref));

@@ -21,7 +21,7 @@ export { mapStack } from "./stack.ts";
 export type { AnyAgentDefinition, ArgumentOf, MethodsOf, ReplyOf } from "./agent.ts";
 
 /** Who a message between agents is for, and what only the runtime may send. */
-export { DOWN_METHOD, EXIT_METHOD, isReserved, unpackAddress, unpackMonitor } from "./protocol.ts";
+export { DOWN_METHOD, EXIT_METHOD, isReserved, parseName, unpackAddress, unpackMonitor } from "./protocol.ts";
 
 /** What is published, and what is done later. */
 export { isTopicName, TOPIC_RULE, unpackSubscription } from "./publication.ts";

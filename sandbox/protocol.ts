@@ -216,7 +216,19 @@ export function unpackAddress(text: string): {
 export function unpackMonitor(text: string): { readonly ref: string; readonly agent: string } {
   const [ref, agent, ...more] = segmentsOf(text, 0, 2);
   if (ref === undefined || agent === undefined || more.length > 0) throw invalid("a monitor needs a name and an agent");
-  return { ref, agent };
+  return { ref: parseName(ref), agent: parseName(agent) };
+}
+
+/** Names of agents, methods, children and monitors, and reasons of exits, in bytes: below a quarter of what an address may take. */
+export const NAME_BYTES_MAX = 512;
+
+/**
+ * A name as a guest sent it.
+ * @throws {SandboxError} SANDBOX_ENVELOPE_INVALID
+ */
+export function parseName(text: string): string {
+  if (text !== "" && utf8Length(text) <= NAME_BYTES_MAX) return text;
+  throw invalid(`a name has 1 to ${NAME_BYTES_MAX} bytes`);
 }
 
 /** Agent id and method name of an outgoing message, with the header of their envelope. */

@@ -3,7 +3,7 @@
 import { encode } from "../codec.ts";
 import { pack } from "../envelope.ts";
 import { SandboxError } from "../errors.ts";
-import { DOWN_METHOD, packAddress, type GuestLog, type IsolateLimits } from "../protocol.ts";
+import { DOWN_METHOD, NAME_BYTES_MAX, packAddress, type GuestLog, type IsolateLimits } from "../protocol.ts";
 import { after, cancel, cron, publish, subscribe, unsubscribe } from "./later.ts";
 import type { LifeContext } from "./handover.ts";
 import { createObject, freeze, NativeProxy, NativeTypeError } from "./primordials.ts";
@@ -15,8 +15,6 @@ import type { TimeAndChance } from "./time-and-chance.ts";
 import type { TurnRun } from "./turn.ts";
 import { isLongerThan } from "./utf8.ts";
 
-/** Agent ids and method names, in bytes. Below a quarter of what an address may take. */
-const NAME_BYTES_MAX = 512;
 /** As the vault's labels. */
 const LABEL_BYTES_MAX = 256;
 

@@ -75,6 +75,19 @@ describe("links and monitors under churn", () => {
   });
 });
 
+describe("a guest that lies about monitors", () => {
+  it("is refused names that are too long to be told, and two monitors of one name, and leaves nothing behind", () => {
+    const world = new World();
+    const refused = { code: "SANDBOX_ENVELOPE_INVALID" };
+    for (const text of [pack(["m".repeat(513), "b"]), pack(["m", "b".repeat(513)]), pack(["", "b"]), pack(["m", ""])])
+      assert.throws(() => world.signals.monitor("a", text), refused);
+    world.signals.monitor("a", pack(["m", "b"]));
+    assert.throws(() => world.signals.monitor("a", pack(["m", "c"])), refused);
+    for (const id of NAMES) world.exit(id, exitReasonOf("normal"));
+    assert.equal(world.signals.size, 0);
+  });
+});
+
 /** One exit: those who die with it are those who can be reached over links through agents that do not trap. */
 function checkExit(
   world: World,

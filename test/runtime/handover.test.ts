@@ -7,12 +7,18 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { HANDOVERS_KEPT } from "../../runtime/handover.ts";
+import { EventStream } from "../../runtime/events.ts";
+import { contextOps, HANDOVERS_KEPT, provideHandover } from "../../runtime/handover.ts";
 import { Runtime } from "../../runtime/index.ts";
 import type { PlanariaEvent } from "../../runtime/index.ts";
+import { messageOf } from "../../runtime/message.ts";
+import { OutgoingVerbs } from "../../runtime/outgoing.ts";
+import type { Outgoing } from "../../runtime/outgoing.ts";
 import { withRuntime } from "../../runtime/testing.ts";
-import { compile } from "../../sandbox/index.ts";
+import { handoverText } from "../../sandbox/handover-text.ts";
+import { compile, HANDOVER } from "../../sandbox/index.ts";
 import { codeOf, eventOf } from "../support/agents.ts";
+import { tempVault } from "../support/temp-vault.ts";
 
 /** Keeps a count in its heap, which no life shares with another, and one in its state. */
 const WRITER = `
@@ -56,6 +62,28 @@ interface Look {
 }
 
 const isEnd = ({ type }: PlanariaEvent): boolean => ["agent.exited", "agent.rehomed", "agent.restarted"].includes(type);
+
+describe("a guest that lies about its hand-over", () => {
+  it("is not believed a note that no life and no history could read", async (t) => {
+    const events = new EventStream(() => 0);
+    const outgoing = new OutgoingVerbs(events);
+    provideHandover(outgoing, events);
+    const vault = await tempVault(t);
+    const { branch } = vault.create({ name: "evil", durability: "memory" });
+    const message = messageOf({ kind: "cast", method: "go", text: "" }, { nowMs: 0, seed: 0 });
+    const handOver = (note: string): Outgoing =>
+      outgoing.prepare(
+        { agent: "evil", branch, epoch: 0, message },
+        { verb: HANDOVER, text: handoverText({ used: 1, note, isDue: false }) },
+      );
+    for (const note of ["{", "garbage", "~", '~[["Nope",1]]']) assert.deepEqual(handOver(note), { actions: [] }, note);
+    assert.equal(handOver('{"page":1}').exit?.name, "normal");
+    assert.deepEqual(
+      contextOps(branch, [{ verb: HANDOVER, text: handoverText({ used: 1, note: "{", isDue: false }) }]),
+      [],
+    );
+  });
+});
 
 describe("an agent that hands over", () => {
   it("goes on in a new life that reads the note, with its state, and nothing counts as failed", async (t) => {

@@ -7,6 +7,7 @@ import { errorReason } from "../../runtime/faults.ts";
 import { EventStream } from "../../runtime/events.ts";
 import { messageOf } from "../../runtime/message.ts";
 import type { PlanariaEvent, RuntimeError } from "../../runtime/index.ts";
+import { OutgoingVerbs } from "../../runtime/outgoing.ts";
 import { seededRandom } from "../../runtime/random.ts";
 import { Router } from "../../runtime/router.ts";
 import { withRuntime } from "../../runtime/testing.ts";
@@ -40,6 +41,29 @@ describe("a message that leaves an agent", () => {
     }
     assert.equal(seen.length, 2 * GARBAGE.length);
     assert.ok(seen.every(({ type }) => type === "message.discarded"));
+  });
+
+  it("cannot give a reason for its end, or a name, that is too long to be told to others", async (t) => {
+    const events = new EventStream(() => 0);
+    const said: PlanariaEvent[] = [];
+    events.subscribe(({ event }) => void said.push(event));
+    const outgoing = new OutgoingVerbs(events);
+    const vault = await tempVault(t);
+    const { branch } = vault.create({ name: "evil", durability: "memory" });
+    const message = messageOf({ kind: "cast", method: "go", text: "" }, { nowMs: 0, seed: 0 });
+    for (const text of ["x".repeat(513), "é".repeat(257), ""])
+      assert.deepEqual(outgoing.prepare({ agent: "evil", branch, epoch: 0, message }, { verb: "exit", text }), {
+        actions: [],
+      });
+    assert.deepEqual(
+      said.map((event) => event.type === "message.discarded" && event.code),
+      ["SANDBOX_ENVELOPE_INVALID", "SANDBOX_ENVELOPE_INVALID", "SANDBOX_ENVELOPE_INVALID"],
+    );
+    const { exit } = outgoing.prepare(
+      { agent: "evil", branch, epoch: 0, message },
+      { verb: "exit", text: "é".repeat(256) },
+    );
+    assert.equal(exit?.name, "exit");
   });
 
   it("cannot reach what is no agent: journals and forks on trial", async (t) => {
