@@ -123,12 +123,26 @@ export class Topics {
     const { branch } = topic;
     if (branch === undefined) return;
     const free = { type: "name", name: topicBranchName(name), branch: undefined, expect: branch.id } as const;
-    await this.#commit([free, { type: "drop", branch: branch.id }]);
+    const dropped = this.#commit([free, { type: "drop", branch: branch.id }]);
+    this.#forget(name); // now: whoever uses the name from here on means another topic
+    try {
+      await dropped;
+    } catch (error) {
+      this.#forget(name); // the topic has its name again
+      this.#feeds.feed(this.topic(name));
+      throw error;
+    }
+    this.#host.events.emit({ type: "topic.dropped", topic: name });
+  }
+
+  /** Nothing is remembered of the topic of this name; its readers end. */
+  #forget(name: string): void {
+    const topic = this.#topics.get(name);
     this.#count = undefined;
+    if (topic === undefined) return;
     this.#feeds.dropped(topic);
     this.#topics.delete(name);
     for (const reader of this.#readers) if (reader.topic === topic) reader.end();
-    this.#host.events.emit({ type: "topic.dropped", topic: name });
   }
 
   /** What is committed when this agent is dropped. */
@@ -179,6 +193,7 @@ export class Topics {
   }
 
   #published(topic: Topic, seq: number): void {
+    if (this.#topics.get(topic.name) !== topic) return; // it was dropped meanwhile
     topic.published(seq);
     this.#feeds.feed(topic);
   }

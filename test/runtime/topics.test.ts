@@ -146,6 +146,28 @@ describe("a topic", () => {
     assert.equal(runtime.topic("done").info().last, 4, "what the shadow published went nowhere");
   });
 
+  it("that is dropped and used again at once is another one: each of its publications is handled once", async (t) => {
+    const runtime = await withRuntime(t, { durability: "disk" });
+    const a = await runtime.spawn({ id: "a", source: MEMBER });
+    const topic = runtime.topic("news");
+    const done = runtime.topic("done").subscribe();
+    await a.call("listen");
+    await topic.publish("old");
+    assert.deepEqual(await values(done, 1), [{ seq: 1, value: "old" }]);
+    const reader = topic.subscribe({ after: 0 });
+    const dropped = topic.drop();
+    const [, ...seqs] = await Promise.all([a.call("listen", 0), topic.publish("one"), topic.publish("two")]);
+    await dropped;
+    assert.deepEqual([...seqs, await topic.publish("three")], [1, 2, 3]);
+    assert.deepEqual(await values(done, 3), [
+      { seq: 1, value: "one" },
+      { seq: 2, value: "two" },
+      { seq: 3, value: "three" },
+    ]);
+    assert.deepEqual(heard(await a.call("state")), [1, 1, 2, 3]);
+    assert.deepEqual(await reader.next(), { done: true, value: undefined });
+  });
+
   it("forgets an agent that unsubscribes or is dropped", async (t) => {
     const runtime = await withRuntime(t);
     const [a, b] = [await runtime.spawn({ id: "a", source: MEMBER }), await runtime.spawn({ id: "b", source: MEMBER })];
