@@ -39,6 +39,7 @@ import { Mailbox } from "./mailbox.ts";
 import { MessageEnds } from "./message-ends.ts";
 import type { Caller, Message } from "./message.ts";
 import { Monitors } from "./monitors.ts";
+import { armShutdown } from "./shutdown-time.ts";
 import { SoloKeeper } from "./solo-keeper.ts";
 import { TrafficRecorder } from "./traffic.ts";
 
@@ -411,11 +412,18 @@ export class Agent {
     if (this.#phase.name === "down") await this.#keeper.revive();
   }
 
-  /** Orderly stop: the message in work is finished, `stop` runs within the shutdown time, waiting messages fail. */
+  /**
+   * Orderly stop: the message in work is finished within the shutdown time, or fails; then `stop` runs within that time.
+   * Waiting messages fail.
+   */
   async stop(reason: ExitReason): Promise<void> {
     const stopped = this.#keeper.stop(reason);
     if (stopped !== "by_itself") return stopped;
+    const { shutdownMs } = this.spec;
+    const late = `it was to stop, and its turn took longer than its shutdown time (${shutdownMs} ms)`;
+    const timer = armShutdown(this.#host.clock, shutdownMs, () => this.kill(late));
     await this.#between.run(async () => {
+      timer?.cancel();
       if (this.#phase.name === "down" && !this.#phase.isParked) return;
       await this.#endLife(reason);
       if (this.phase === "down") return; // ended meanwhile

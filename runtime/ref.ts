@@ -80,7 +80,7 @@ export interface AgentRef<Def extends AnyAgentDefinition = AnyAgentDefinition> {
   history(options?: { readonly limit?: number }): Promise<readonly HistoryLine[]>;
   /** Makes an earlier state, and the code of then, current. Recorded, so it can be undone: the state before is named. */
   restore(at: Point): Promise<void>;
-  /** Orderly stop: the message in work is finished and `stop` runs. Not restarted. */
+  /** Orderly stop: the message in work is finished, or fails once `shutdownMs` are over, and `stop` runs. Not restarted. */
   stop(reason?: string): Promise<void>;
   /** Ends the isolate at once, as a crash would. Its supervisor restarts it. */
   kill(): Promise<void>;

@@ -29,6 +29,7 @@ import type { ParsedSpawnOptions, ParsedSubagentOptions } from "./options.ts";
 import { parseSubagentOptions } from "./options.ts";
 import { shutdownReason } from "./ref.ts";
 import type { AgentRegistry } from "./registry.ts";
+import { armShutdown } from "./shutdown-time.ts";
 import { codeOf } from "./registry.ts";
 
 /** What the subagents of a runtime need of it. */
@@ -275,7 +276,7 @@ export class Subagents {
   async #end(top: string, members: readonly Member[], { reason, withinMs }: Ending): Promise<void> {
     const startedMs = this.#on.clock.monotonicMs();
     let killed = 0;
-    const timer = armed(this.#on.clock, withinMs, () => (killed = this.#killAll(members, reason)));
+    const timer = armShutdown(this.#on.clock, withinMs, () => (killed = this.#killAll(members, reason)));
     this.#closed.add(top);
     try {
       await this.#dropAfter(members, async () => {
@@ -352,10 +353,4 @@ export class Subagents {
     const durationMs = this.#on.clock.monotonicMs() - startedMs;
     this.#on.events.emit({ type: "subagents.ended", agent, ...counts, durationMs });
   }
-}
-
-/** A timer for the time a tree has; none where it may take for ever. */
-function armed(clock: Clock, withinMs: Ending["withinMs"], fire: () => void): { cancel(): void } | undefined {
-  if (withinMs === "infinity") return undefined;
-  return clock.after(withinMs === "brutal_kill" ? 0 : withinMs, fire);
 }

@@ -215,6 +215,23 @@ describe("a step", () => {
     assert.equal(await recordsIn(folder), 1);
   });
 
+  it("holds a stop, and the runtime's end, no longer than the shutdown time", async (t) => {
+    const waits = Promise.withResolvers<void>();
+    const never = Promise.withResolvers<never>();
+    const answer = (): Promise<never> => (waits.resolve(), never.promise);
+    const { runtime, payer } = await withPayer(t, { answer });
+    const other = await runtime.spawn({ id: "other", source: PAYER, shutdownMs: 20 });
+    const call = codeOf(other.call("options", { timeoutMs: 3_600_000 }, { timeoutMs: Infinity }));
+    await waits.promise;
+    await other.stop();
+    assert.equal(await call, "RUNTIME_AGENT_DOWN");
+    assert.equal((await other.info()).status, "down");
+    await other.revive();
+    await payer.stop(); // it is idle, and needs no time
+    other.cast("options", { timeoutMs: 3_600_000 });
+    await runtime.close();
+  });
+
   it("is known to a version on trial, which runs no function and has no effect", async (t) => {
     const { runtime, payer, asked } = await withPayer(t, {});
     assert.deepEqual(await payer.call("pay"), [1, 2]);
