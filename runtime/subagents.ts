@@ -40,7 +40,7 @@ export interface SubagentsOptions {
   readonly agents: AgentRegistry;
   /** What goes from other branches in the commit that drops an agent: its timers, its subscriptions. */
   readonly departure: (id: string) => readonly Action[];
-  /** The runtime closes: agents are stopped, and stay in the vault. */
+  /** The runtime closes: agents are stopped, and stay in the vault; nobody begins. */
   readonly isClosing: () => boolean;
 }
 
@@ -120,7 +120,7 @@ export class Subagents {
         this.#requireWanted(parent, member);
         return artifact;
       });
-      if (!this.#isCurrent(member)) agent.end(shutdownReason(`${parent} ended`));
+      if (!this.#isCurrent(member) || this.#on.isClosing()) agent.end(shutdownReason(`${parent} ended`));
       this.#requireWanted(parent, member);
     } catch (error) {
       // A drop that fails is reported by the vault; what it leaves belongs to the parent.
@@ -236,7 +236,7 @@ export class Subagents {
 
   /** Throws RUNTIME_AGENT_DOWN when the tree that a subagent is to join is ending or has ended. */
   #requireWanted(parent: string, member?: Member): void {
-    let isClosed = member !== undefined && !this.#isCurrent(member);
+    let isClosed = this.#on.isClosing() || (member !== undefined && !this.#isCurrent(member));
     for (let at: string | undefined = parent; at !== undefined; at = parentOf(at)) isClosed ||= this.#closed.has(at);
     if (!isClosed) return;
     const text = `${parent} ends: it starts nobody any more`;

@@ -163,6 +163,24 @@ describe("a tree of subagents that ends", () => {
     assert.equal(runtime.vaultStats().branches, 1);
   });
 
+  it("begins with nobody while the runtime closes, and no agent is told as failed for it", async (t) => {
+    const runtime = await withRuntime(t, { limits: LIMITS });
+    const failed: string[] = [];
+    runtime.subscribe(({ event }) => {
+      if (event.type === "agent.exited" && event.reason.name !== "shutdown") failed.push(event.agent);
+    });
+    const top = await runtime.spawn({ id: "top", source: TREE });
+    const grown = top
+      .call(
+        "grow",
+        Array.from({ length: 50 }, (_, index) => `c${index}`),
+      )
+      .catch(() => undefined);
+    await eventOf(runtime, (event) => event.type === "agent.started" && event.agent === "top/c0");
+    await Promise.all([runtime.close(), grown]);
+    assert.deepEqual(failed, []);
+  });
+
   it("takes along what was just being started", async (t) => {
     const runtime = await withRuntime(t, { limits: LIMITS });
     const top = await runtime.spawn({ id: "top", source: TREE });
