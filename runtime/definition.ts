@@ -80,8 +80,10 @@ function requireId(id: string, path: string): void {
 async function readRecord(path: string): Promise<AgentRecord> {
   let content = "";
   try {
-    const { size } = await stat(path);
-    if (size > RECORD_BYTES_MAX) throw invalidDefinition(path, `it has more than ${RECORD_BYTES_MAX} bytes`);
+    const found = await stat(path);
+    // A device or a pipe may never come to its end; reading a folder says so by itself.
+    if (!found.isFile() && !found.isDirectory()) throw invalidDefinition(path, "it is no file");
+    if (found.size > RECORD_BYTES_MAX) throw invalidDefinition(path, `it has more than ${RECORD_BYTES_MAX} bytes`);
     content = await readFile(path, "utf8");
   } catch (cause) {
     if (cause instanceof RuntimeError) throw cause;

@@ -13,7 +13,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { isBuiltin } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -177,13 +177,18 @@ function pathOf(module: URL | string): string {
 
 async function readModule(path: string): Promise<string> {
   try {
-    return await readFile(path, "utf8");
+    const found = await stat(path);
+    // A device or a pipe may never come to its end; reading a folder says so by itself.
+    if (found.isFile() || found.isDirectory()) return await readFile(path, "utf8");
   } catch (cause) {
     throw new SandboxError("SANDBOX_MODULE_MISSING", `The module ${path} cannot be read.`, {
       cause,
       details: { path },
     });
   }
+  throw new SandboxError("SANDBOX_MODULE_MISSING", `The module ${path} cannot be read: it is no file.`, {
+    details: { path },
+  });
 }
 
 async function compileEntry(entry: Entry, key: string, onFile: CompileOptions["onFile"]): Promise<Artifact> {

@@ -151,6 +151,20 @@ describe("a watched folder", () => {
 });
 
 describe("a file that is wrong", () => {
+  it("is refused when it leads to a device, which would never be read to its end", async (t) => {
+    const folder = await WatchedFolder.open(t);
+    await symlink("/dev/zero", folder.path("a.agent.ts"));
+    await symlink("/dev/zero", folder.path("b.agent.md"));
+    const watch = await folder.watch();
+    assert.deepEqual(
+      watch.agents.map(({ id, refusal }) => [id, refusal?.reason.includes("it is no file")]),
+      [
+        ["a", true],
+        ["b", true],
+      ],
+    );
+  });
+
   it("changes nothing and says why and where, until it is right", async (t) => {
     const folder = await WatchedFolder.open(t);
     await folder.save("a.agent.ts", says("a"));
