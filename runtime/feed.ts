@@ -128,29 +128,45 @@ export class Feed<Key> {
   #resolved(key: Key): void {
     this.#out.delete(key);
     this.#pauseMs = PAUSE_MS_MIN;
-    this.#source.done(key);
-    this.pump();
+    this.#guarded(() => {
+      this.#source.done(key);
+      this.pump();
+    });
   }
 
   /** Told in the middle of a life's end: what comes after is done when that is over, and before another life begins. */
   #rejected(key: Key): void {
     queueMicrotask(() => {
       this.#out.delete(key);
-      if (this.#source.isHandled(key)) {
-        this.#source.done(key);
-        return this.pump();
-      }
-      this.restart();
-      this.#takePause(PAUSE_MS_MAX);
+      this.#guarded(() => {
+        if (this.#source.isHandled(key)) {
+          this.#source.done(key);
+          return this.pump();
+        }
+        this.restart();
+        this.#takePause(PAUSE_MS_MAX);
+      });
     });
+  }
+
+  /** Nobody stands above these callers: what the vault refuses (a damaged page) costs this feed a pause, and nobody else anything. */
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      this.#takePause(PAUSE_MS_MAX);
+    }
   }
 
   #takePause(longestMs: number): void {
     if (this.#isClosed || this.#pause !== undefined) return;
     this.#pause = this.#host.clock.after(Math.min(this.#pauseMs, longestMs), () => {
       this.#pause = undefined;
-      this.#source.rewind();
-      this.pump();
+      this.#guarded(() => {
+        this.#source.rewind();
+        this.pump();
+      });
     });
     this.#pauseMs = Math.min(2 * this.#pauseMs, PAUSE_MS_MAX);
   }

@@ -289,10 +289,13 @@ export interface AgentContext<State> {
   readonly log: AgentLog;
 }
 
-/** What a handler declared `reads: true` can do: it sees the state frozen and its tables without `put` and `delete`. */
-export interface ReadContext<State> extends Omit<
+/**
+ * What a handler declared `reads: true` can do: it sees the state frozen and its tables without `put` and `delete`, and may
+ * call and cast; what would be kept of its turn (a timer, a publication, a subagent, a link, …) is SANDBOX_STATE_READONLY.
+ */
+export interface ReadContext<State> extends Pick<
   AgentContext<ReadOnly<State>>,
-  "table" | "step" | "used" | "handover"
+  "state" | "self" | "text" | "note" | "now" | "random" | "call" | "cast" | "log"
 > {
   /** As in other handlers, for reading only. */
   table<Row = unknown>(this: void, name: string): ReadTable<Row>;

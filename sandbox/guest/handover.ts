@@ -14,7 +14,7 @@ import { SandboxError } from "../errors.ts";
 import { HANDOVER, handoverText, lifeStartOf, NOTE_BYTES_MAX, USED } from "../handover-text.ts";
 import { deepFreeze } from "./freeze.ts";
 import { isSafeInteger, NativeTypeError } from "./primordials.ts";
-import { readOnly } from "./state-proxy.ts";
+import { readOnly } from "./read-only.ts";
 import type { TurnRun } from "./turn.ts";
 
 /** One life's context. */

@@ -1,7 +1,7 @@
-/** Tells the author of a `reads: true` handler why the engine refused a write deep inside the frozen state. */
+/** What the author of a `reads: true` handler is told: by us, and where the engine refused a write deep inside the frozen state. */
 
 import type { GuestFault } from "../protocol.ts";
-import { indexOf } from "./primordials.ts";
+import { assign, indexOf, NativeTypeError } from "./primordials.ts";
 
 /** V8's words for writing to a frozen object (src/common/message-template.h). */
 const WORDS = ["read only property", "object is not extensible", "Cannot delete property", "Cannot redefine property"];
@@ -15,4 +15,10 @@ export function explainReadOnly(fault: GuestFault, reads: boolean): GuestFault {
     return { ...fault, message: `${fault.message} (${WHY})`, code: "SANDBOX_STATE_READONLY" };
   }
   return fault;
+}
+
+/** The refusal of a write in a handler that only reads: a TypeError, as for any frozen object, with a code. */
+export function readOnly(what: string): TypeError {
+  const error = new NativeTypeError(`${what}: ${WHY}`);
+  return assign(error, { code: "SANDBOX_STATE_READONLY" });
 }

@@ -1,6 +1,7 @@
 /** `ctx.state`: a record whose properties are the slots of the state. It inherits nothing, so no key is ever "already there". */
 
-import { assign, hasOwn, jsonStringify, NativeTypeError, toText } from "./primordials.ts";
+import { hasOwn, jsonStringify, NativeTypeError, toText } from "./primordials.ts";
+import { readOnly } from "./read-only.ts";
 import type { State } from "./state.ts";
 import type { TurnRun } from "./turn.ts";
 
@@ -44,12 +45,6 @@ export function readTraps(state: State, turn: TurnRun): ProxyHandler<object> {
     defineProperty: refuse,
     deleteProperty: refuse,
   };
-}
-
-/** The refusal of a write in a handler that only reads: a TypeError, as for any frozen object, with a code. */
-export function readOnly(what: string): TypeError {
-  const error = new NativeTypeError(`${what}: this handler is declared reads: true, so it sees the state frozen`);
-  return assign(error, { code: "SANDBOX_STATE_READONLY" });
 }
 
 function refuse(_target: object, key: PropertyKey): never {

@@ -47,7 +47,7 @@ import {
   slice,
   toWellFormed,
 } from "./primordials.ts";
-import { readOnly } from "./state-proxy.ts";
+import { readOnly } from "./read-only.ts";
 import { quiet, type TurnRun } from "./turn.ts";
 import { utf8Length } from "./utf8.ts";
 

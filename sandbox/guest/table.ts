@@ -25,7 +25,7 @@ import {
 } from "../rows.ts";
 import { asyncIterator, freeze, jsonStringify, keysOf, mapHas, NativeTypeError, slice, toText } from "./primordials.ts";
 import type { DraftRow, KeyRange } from "./row-draft.ts";
-import { readOnly } from "./state-proxy.ts";
+import { readOnly } from "./read-only.ts";
 import { quiet, type TurnRun } from "./turn.ts";
 
 const RANGE_NAMES: ReadonlyMap<string, true> = new Map(

@@ -22,6 +22,7 @@ import {
   NativePromise,
   toWellFormed,
 } from "./primordials.ts";
+import { readOnly } from "./read-only.ts";
 import { RowDraft } from "./row-draft.ts";
 import { utf8Length } from "./utf8.ts";
 
@@ -124,6 +125,7 @@ export class TurnRun {
 
   #put(verb: string, write: () => string, open: OpenAsk): void {
     this.assertOpen();
+    if (this.reads && verb !== "call") throw readOnly(`cannot ${verb}`);
     const max = this.#limits.asksPerTurnMax;
     if (this.#askCount >= max) throw exceeded("SANDBOX_ASKS_EXCEEDED", `asks more than ${max} times`);
     const text = write();
@@ -182,9 +184,10 @@ export class TurnRun {
     return true;
   }
 
-  /** @throws {SandboxError} SANDBOX_OUTBOX_EXCEEDED */
+  /** @throws {SandboxError} SANDBOX_OUTBOX_EXCEEDED; SANDBOX_STATE_READONLY for all but casts in a handler that only reads */
   send(verb: string, text: string): void {
     this.assertOpen();
+    if (this.reads && verb !== "cast") throw readOnly(`cannot ${verb}`);
     const max = this.#limits.outboxPerTurnMax;
     if (this.outbox.length >= max) throw exceeded("SANDBOX_OUTBOX_EXCEEDED", `sends more than ${max} messages`);
     this.outbox[this.outbox.length] = { verb, text };

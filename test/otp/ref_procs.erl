@@ -21,10 +21,8 @@ act(#{<<"op">> := Op} = Action) ->
 
 step(Op, Result) ->
     Events = ref_events:take(),
-    Up = lists:sort([{N, Id} || {Id, Pid} <- ets:tab2list(ref_ids), is_pid(Pid), is_process_alive(Pid),
-                                {_, N, _} <- [ref_events:who(Pid)]]),
     #{<<"op">> => Op, <<"result">> => Result, <<"events">> => Events,
-      <<"tree">> => [[Id, <<"up">>, N] || {N, Id} <- Up]}.
+      <<"tree">> => []}.
 
 do(<<"spawn">>, #{<<"id">> := Id} = Action) ->
     Traps = maps:get(<<"trap">>, Action, false),

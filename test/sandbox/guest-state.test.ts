@@ -175,6 +175,30 @@ describe("a handler declared reads: true", () => {
     });
   }
 
+  const kept = [
+    "ctx.publish('news', 1)",
+    "ctx.subscribe('news', 'w')",
+    "ctx.unsubscribe('news')",
+    "ctx.after(10, 'w')",
+    "ctx.cron('* * * * *', 'w')",
+    "ctx.cancel('t')",
+    "ctx.link('b')",
+    "ctx.unlink('b')",
+    "ctx.demonitor('m')",
+    "ctx.exit()",
+    "ctx.checkpoint('here')",
+    "return ctx.spawn({ id: 'b' })",
+    "return ctx.stop('a/b')",
+    "return ctx.kill('a/b')",
+    "return ctx.propose('x')",
+  ];
+  for (const code of kept) {
+    it(`may not ${code}: it would be kept of a turn that only reads`, async () => {
+      const guest = await running({}, code);
+      assert.equal(thrown(await guest.call("r")).code, "SANDBOX_STATE_READONLY");
+    });
+  }
+
   it("tells the author of a typed agent the same", async () => {
     const guest = await (await host.open({ module: new URL("notes.agent.ts", AGENTS) })).start();
     assert.equal(thrown(await guest.call("misuse")).code, "SANDBOX_STATE_READONLY");

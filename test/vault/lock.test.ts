@@ -30,7 +30,10 @@ describe("a vault", () => {
       error instanceof VaultError && error.code === "VAULT_LOCKED" && error.details["pid"] === process.pid;
     await assert.rejects(Vault.open(vaultOptions(path)), isLocked);
     await assert.rejects(Vault.open(vaultOptions(path)), isLocked, "a refused try does not loosen the lock");
-    await assert.rejects(Vault.open(vaultOptions(path)), /open in this very process; .* close that one first, or use it/);
+    await assert.rejects(
+      Vault.open(vaultOptions(path)),
+      /open in this very process; .* close that one first, or use it/,
+    );
     await vault.close();
     await (await Vault.open(vaultOptions(path))).close();
   });

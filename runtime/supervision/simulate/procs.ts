@@ -7,11 +7,11 @@
  *   that was trapped, `["DOWN", ref, id, reason]` for a monitor that fired.
  * - An action of a process that is dead gives "noproc"; `register` and `unregister` that OTP refuses "error:badarg";
  *   `whereis` the id, or "undefined". Everything else gives "ok".
- * - Events are `["start", id, n]` and `["down", id, n, reason]`; the tree is the living, `[id, "up", n]`, by n and id.
+ * - Events are `["start", id, n]` and `["down", id, n, reason]`; there is no tree, so it is empty.
  */
 import type { LinkAction, LinkEffect, Pid, Processes } from "../links.ts";
 import { act, isAlive, noProcesses, whereIs } from "../links.ts";
-import type { Action, Case, Step, TraceEvent, TreeLine } from "./case.ts";
+import type { Action, Case, Step, TraceEvent } from "./case.ts";
 
 interface Being {
   readonly id: string;
@@ -38,7 +38,7 @@ class ProcsRun {
   step(op: string, result: unknown): Step {
     const events = this.#events;
     this.#events = [];
-    return { op, result, events, tree: this.#living() };
+    return { op, result, events, tree: [] };
   }
 
   act(action: Action): unknown {
@@ -56,12 +56,6 @@ class ProcsRun {
       default:
         return this.#byProcess(action);
     }
-  }
-
-  #living(): readonly TreeLine[] {
-    const living = [...this.#pids.values()].filter((pid) => isAlive(this.#processes, pid));
-    const lines = living.map((pid): TreeLine => [this.#being(pid).id, "up", this.#being(pid).n]);
-    return lines.toSorted(([id, , n = 0], [otherId, , otherN = 0]) => n - otherN || (id < otherId ? -1 : 1));
   }
 
   #spawn({ id, link, trap }: Action): unknown {

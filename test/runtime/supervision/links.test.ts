@@ -206,9 +206,9 @@ describe("cases of kind procs", () => {
       "ok",
       [["DOWN", "m", "nobody", "noproc"]],
     ]);
-    assert.deepEqual(steps[6]?.tree, [
-      ["a", "up", 1],
-      ["b", "up", 2],
-    ]);
+    assert.ok(
+      steps.every(({ tree }) => tree.length === 0),
+      "there is no tree",
+    );
   });
 });
