@@ -20,6 +20,8 @@ export interface Lab extends AsyncDisposable {
   spawn(id: string, options?: Partial<SpawnOptions>): Promise<Probe>;
 }
 
+const ENDURING = { intensity: 1_000_000, quarantineDeaths: 1_000_000 };
+
 /** Opens a runtime in a new temporary vault. Durability is `disk` unless `options` say otherwise. */
 export async function openLab(options: Omit<RuntimeOptions, "vault"> = {}): Promise<Lab> {
   const folder = await mkdtempDisposable(join(tmpdir(), "planaria-bench-"));
@@ -35,9 +37,8 @@ export async function openLab(options: Omit<RuntimeOptions, "vault"> = {}): Prom
 function labOf(runtime: Runtime, folder: { remove(): Promise<void> }): Lab {
   return {
     runtime,
-    // The bench crashes its agents on purpose and often: they must not be parked for it.
-    spawn: (id, options = {}) =>
-      runtime.spawn<typeof probe>({ id, module: probeModule, intensity: 1_000_000, ...options }),
+    // The bench crashes its agents on purpose and often: they must not be parked for it, nor the words be set aside.
+    spawn: (id, options = {}) => runtime.spawn<typeof probe>({ id, module: probeModule, ...ENDURING, ...options }),
     async [Symbol.asyncDispose]() {
       await runtime.close();
       await folder.remove();
