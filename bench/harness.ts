@@ -37,6 +37,11 @@ const suites: readonly Entry[] = [
     what: "forks, durable writes, disk use, restore, diff, recovery, and what background work takes from the thread",
     load: async () => (await import("./vault.ts")).vault,
   },
+  {
+    name: "tree",
+    what: "the end of a tree of 1,000 subagents, 20 deep",
+    load: async () => (await import("./tree.ts")).tree,
+  },
 ];
 
 /**

@@ -23,6 +23,7 @@ describe("npm run bench", () => {
     assert.equal(status, 0);
     assert.match(stdout, /^ {2}first +recovery/m);
     assert.match(stdout, /^ {2}vault +forks/m);
+    assert.match(stdout, /^ {2}tree +the end/m);
     assert.match(stdout, /--quick[\s\S]*--json[\s\S]*--strict/);
   });
 });

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Runtime } from "../../runtime/index.ts";
+import { CALL_TIMEOUT_MS } from "../../runtime/request.ts";
 import { withRuntime } from "../../runtime/testing.ts";
 import { eventOf } from "../support/agents.ts";
 
@@ -83,6 +84,20 @@ describe("a deadline", () => {
         .then((seen) => (seen as readonly string[]).length),
       1,
     );
+  });
+
+  it("reaches the last message of a chain as the first caller gave it, not as a time of its own", async (t) => {
+    const runtime = await withRuntime(t);
+    const [first = "", ...rest] = await relays(runtime, 4);
+    const own = CALL_TIMEOUT_MS;
+    let deadlineMs: number | undefined;
+    runtime.provide("propose", async (_agent, _text, message) => {
+      deadlineMs = message.deadlineMs;
+      return '"here"';
+    });
+    const startMs = runtime.clock.monotonicMs();
+    assert.equal(await runtime.ref(first).call("pass", rest, { timeoutMs: own / 2 }), "here");
+    assert.ok(deadlineMs !== undefined && deadlineMs < startMs + own, `${deadlineMs} after ${startMs}`);
   });
 
   it("that is over refuses new calls with a code of its own, and sends nothing", async (t) => {
