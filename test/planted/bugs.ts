@@ -188,6 +188,13 @@ export const BUGS: readonly PlantedBug[] = [
     suites: [inFile("test/runtime/deadlines.test.ts")],
   },
   {
+    title: "a call made inside a turn gets a time of its own",
+    file: "runtime/router.ts",
+    find: "if (leftMs > 0) return Math.min(CALL_TIMEOUT_MS, Math.ceil(leftMs));",
+    replace: "if (leftMs > 0) return CALL_TIMEOUT_MS;",
+    suites: [inFile("test/runtime/deadlines.test.ts")],
+  },
+  {
     title: "a monitor tells of one end twice",
     file: "runtime/supervision/links.ts",
     find: 'if (signal.type === "down_message") return void draft.effects.push(signal);',
