@@ -95,7 +95,7 @@ function endTogether(
     waiting = setIn(waiting, ref, spec);
     // One child alone and no time to wait: the kill follows at once, as OTP's `after 0` does.
     if (spec.shutdown === 0 && after.type === "reply") draft.effects.push({ type: "signal", ref, reason: "kill" });
-    else if (typeof spec.shutdown === "number") byTime.set(spec.shutdown, [...(byTime.get(spec.shutdown) ?? []), ref]);
+    else if (typeof spec.shutdown === "number") groupOf(byTime, spec.shutdown).push(ref);
   }
   const timers = [...byTime].map(([ms, refs]) => {
     const id = draft.timerNext++;
@@ -103,6 +103,13 @@ function endTogether(
     return { id, refs };
   });
   return waitForAll(draft, { type: "ending_dynamics", waiting, timers, after });
+}
+
+/** Those who share this shutdown time; to be added to. */
+function groupOf(byTime: Map<number, Ref[]>, ms: number): Ref[] {
+  const refs = byTime.get(ms) ?? [];
+  byTime.set(ms, refs);
+  return refs;
 }
 
 /** Its exit is swallowed where it has already arrived. */

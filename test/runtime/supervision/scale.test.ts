@@ -1,15 +1,18 @@
 /**
  * A supervisor with many children pays for one event what one with few pays: counted in objects that are new in the state
- * after it, not in time.
+ * after it, or in items of lists that were walked through, not in time.
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Strategy } from "../../../runtime/supervision/contract.ts";
+import type { Effect, Strategy } from "../../../runtime/supervision/contract.ts";
+import { step } from "../../../runtime/supervision/step.ts";
 import { called, definition, exited, Shell } from "./shell.ts";
 
 const CHILDREN = 10_000;
 /** A path through a map of ten thousand is four nodes of two objects and a list; there are a handful of maps. */
 const NEW_OBJECTS_MAX = 120;
+/** The end of a child is a few short lists: the entries of its node, its effects, those who share its deadline. */
+const WALKED_PER_CHILD_MAX = 100;
 
 function crowd(strategy: Strategy): Shell {
   const template = strategy === "simple_one_for_one" ? [{ id: "t" }] : [];
@@ -26,6 +29,25 @@ function objectsOf(value: unknown, seen: Set<object> = new Set()): Set<object> {
   seen.add(value);
   for (const inner of Object.values(value)) objectsOf(inner, seen);
   return seen;
+}
+
+/** How many items the lists had that were walked through or copied while `work` ran. */
+function itemsWalked(work: () => void): number {
+  const { prototype } = Array;
+  const own = prototype[Symbol.iterator];
+  let items = 0;
+  const counting = function (this: readonly unknown[]): ArrayIterator<unknown> {
+    items += this.length;
+    return own.call(this);
+  };
+  const put = (value: unknown): unknown => Object.defineProperty(prototype, Symbol.iterator, { value });
+  put(counting);
+  try {
+    work();
+  } finally {
+    put(own);
+  }
+  return items;
 }
 
 describe("ten thousand children", () => {
@@ -48,5 +70,18 @@ describe("ten thousand children", () => {
     assert.equal(starts.length, CHILDREN);
     assert.equal(shell.state.dynamics.size, CHILDREN);
     assert.equal(shell.state.mailbox.events.size, 0);
+  });
+
+  it("are all told to end in one step, with one timer, and no list is copied for each of them", () => {
+    const shell = crowd("dynamic");
+    const shutdown = { type: "told", reason: "shutdown" } as const;
+    let told: readonly Effect[] = [];
+    const walked = itemsWalked(() => ({ effects: told } = step(shell.state, shutdown)));
+    assert.equal(told.filter(({ type }) => type === "signal").length, CHILDREN);
+    assert.equal(told.filter(({ type }) => type === "set_timer").length, 1);
+    assert.ok(walked < CHILDREN * WALKED_PER_CHILD_MAX, `${walked} items`);
+    shell.feed(shutdown);
+    const exits = Array.from({ length: CHILDREN }, (_, index) => exited(index + 1, "shutdown"));
+    assert.equal(shell.feed(...exits).at(-1)?.type, "exit");
   });
 });
