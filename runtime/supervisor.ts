@@ -251,7 +251,10 @@ export class Supervisor implements SupervisedChild<SupervisorPlan> {
 
   #setTimer(id: number, ms: number): void {
     const { clock } = this.#host;
-    const fire = (): void => this.#send({ type: "timer", id, atMs: clock.monotonicMs() });
+    const fire = (): void => {
+      this.#timers.delete(id);
+      this.#send({ type: "timer", id, atMs: clock.monotonicMs() });
+    };
     this.#timers.set(id, clock.after(ms, fire));
   }
 

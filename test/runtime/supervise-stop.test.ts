@@ -8,10 +8,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { TestContext } from "node:test";
+import { systemClock } from "../../runtime/clock.ts";
 import { Runtime } from "../../runtime/index.ts";
 import type { ChildSpec } from "../../runtime/index.ts";
 import { withRuntime } from "../../runtime/testing.ts";
 import { Cell } from "../../sandbox/index.ts";
+import type { Clock } from "../../vault/index.ts";
 import { COUNTER, codeOf } from "../support/agents.ts";
 
 /** Waits for an answer that never comes, and says its last words only when nothing is in work. */
@@ -101,6 +103,40 @@ describe("a tree whose agents find no cell that lives", () => {
     await tries;
     await shop.stop();
     assert.equal(await codeOf(shop.whichChildren()), "RUNTIME_SUPERVISOR_DOWN");
+  });
+});
+
+describe("children of a dynamic supervisor that do not end in time", () => {
+  it("are killed, and their supervisor keeps no timer that has fired", async (t) => {
+    const shutdownMs = 7;
+    const timers = { fired: new Set<object>(), keptAfter: 0 };
+    const clock: Clock = {
+      now: () => systemClock.now(),
+      monotonicMs: () => systemClock.monotonicMs(),
+      after(delayMs, fire) {
+        const timer = systemClock.after(delayMs, () => {
+          if (delayMs === shutdownMs) timers.fired.add(timer);
+          fire();
+        });
+        const cancel = (): void => {
+          if (timers.fired.has(timer)) timers.keptAfter += 1;
+          timer.cancel();
+        };
+        return { cancel };
+      },
+    };
+    const runtime = await withRuntime(t, {}, { clock });
+    const pool = await runtime.supervise({ id: "pool", strategy: "dynamic" });
+    const { asked } = await mute(runtime);
+    const slow = await pool.startChild({ id: "slow", source: WAITER, shutdownMs });
+    const waiting = codeOf(slow.call("wait"));
+    await asked;
+    await pool.terminateChild("slow");
+    assert.equal(await waiting, "RUNTIME_AGENT_DOWN");
+    assert.equal(timers.fired.size, 1);
+    await pool.stop(); // takes back every timer that it still keeps
+    assert.equal(timers.keptAfter, 0);
+    await runtime.ref("mute").kill();
   });
 });
 
