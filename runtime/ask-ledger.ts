@@ -9,8 +9,9 @@
  *                call c ----> asked
  *
  * Questions are known by their words (verb and text) and counted: the n-th of the same words is the n-th of the run before.
+ * Each step counts by itself: one that is given its record asks nothing, and shifts nobody else's count.
  */
-import type { AskAnswer, Message } from "./message.ts";
+import type { Asked, AskAnswer, Message } from "./message.ts";
 
 /** The answers by words, and how many of each this run has had. */
 export interface AskLedger {
@@ -27,11 +28,12 @@ export function beginRun(message: Message): void {
 /** The answer to a question of this message's turn; `ask` puts it, unless an earlier run did. `nth` is from 1. */
 export function askOnce(
   message: Message,
-  question: { readonly verb: string; readonly text: string },
+  question: Pick<Asked, "verb" | "step" | "text">,
   ask: (nth: number) => Promise<AskAnswer>,
 ): Promise<AskAnswer> {
   const ledger = (message.ledger ??= { answers: new Map(), used: new Map() });
-  const words = `${question.verb} ${question.text}`;
+  const { verb, step = "", text } = question;
+  const words = `${step.length} ${step} ${verb} ${text}`;
   const answers = ledger.answers.get(words) ?? [];
   const at = ledger.used.get(words) ?? 0;
   ledger.used.set(words, at + 1);

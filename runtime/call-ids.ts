@@ -35,11 +35,11 @@ export function recordedReply(view: View, id: string): string | undefined {
  * nothing and asked nobody: run again it does no harm, and a call that only reads stays one without a commit.
  */
 export function leavesTrace(
-  { callId, claims, asks }: Message,
+  { callId, claims, ledger }: Message,
   turn: { readonly ops: readonly Op[]; readonly sent: readonly Outgoing[] },
 ): boolean {
   if (callId === undefined || !isDerived(callId)) return true;
-  return turn.ops.length > 0 || turn.sent.length > 0 || asks.length > 0 || claims !== undefined;
+  return turn.ops.length > 0 || turn.sent.length > 0 || ledger !== undefined || claims !== undefined;
 }
 
 /** Which ids a branch holds, in the order of their commits. */

@@ -41,17 +41,17 @@ export function effectKey(step: {
 }
 
 /**
- * The id of the n-th call of these words that the turn of `message` makes; undefined for a message that cannot come again
+ * The id of the n-th call of these words that the turn of `message` makes in this step ("" outside of steps); undefined for a message that cannot come again
  * after a restart. Made of the words, not of the order of questions: that may differ from run to run where a handler has
  * several open.
  */
 export function derivedCallId(
   agent: string,
   message: Message,
-  call: { readonly text: string; readonly nth: number },
+  call: { readonly text: string; readonly step: string; readonly nth: number },
 ): string | undefined {
   const name = givenName(message);
-  return name === undefined ? undefined : DERIVED + digest([agent, ...name, call.text, call.nth]);
+  return name === undefined ? undefined : DERIVED + digest([agent, ...name, call.step, call.text, call.nth]);
 }
 
 /** True for an id that `derivedCallId` made. */

@@ -91,7 +91,9 @@ export interface Asked {
   readonly text: string;
   /** What the turn runs. */
   readonly message: Message;
-  /** Which question of these words in its turn, from 1; of a question that is put to the outside. */
+  /** The step whose function asks; absent or "" outside of steps. */
+  readonly step?: string;
+  /** Which question of these words in its step (or its turn, outside of steps), from 1; of a question that is put to the outside. */
   readonly nth?: number;
 }
 

@@ -12,6 +12,8 @@ export interface Question {
   readonly turn: number;
   readonly ask: number;
   readonly verb: string;
+  /** The step whose function asks, "" outside of steps. */
+  readonly step: string;
   readonly text: string;
 }
 
@@ -64,8 +66,8 @@ export class Questions {
   }
 
   #ask(message: Message, question: Question): void {
-    const { verb, text } = question;
-    const asked = { verb, text, message };
+    const { verb, step, text } = question;
+    const asked = { verb, step, text, message };
     const reply = (answer: AskAnswer): void => {
       if (!this.#host.isOver()) this.#host.answer(question.turn, question.ask, answer);
     };

@@ -100,9 +100,9 @@ export class Router {
 
   /** A question from inside a turn. Never rejects: errors travel as answers. */
   async ask(from: string, question: Asked): Promise<AskAnswer> {
-    const { verb, text, message: asker, nth = 1 } = question;
+    const { verb, step = "", text, message: asker, nth = 1 } = question;
     try {
-      const id = verb === "call" ? derivedCallId(from, asker, { text, nth }) : undefined;
+      const id = verb === "call" ? derivedCallId(from, asker, { step, text, nth }) : undefined;
       const answer =
         verb === "call" ? this.#route(from, text, { asker, id }) : this.#capability(from, verb)(from, text, asker);
       return { ok: true, text: await answer };

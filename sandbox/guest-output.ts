@@ -45,6 +45,7 @@ import {
   type RowQuery,
   type RowRead,
 } from "./rows.ts";
+import { STEP_SCOPE_BYTES_MAX } from "./step-text.ts";
 
 /** Everything a guest can say. */
 export type GuestOutput =
@@ -219,7 +220,10 @@ class Reader {
 
   asks(count: number): readonly Ask[] {
     if (count > this.limits.asksPerTurnMax) throw invalid("it asks more often than it may");
-    return this.#times(count, () => ({ ask: this.integer(), verb: this.#verb(), text: this.#message() }));
+    return this.#times(count, () => {
+      const [ask, verb, step] = [this.integer(), this.#verb(), this.textOf(STEP_SCOPE_BYTES_MAX, "the name of a step")];
+      return { ask, verb, step, text: this.#message() };
+    });
   }
 
   reads(count: number): readonly RowRead[] {

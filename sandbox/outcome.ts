@@ -55,6 +55,8 @@ export interface TurnAsk {
   readonly turn: number;
   readonly ask: number;
   readonly verb: string;
+  /** The step whose function asks, "" outside of steps. */
+  readonly step: string;
   readonly text: string;
 }
 

@@ -10,7 +10,7 @@
  *     T  id, kind, method, text, nowMs, seed            D  id, reply, nOps, nRows, nOutbox, nLogs, ops…, rows…, outbox…, logs…
  *     A  turn, ask, "1"|"0", text|code, message             (ops: key, "="text|"-"; rows: table, key, "="text|"-")
  *     R                                                 T  id, code, name, message, stack, nLogs, logs…
- *                                                       W  id, nAsks, nReads, (ask, verb, text)…,
+ *                                                       W  id, nAsks, nReads, (ask, verb, step, text)…,
  *                                                             (ask, kind, table, key, to, after, prefix, rowsMax)…
  *                                                       R
  *                                                       F  code, name, message, stack
@@ -103,6 +103,8 @@ export interface Declared {
 export interface Ask {
   readonly ask: number;
   readonly verb: string;
+  /** The step whose function asks, "" outside of steps. Equal words are counted in each by itself. */
+  readonly step: string;
   readonly text: string;
 }
 /** A key of the state and its new text; undefined deletes the key. */

@@ -196,7 +196,7 @@ export class Resident {
       if (head.asks.has(ask)) throw notHonest(`ask ${ask} came twice`);
       head.asks.add(ask);
     }
-    for (const { ask, verb, text } of asks) this.#options.onAsk({ turn: head.id, ask, verb, text });
+    for (const ask of asks) this.#options.onAsk({ turn: head.id, ...ask });
     for (const { ask, ...query } of reads) this.#options.onRead({ turn: head.id, ask, query });
     this.#options.onTaken();
   }

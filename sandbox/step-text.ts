@@ -28,6 +28,8 @@ export const STEP_OVER = "over";
 
 /** A step's name, and the key that its concurrency is counted under, in bytes: both fit a key of the vault. */
 export const STEP_NAME_BYTES_MAX = 200;
+/** The step that a question belongs to: its use and its name, with a mark. */
+export const STEP_SCOPE_BYTES_MAX: number = STEP_NAME_BYTES_MAX + 24;
 /** What is told of an error, in UTF-16 units. */
 export const STEP_ERROR_UNITS_MAX = 1_024;
 /** The longest wait in ms: an hour. A turn stands still meanwhile; who has to wait longer sets a timer. */

@@ -61,7 +61,8 @@ export function waitText(id: number, asks: readonly Ask[], reads: readonly RowRe
     const ask = asks[index];
     if (ask === undefined) continue;
     segments[segments.length] = `${ask.ask}`;
-    add(segments, ask.verb, ask.text);
+    add(segments, ask.verb, ask.step);
+    segments[segments.length] = ask.text;
   }
   for (let index = 0; index < reads.length; index++) {
     const read = reads[index];

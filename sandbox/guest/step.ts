@@ -13,6 +13,9 @@
  * 2. No step begins while the function of another one runs. Steps that were begun together may run together. So a step never
  *    lies within another one, where it would be left out when the outer one's result is given back, and the counts with it.
  * 3. What the handler gets is the value as it was recorded, the first time too.
+ * 4. A question says which step it belongs to, so that equal words of two steps are two questions also when one of the
+ *    steps is given its record. What a function asks before it first waits is its own for certain. What is asked later is
+ *    put down to the step that runs alone, or to all that were begun together: the language does not tell which of them.
  */
 import { decode, encode } from "../codec.ts";
 import { SandboxError } from "../errors.ts";
@@ -82,10 +85,24 @@ export class Steps {
   #bytes = 0;
   /** Functions that run. */
   #running = 0;
+  /** Steps that are begun and not answered yet: whoever begins meanwhile is begun together with them. */
+  #beginning = 0;
+  /** The first of those begun together, and how many they are. */
+  #first = "";
+  #together = 0;
+  /** The step whose function is being called, until it first waits. */
+  #calling: string | undefined;
 
   constructor(turn: TurnRun, limits: IsolateLimits) {
     this.#turn = turn;
     this.#limits = limits;
+    turn.stepScope = () => this.#scope();
+  }
+
+  #scope(): string {
+    if (this.#calling !== undefined) return this.#calling;
+    if (this.#running === 0) return "";
+    return this.#together === 1 ? this.#first : `+${this.#first}`;
   }
 
   /** A promise of the step's result. */
@@ -95,12 +112,26 @@ export class Steps {
 
   async #run(name: unknown, fn: unknown, options: unknown): Promise<unknown> {
     const step = this.#begin(stepSpec(name, fn, options));
-    const begun = await this.#turn.askText(STEP_BEGIN, stepText(step, step.key, step.concurrency));
+    const begun = await this.#answered(step);
     const text = slice(begun, 1);
     if (begun[0] === STEP_KNOWN) return decode(text, { bytesMax: Infinity });
     const result = await this.#inside(step, text);
     await this.#turn.askText(STEP_END, stepText(step, result));
     return decode(result, { bytesMax: Infinity });
+  }
+
+  async #answered(step: NamedStep): Promise<string> {
+    if (this.#beginning === 0) {
+      this.#first = idOf(step);
+      this.#together = 0;
+    }
+    this.#beginning++;
+    this.#together++;
+    try {
+      return await this.#turn.askText(STEP_BEGIN, stepText(step, step.key, step.concurrency));
+    } finally {
+      this.#beginning--;
+    }
   }
 
   #begin(spec: StepSpec): NamedStep {
@@ -157,13 +188,13 @@ export class Steps {
   }
 
   async #try(step: NamedStep, key: string): Promise<unknown> {
-    const { fn, timeoutMs } = step;
-    if (timeoutMs === 0) return await apply(fn, undefined, [key]);
+    const { timeoutMs } = step;
+    if (timeoutMs === 0) return await this.#call(step, key);
     const time = this.#turn.askText(STEP_WAIT, stepText(step, timeoutMs, ""));
     const asked = this.#turn.lastAsk;
     return await new NativePromise<unknown>((resolve, reject) => {
       // Neither rejects: each hands on what it hears. Whoever comes second is not heard.
-      void settleBy(async () => await apply(fn, undefined, [key]), resolve, reject);
+      void settleBy(async () => await this.#call(step, key), resolve, reject);
       void settleBy(
         async () => {
           if ((await time) !== STEP_OVER) return await new NativePromise(() => undefined); // the try was first
@@ -176,6 +207,16 @@ export class Steps {
     });
   }
 
+  #call(step: NamedStep, key: string): unknown {
+    const before = this.#calling;
+    this.#calling = idOf(step);
+    try {
+      return apply(step.fn, undefined, [key]);
+    } finally {
+      this.#calling = before;
+    }
+  }
+
   /** The result as text, within the turn's allowance. */
   #recordable(step: NamedStep, value: unknown): string {
     const text = encode(value, { bytesMax: this.#limits.messageBytesMax, root: `the result of ${step.name}` });
@@ -185,6 +226,10 @@ export class Steps {
     this.#bytes = bytes;
     return text;
   }
+}
+
+function idOf({ name, use }: StepName): string {
+  return `${use}:${name}`;
 }
 
 async function settleBy(

@@ -62,6 +62,8 @@ export class TurnRun {
   readonly logs: GuestLog[] = [];
   /** What the turn wrote to its tables. */
   readonly rows: RowDraft;
+  /** The step that asks now, "" outside of steps. */
+  stepScope: () => string = () => "";
   readonly #limits: IsolateLimits;
   readonly #open: Map<number, OpenAsk> = new NativeMap();
   #openCount = 0;
@@ -110,7 +112,8 @@ export class TurnRun {
   /** A promise of the answer. Rejects with SANDBOX_ASKS_EXCEEDED beyond the limit. */
   ask(verb: string, write: () => string): Promise<unknown> {
     const answer = new NativePromise<unknown>((resolve, reject) => {
-      this.#put(verb, write, { take: (text) => resolve(decode(text, { bytesMax: Infinity })), reject });
+      const take = (text: string): void => resolve(decode(text, { bytesMax: Infinity }));
+      this.#put({ verb, step: this.stepScope(), write }, { take, reject });
     });
     return quiet(answer);
   }
@@ -118,19 +121,19 @@ export class TurnRun {
   /** As `ask`, for an answer that is no encoded value. */
   askText(verb: string, text: string): Promise<string> {
     const answer = new NativePromise<string>((resolve, reject) => {
-      this.#put(verb, () => text, { take: resolve, reject });
+      this.#put({ verb, step: "", write: () => text }, { take: resolve, reject });
     });
     return quiet(answer);
   }
 
-  #put(verb: string, write: () => string, open: OpenAsk): void {
+  #put({ verb, step, write }: Pick<Ask, "verb" | "step"> & { readonly write: () => string }, open: OpenAsk): void {
     this.assertOpen();
     if (this.reads && verb !== "call") throw readOnly(`cannot ${verb}`);
     const max = this.#limits.asksPerTurnMax;
     if (this.#askCount >= max) throw exceeded("SANDBOX_ASKS_EXCEEDED", `asks more than ${max} times`);
     const text = write();
     this.#askCount++;
-    this.#unsent[this.#unsent.length] = { ask: this.#await(open), verb, text };
+    this.#unsent[this.#unsent.length] = { ask: this.#await(open), verb, step, text };
   }
 
   /** A promise of the answer's text. Rejects with SANDBOX_READS_EXCEEDED beyond the limit. */

@@ -38,22 +38,22 @@ describe("the id of a call that a turn makes", () => {
   it("tells agent, message, words and use apart", () => {
     const message = letter({ callId: "order-7" });
     const ids = [
-      derivedCallId("a", message, { text: "x", nth: 1 }),
-      derivedCallId("b", message, { text: "x", nth: 1 }),
-      derivedCallId("a", letter({ callId: "order-8" }), { text: "x", nth: 1 }),
-      derivedCallId("a", message, { text: "y", nth: 1 }),
-      derivedCallId("a", message, { text: "x", nth: 2 }),
+      derivedCallId("a", message, { step: "", text: "x", nth: 1 }),
+      derivedCallId("b", message, { step: "", text: "x", nth: 1 }),
+      derivedCallId("a", letter({ callId: "order-8" }), { step: "", text: "x", nth: 1 }),
+      derivedCallId("a", message, { step: "", text: "y", nth: 1 }),
+      derivedCallId("a", message, { step: "", text: "x", nth: 2 }),
     ];
     assert.equal(new Set(ids).size, 5);
     assert.equal(
       ids.every((id) => id !== undefined && isDerived(id)),
       true,
     );
-    assert.equal(derivedCallId("a", letter({ callId: "order-7" }), { text: "x", nth: 1 }), ids[0]);
+    assert.equal(derivedCallId("a", letter({ callId: "order-7" }), { step: "", text: "x", nth: 1 }), ids[0]);
   });
 
   it("is none where the message cannot come again after a restart", () => {
-    assert.equal(derivedCallId("a", letter(), { text: "x", nth: 1 }), undefined);
+    assert.equal(derivedCallId("a", letter(), { step: "", text: "x", nth: 1 }), undefined);
     assert.equal(isDerived("order-7"), false);
   });
 });

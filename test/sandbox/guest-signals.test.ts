@@ -53,9 +53,9 @@ describe("what an agent says about its kin", () => {
     assert.deepEqual(value(born.kind === "wait" ? born.asks[0]?.text : ""), { id: "w", restart: "transient" });
     assert.equal(value(done(await guest.answer(1, { ok: true, text: '"me/w"' })).reply), "me/w");
     const stopping = await guest.call("end");
-    assert.deepEqual(stopping.kind === "wait" && stopping.asks, [{ ask: 1, verb: "stop", text: "me/w" }]);
+    assert.deepEqual(stopping.kind === "wait" && stopping.asks, [{ ask: 1, verb: "stop", step: "", text: "me/w" }]);
     const killing = await guest.answer(1, { ok: true, text: "~-1" });
-    assert.deepEqual(killing.kind === "wait" && killing.asks, [{ ask: 2, verb: "kill", text: "me/w" }]);
+    assert.deepEqual(killing.kind === "wait" && killing.asks, [{ ask: 2, verb: "kill", step: "", text: "me/w" }]);
     assert.equal((await guest.answer(2, { ok: true, text: "~-1" })).kind, "done");
   });
 

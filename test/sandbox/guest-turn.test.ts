@@ -304,7 +304,9 @@ describe("an asynchronous handler", () => {
   it("proposes its source as it is", async () => {
     const guest = await (await host.open(ASYNC)).start();
     const output = await guest.call("propose", "export default 1");
-    assert.deepEqual(output.kind === "wait" && output.asks, [{ ask: 1, verb: "propose", text: "export default 1" }]);
+    assert.deepEqual(output.kind === "wait" && output.asks, [
+      { ask: 1, verb: "propose", step: "", text: "export default 1" },
+    ]);
     assert.deepEqual(value(done(await guest.answer(1, { ok: true, text: '{"ruling":"pass"}' })).reply), {
       ruling: "pass",
     });

@@ -84,10 +84,10 @@ describe("what comes out of a guest", () => {
       fault: { name: "Error", message: "m", stack: "s" },
       logs: [],
     });
-    assert.deepEqual(parse("W", "1", "1", "1", "3", "call", "t", "4", "down", "notes", "k", "z", "l", "", "512"), {
+    assert.deepEqual(parse("W", "1", "1", "1", "3", "call", "1:pay", "t", "4", "down", "notes", "k", "z", "l", "", "512"), {
       kind: "wait",
       id: 1,
-      asks: [{ ask: 3, verb: "call", text: "t" }],
+      asks: [{ ask: 3, verb: "call", step: "1:pay", text: "t" }],
       reads: [{ ask: 4, kind: "down", table: "notes", key: "k", to: "z", after: "l", prefix: "", rowsMax: 512 }],
     });
     assert.deepEqual(parse("F", "C", "Error", "m", "s"), {
