@@ -347,14 +347,15 @@ export class Agent {
   /** It failed too often: down until it is revived. */
   park(reason: ExitReason): void {
     if (this.#host.kin.has(this.id)) return this.settle(reason, true);
-    this.monitors.tell(false);
+    this.monitors.over(reason);
     this.#host.events.emit({ type: "agent.parked", agent: this.id, reason });
     this.#down({ reason, isParked: true });
   }
 
   /** It is down for good, or until somebody asks for it again. */
   settle(reason: ExitReason, isForgotten: boolean): void {
-    this.monitors.tell(false);
+    if (this.phase === "down") return; // who heard of its exit has ended it
+    this.monitors.over(reason);
     this.#host.events.emit({ type: "agent.stopped", agent: this.id, reason });
     this.#down({ reason, isParked: false });
     if (isForgotten || this.#host.kin.has(this.id)) this.#host.forgotten(this.id);
@@ -393,9 +394,12 @@ export class Agent {
   /** It is over for good, whatever it is doing, and its name is free. False: it was down already. */
   end(reason: ExitReason): boolean {
     if (this.#phase.name === "down" && !this.#phase.isParked) return false;
+    const { exits } = this.monitors;
     this.killNow(reason);
     this.#keeper.retire();
-    if (this.phase !== "down") this.settle(reason, true);
+    // Between two lives it had none to exit, and others may hang on it all the same.
+    if (this.phase !== "down" && this.monitors.exits === exits) this.monitors.exited(reason);
+    this.settle(reason, true);
     return true;
   }
 

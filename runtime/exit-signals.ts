@@ -27,6 +27,8 @@ export interface ExitSignalsOptions {
   readonly events: EventStream;
   /** Throws RUNTIME_AGENT_UNKNOWN. */
   readonly agent: (id: string) => Agent;
+  /** The agent of this name, unless nobody has it any more. */
+  readonly peek: (id: string) => Agent | undefined;
   /** Throws when the agent does not take it. */
   readonly deliver: (id: string, letter: Letter) => void;
 }
@@ -214,7 +216,7 @@ export class ExitSignals {
     this.#pids.delete(id);
     const told = reason === "killed" ? ({ name: "killed", message: "it was killed" } as const) : exitReasonOf(reason);
     const linked = why.origin === "" ? told : linkedReason(why.cause ?? told, why.origin);
-    this.#on.agent(id).killNow(linked);
+    this.#on.peek(id)?.killNow(linked);
   }
 
   #tell(to: Pid, method: string, message: Readonly<Record<string, string>>): void {

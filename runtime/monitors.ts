@@ -19,6 +19,7 @@ export class Monitors {
   #listeners = new Set<(notice: ExitNotice) => void>();
   /** An exit about which nothing was decided yet. */
   #untold: ExitReason | undefined;
+  #exits = 0;
 
   /** `onExit` hears of every exit at once, before anything is decided about it. */
   constructor(id: string, onExit: (reason: ExitReason) => void) {
@@ -26,10 +27,24 @@ export class Monitors {
     this.#onExit = onExit;
   }
 
+  /** Exits so far. */
+  get exits(): number {
+    return this.#exits;
+  }
+
   /** A life ended; what becomes of the agent is told with it, by `tell`. */
   exited(reason: ExitReason): void {
     this.#untold = reason;
+    this.#exits += 1;
     this.#onExit(reason);
+  }
+
+  /**
+   * It is down. After an exit that was told long ago, while it was held, others may hang on it anew: they hear of it as of
+   * an exit, when whoever decided is done.
+   */
+  over(reason: ExitReason): void {
+    if (!this.tell(false)) queueMicrotask(() => this.#onExit(reason));
   }
 
   /** It is decided: tells of the exit that was not told yet, if there is one. True when there was. */

@@ -43,6 +43,7 @@ export class Relations implements Kin {
     this.#signals = new ExitSignals({
       events,
       agent: (id) => agents.get(id),
+      peek: (id) => agents.peek(id),
       deliver: (id, letter) => void router.deliver(id, letter),
     });
     this.#offer(router);

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
 import type { Agent } from "../../runtime/agent.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
 import { EventStream } from "../../runtime/events.ts";
 import { ExitSignals } from "../../runtime/exit-signals.ts";
 import type { ExitReason } from "../../runtime/exit-reason.ts";
@@ -20,12 +21,15 @@ const TRAPPING = new Set(["d", "e"]);
 class World {
   readonly told: string[] = [];
   readonly died: string[] = [];
+  /** Names that were given up, by somebody who told nobody yet. */
+  readonly gone = new Set<string>();
   readonly signals: ExitSignals;
 
   constructor() {
     this.signals = new ExitSignals({
       events: new EventStream(() => 0),
       agent: (id) => this.#agent(id),
+      peek: (id) => (this.gone.has(id) ? undefined : this.#agent(id)),
       deliver: (id, { method, text }) => {
         const { from, agent, reason } = decode(text, { bytesMax: 1_000 }) as Record<string, string>; // what is sent below
         this.told.push(`${id} ${method} ${from ?? agent} ${reason}`);
@@ -39,6 +43,7 @@ class World {
   }
 
   #agent(id: string): Agent {
+    if (this.gone.has(id)) throw new RuntimeError("RUNTIME_AGENT_UNKNOWN", `no agent is called ${id}`);
     const hears = TRAPPING.has(id) ? [EXIT_METHOD, DOWN_METHOD] : [DOWN_METHOD];
     const killNow = (reason: ExitReason): void => this.exit(id, reason);
     const agent = { phase: "up", current: { hears }, killNow };
@@ -84,6 +89,17 @@ describe("a guest that lies about monitors", () => {
     world.signals.monitor("a", pack(["m", "b"]));
     assert.throws(() => world.signals.monitor("a", pack(["m", "c"])), refused);
     for (const id of NAMES) world.exit(id, exitReasonOf("normal"));
+    assert.equal(world.signals.size, 0);
+  });
+});
+
+describe("a link to one whose name was given up", () => {
+  it("is no hindrance: whoever else is linked ends all the same, and nothing is left behind", () => {
+    const world = new World();
+    for (const other of ["b", "c"]) world.signals.link("a", other);
+    world.gone.add("b");
+    world.exit("a", exitReasonOf("bad"));
+    assert.deepEqual(world.died, ["a bad", "c bad"]);
     assert.equal(world.signals.size, 0);
   });
 });
