@@ -26,6 +26,7 @@ import { STOPPED_MEANWHILE, downError, fullError } from "./down.ts";
 import { DiskDelay } from "./disk-delay.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import { isCharged, killReason } from "./exit-reason.ts";
+import { LINKS_MAX } from "./exit-signals.ts";
 import { errorReason } from "./faults.ts";
 import type { Incarnation } from "./incarnation.ts";
 import { LadderKeeper } from "./ladder-keeper.ts";
@@ -76,7 +77,8 @@ export class Agent {
     this.spec = options.spec;
     this.#host = host;
     this.#code = new AgentCode(options.id, options.branch);
-    this.#mailbox = new Mailbox(options.spec.limits.mailboxMax);
+    const isUrgent = ({ method }: Message): boolean => isReserved(method);
+    this.#mailbox = new Mailbox(options.spec.limits.mailboxMax, { urgentMax: LINKS_MAX, isUrgent });
     this.monitors = new Monitors(options.id, (reason) => host.kin.exited(options.id, reason));
     const keeper = options.keeper ?? new SoloKeeper(this, { ...options.spec, id: options.id }, host);
     const steps = { onMoved: () => this.#moveTo(this.branch), onEnd: () => this.#between.nudge() };
@@ -149,7 +151,7 @@ export class Agent {
     if (caller !== undefined) sent.callers.add(caller);
     if (sent !== message) return sent;
     this.ends.admit(message);
-    if (!this.#mailbox.push(message, isReserved(message.method))) throw fullError(this.id, this.#mailbox.capacity);
+    if (!this.#mailbox.push(message)) throw fullError(this.id, this.#mailbox.capacity);
     if (phase.name === "up") this.#pump();
     else if (phase.name === "asleep") this.wake();
     return message;

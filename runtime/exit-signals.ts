@@ -33,7 +33,10 @@ export interface ExitSignalsOptions {
   readonly deliver: (id: string, letter: Letter) => void;
 }
 
-/** Links and monitors of one agent. OTP has no limit; a supervisor of thousands has none of them through links. */
+/**
+ * Links and monitors of one agent, and signals that wait in its mailbox. OTP has no limit; a supervisor of thousands has
+ * none of them through links.
+ */
 export const LINKS_MAX = 1_000;
 /** Nobody: the embedding program, and whoever is not there. */
 const NOBODY: Pid = 0;
@@ -77,9 +80,9 @@ export class ExitSignals {
     };
   }
 
-  /** `ctx.link`. Throws RUNTIME_LINKS_EXCEEDED. */
+  /** `ctx.link`; a link counts at both ends. Throws RUNTIME_LINKS_EXCEEDED. */
   link(from: string, to: string): void {
-    this.#requireRoom(from);
+    for (const id of [from, to]) this.#requireRoom(id);
     this.#act({ type: "link", from: this.#pid(from), to: this.#pid(to) });
   }
 
@@ -89,9 +92,10 @@ export class ExitSignals {
     if (one !== undefined && other !== undefined) this.#act({ type: "unlink", from: one, to: other });
   }
 
-  /** `ctx.monitor`. Throws RUNTIME_LINKS_EXCEEDED; SANDBOX_ENVELOPE_INVALID for a text that no honest guest sends. */
+  /** `ctx.monitor`; of itself it is nothing. Throws RUNTIME_LINKS_EXCEEDED; SANDBOX_ENVELOPE_INVALID for a text that no honest guest sends. */
   monitor(from: string, text: string): void {
     const { ref, agent } = unpackMonitor(text);
+    if (agent === from) return; // it would be told of nothing, and kept as long as it lives
     this.#requireRoom(from);
     const watches = this.#watches.get(from) ?? new Map<string, number>();
     if (watches.has(ref)) throw new SandboxError("SANDBOX_ENVELOPE_INVALID", "a guest gives two monitors one name");

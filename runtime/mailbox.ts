@@ -2,30 +2,42 @@
  * An agent's bounded queue of messages, in order of arrival.
  *
  * Invariants
- * 1. Never more than `capacity` messages are accepted, but for urgent ones; what comes back (`unshift`) was accepted before and always fits.
+ * 1. Beyond `capacity` only urgent messages are accepted, and of those never more than `urgentMax` wait; what comes back
+ *    (`unshift`) was accepted before and always fits.
  * 2. Messages leave in order of arrival; a returned one keeps its place before all later ones.
  * 3. Taking and adding cost O(1) amortised: the array's head is cut off only when half of it is spent.
  */
+
+/** Which messages find room in a full mailbox, and how many of them at most. */
+export interface Urgency<M> {
+  readonly urgentMax: number;
+  readonly isUrgent: (message: M) => boolean;
+}
 
 /** A bounded first-in first-out queue that accepts returns at its front. */
 export class Mailbox<M> {
   /** May change: what was accepted stays. */
   capacity: number;
+  readonly #urgency: Urgency<M>;
   #items: (M | undefined)[] = [];
   #head = 0;
+  #urgent = 0;
 
-  constructor(capacity: number) {
+  constructor(capacity: number, urgency: Urgency<M>) {
     this.capacity = capacity;
+    this.#urgency = urgency;
   }
 
   get length(): number {
     return this.#items.length - this.#head;
   }
 
-  /** Appends a message; false when the mailbox is full. `isUrgent`: it is taken all the same, because who sends it is bounded. */
-  push(message: M, isUrgent = false): boolean {
-    if (this.length >= this.capacity && !isUrgent) return false;
+  /** Appends a message; false when the mailbox is full, for an urgent one only when too many such wait. */
+  push(message: M): boolean {
+    const { urgentMax, isUrgent } = this.#urgency;
+    if (isUrgent(message) ? this.#urgent >= urgentMax : this.length >= this.capacity) return false;
     this.#items.push(message);
+    this.#count(message, 1);
     return true;
   }
 
@@ -34,6 +46,7 @@ export class Mailbox<M> {
     if (messages.length === 0) return;
     this.#items = [...messages, ...this.#items.slice(this.#head)];
     this.#head = 0;
+    for (const message of messages) this.#count(message, 1);
   }
 
   /** Takes the oldest message. */
@@ -45,6 +58,7 @@ export class Mailbox<M> {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
     }
+    if (message !== undefined) this.#count(message, -1);
     return message;
   }
 
@@ -58,6 +72,7 @@ export class Mailbox<M> {
     const index = this.#items.indexOf(message, this.#head);
     if (index < 0) return false;
     this.#items.splice(index, 1);
+    this.#count(message, -1);
     return true;
   }
 
@@ -66,6 +81,11 @@ export class Mailbox<M> {
     const rest = this.#items.slice(this.#head).filter((item): item is M => item !== undefined);
     this.#items = [];
     this.#head = 0;
+    this.#urgent = 0;
     return rest;
+  }
+
+  #count(message: M, by: 1 | -1): void {
+    if (this.#urgency.isUrgent(message)) this.#urgent += by;
   }
 }

@@ -7,7 +7,7 @@ import * as fc from "fast-check";
 import type { Agent } from "../../runtime/agent.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { EventStream } from "../../runtime/events.ts";
-import { ExitSignals } from "../../runtime/exit-signals.ts";
+import { ExitSignals, LINKS_MAX } from "../../runtime/exit-signals.ts";
 import type { ExitReason } from "../../runtime/exit-reason.ts";
 import { exitReasonOf, linkedReason, reasonText } from "../../runtime/exit-reason.ts";
 import { decode, DOWN_METHOD, EXIT_METHOD } from "../../sandbox/index.ts";
@@ -90,6 +90,27 @@ describe("a guest that lies about monitors", () => {
     assert.throws(() => world.signals.monitor("a", pack(["m", "c"])), refused);
     for (const id of NAMES) world.exit(id, exitReasonOf("normal"));
     assert.equal(world.signals.size, 0);
+  });
+});
+
+describe("the bound of links and monitors", () => {
+  const refused = { code: "RUNTIME_LINKS_EXCEEDED" };
+
+  it("holds at both ends of a link, and an end makes room", () => {
+    const world = new World();
+    for (let count = 0; count < LINKS_MAX; count++) world.signals.link(`n${count}`, "d");
+    assert.throws(() => world.signals.link("e", "d"), refused);
+    assert.throws(() => world.signals.monitor("d", pack(["m", "e"])), refused);
+    world.exit("n0", exitReasonOf("normal"));
+    world.signals.link("e", "d");
+  });
+
+  it("cannot be passed by monitors of oneself, which are nothing", () => {
+    const world = new World();
+    world.signals.monitor("a", pack(["first", "b"]));
+    const { size } = world.signals;
+    for (let count = 0; count <= LINKS_MAX; count++) world.signals.monitor("a", pack([`m${count}`, "a"]));
+    assert.equal(world.signals.size, size);
   });
 });
 

@@ -289,6 +289,33 @@ describe("an exit signal of the program", () => {
     assert.deepEqual(await heard(runtime, "urgent"), [{ from: "", reason: "urgent" }]);
   });
 
+  it("waits beside so many at most, whoever sends them: those beyond are discarded, with an event", async (t) => {
+    const runtime = await withRuntime(t, { limits: { outboxPerTurnMax: 2 * LINKS_MAX } });
+    const source = TRAPPING.replace(
+      "fail()",
+      `async wait(ctx) { await ctx.propose(""); },
+      flood(ctx, count: number) { for (let at = 0; at < count; at++) ctx.monitor("nobody"); },
+      fail()`,
+    );
+    await runtime.spawn({ id: "t", source });
+    const gate = Promise.withResolvers<string>();
+    const asked = Promise.withResolvers<void>();
+    runtime.provide("propose", () => (asked.resolve(), gate.promise));
+    const flooded = runtime.ref("t").call("flood", 2 * LINKS_MAX);
+    runtime.ref("t").cast("wait"); // what the turn before it sends comes while this one waits
+    await Promise.all([flooded, asked.promise]);
+    for (let count = 0; count < LINKS_MAX; count++) runtime.ref("t").exit("again");
+    assert.ok(
+      (await runtime.ref("t").info()).mailbox <= LINKS_MAX + 33,
+      "as many as are bounded, and those handed over",
+    );
+    const event = await eventOf(runtime, (one) => one.type === "message.discarded" && one.agent === "t");
+    assert.ok(event.type === "message.discarded");
+    assert.deepEqual([event.method, event.code], ["@down", "RUNTIME_MAILBOX_FULL"]);
+    gate.resolve('""');
+    await eventOf(runtime, (one) => one.type === "agent.logged" && one.agent === "t");
+  });
+
   it("cannot be forged by an agent or a caller", async (t) => {
     const runtime = await cast(t);
     await runtime.ref("a").call("forge", "t");

@@ -1,7 +1,8 @@
 /**
  * The mailbox against an array. Invariants that every random run checks after every step:
  * 1. What `push`, `unshift`, `shift`, `remove` and `drain` answer is what a plain array would answer.
- * 2. `length` is the array's; `push` refuses exactly from `capacity` on, `unshift` never does.
+ * 2. `length` is the array's; `push` refuses exactly from `capacity` on, an urgent letter exactly when `urgentMax` of them
+ *    wait, and `unshift` never does.
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -13,6 +14,9 @@ import { check } from "../support/random-runs.ts";
 interface Letter {
   readonly number: number;
 }
+
+/** Every seventh letter is urgent. */
+const URGENCY = { urgentMax: 12, isUrgent: ({ number }: Letter): boolean => number % 7 === 0 };
 
 type Step =
   | { readonly type: "push" | "shift"; readonly times: number }
@@ -37,7 +41,7 @@ class Pair {
   #number = 0;
 
   constructor(capacity: number) {
-    this.#mailbox = new Mailbox(capacity);
+    this.#mailbox = new Mailbox(capacity, URGENCY);
   }
 
   do(step: Step): void {
@@ -63,7 +67,8 @@ class Pair {
 
   #push(): void {
     const letter = { number: ++this.#number };
-    const hasRoom = this.#model.length < this.#mailbox.capacity;
+    const urgent = this.#model.filter(URGENCY.isUrgent).length;
+    const hasRoom = URGENCY.isUrgent(letter) ? urgent < URGENCY.urgentMax : this.#model.length < this.#mailbox.capacity;
     assert.equal(this.#mailbox.push(letter), hasRoom);
     if (hasRoom) this.#model.push(letter);
   }
@@ -90,7 +95,7 @@ class Pair {
 }
 
 function filled(count: number, capacity = 1_000): Mailbox<Letter> {
-  const mailbox = new Mailbox<Letter>(capacity);
+  const mailbox = new Mailbox<Letter>(capacity, { urgentMax: 0, isUrgent: () => false });
   for (let number = 1; number <= count; number++) assert.equal(mailbox.push({ number }), true);
   return mailbox;
 }
@@ -142,7 +147,7 @@ describe("a mailbox", () => {
   });
 
   test("a message that was taken is not removed a second time", () => {
-    const mailbox = new Mailbox<Letter>(2);
+    const mailbox = new Mailbox<Letter>(2, URGENCY);
     const letter = { number: 1 };
     mailbox.push(letter);
     assert.equal(mailbox.shift(), letter);
