@@ -66,6 +66,24 @@ export type RuntimeErrorCode =
   | "RUNTIME_DEADLINE_EXCEEDED"
   /** The agent asked for something nobody here provides (for example `ctx.propose` without an arbiter). */
   | "RUNTIME_CAPABILITY_MISSING"
+  /** The agent was not granted this capability, or not for these arguments. */
+  | "RUNTIME_CAPABILITY_DENIED"
+  /** The arguments are not what the capability takes. */
+  | "RUNTIME_CAPABILITY_INVALID"
+  /** More calls than the grant's quota allows: in this turn, in this minute, or at once. */
+  | "RUNTIME_CAPABILITY_QUOTA"
+  /** The capability did not answer within its time limit. */
+  | "RUNTIME_CAPABILITY_TIMEOUT"
+  /** What the capability read or answers is longer than it may be. */
+  | "RUNTIME_CAPABILITY_TOO_LARGE"
+  /** What the capability needs is not there: a program, a network, a key, a package. */
+  | "RUNTIME_CAPABILITY_UNAVAILABLE"
+  /** The effect was begun before a crash, and nobody knows whether it happened: it is not tried again. */
+  | "RUNTIME_CAPABILITY_OUTCOME_UNKNOWN"
+  /** The capability failed. */
+  | "RUNTIME_CAPABILITY_FAILED"
+  /** The turn that asked is over. */
+  | "RUNTIME_CAPABILITY_ABORTED"
   /** Candidate code could not take over (load, migration); the version before it still serves. */
   | "RUNTIME_SWAP_FAILED"
   /** A folder of definitions cannot be watched: it does not exist, is no folder, or may not be read. */
