@@ -36,6 +36,7 @@ import type { LifeHooks } from "./life-host.ts";
 import { lifeHostOf } from "./life-host.ts";
 import { LifeLoader } from "./life-loader.ts";
 import { Lives } from "./lives.ts";
+import type { Urgency } from "./mailbox.ts";
 import { Mailbox } from "./mailbox.ts";
 import { MessageEnds } from "./message-ends.ts";
 import type { Caller, Message } from "./message.ts";
@@ -46,6 +47,8 @@ import { TrafficRecorder } from "./traffic.ts";
 
 /** Messages handed to an isolate ahead of their turn, so that the pipe never runs dry. */
 const INFLIGHT_MAX = 32;
+/** Signals find room in a full mailbox. */
+const URGENCY: Urgency<Message> = { urgentMax: LINKS_MAX, isUrgent: ({ method }) => isReserved(method) };
 
 /** A named, supervised, stateful actor. */
 export class Agent {
@@ -77,8 +80,7 @@ export class Agent {
     this.spec = options.spec;
     this.#host = host;
     this.#code = new AgentCode(options.id, options.branch);
-    const isUrgent = ({ method }: Message): boolean => isReserved(method);
-    this.#mailbox = new Mailbox(options.spec.limits.mailboxMax, { urgentMax: LINKS_MAX, isUrgent });
+    this.#mailbox = new Mailbox(options.spec.limits.mailboxMax, URGENCY);
     this.monitors = new Monitors(options.id, (reason) => host.kin.exited(options.id, reason));
     const keeper = options.keeper ?? new SoloKeeper(this, { ...options.spec, id: options.id }, host);
     const steps = { onMoved: () => this.#moveTo(this.branch), onEnd: () => this.#between.nudge() };
