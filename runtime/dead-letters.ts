@@ -4,7 +4,7 @@
  *
  *   a cast's turn ended the life --setAside--> one commit: the letter in `~dead`, and what the message claims
  *   replay --> delivered again --(its turn commits)--> gone, in that very commit
- *                             `--(it kills again)----> stands where it stood, with the new reason
+ *                             `--(it kills again)----> stands where it stood, with the new reason; if it is there still
  *
  * In the branch: `n` the next number, `l:<number>` the letter without its text (JSON), `t:<number>` its text.
  *
@@ -13,7 +13,8 @@
  *    is never delivered by its source again.
  * 2. Never more than `countMax` letters and `bytesMax` bytes of text are kept; the oldest go, each with an event. The newest
  *    stays, however long it is.
- * 3. A letter whose commit fails is told as discarded.
+ * 3. A letter whose commit fails is told as discarded. One whose removal fails is there as before.
+ * 4. A letter that is gone stays away, also when a replay of it was under way and fails.
  */
 import type { Action, Branch, Commit, Durability, Op, Vault } from "../vault/index.ts";
 import { VaultError } from "../vault/index.ts";
@@ -97,7 +98,8 @@ export class DeadLetters {
 
   /**
    * Keeps messages, with what they claim, and tells so once that is as durable as asked. A message that was a replay goes
-   * back to where it stood. Never throws for what the vault refuses: such messages are told as discarded.
+   * back to where it stood, or is told as discarded where its letter was dropped meanwhile, or gave way to newer ones. Never
+   * throws for what the vault refuses: such messages are told as discarded.
    */
   setAside(dying: readonly Dying[], durability: Durability): void {
     for (const part of partsOf(dying)) this.#setAside(part, durability);
@@ -125,7 +127,7 @@ export class DeadLetters {
   /** Removes a letter for good; on disk when it resolves. Rejects with RUNTIME_DEAD_LETTER_UNKNOWN. */
   async drop(id: number): Promise<void> {
     const { agent, method } = this.#read(id);
-    await this.#host.vault.commit(this.#removal(id), { durability: "disk" }).durable;
+    await this.#remove(id);
     this.#host.events.emit({ type: "message.dropped", agent, method, id });
   }
 
@@ -135,23 +137,40 @@ export class DeadLetters {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     const again: Letter = { kind, method, text, from, callId, deadLetter: id, claims: () => this.#removal(id) };
     this.#host.deliver(agent, again, { resolve, reject });
-    await promise;
+    await this.#orForget(promise);
     // A call whose id had been committed is answered without a turn that could take the letter with it.
-    if (this.#known().has(id)) await this.#host.vault.commit(this.#removal(id), { durability: "disk" }).durable;
+    if (this.#known().has(id)) await this.#remove(id);
     this.#host.replayed(letter);
     this.#host.events.emit({ type: "message.replayed", agent, method, id });
   }
 
-  /** The actions that remove a letter. What is known must be read again, because they may fail. */
+  async #remove(id: number): Promise<void> {
+    await this.#orForget(this.#host.vault.commit(this.#removal(id), { durability: "disk" }).durable);
+  }
+
+  /** What removes a letter, and may fail: whoever looked meanwhile saw it gone, so it is looked up anew then. */
+  async #orForget(removed: Promise<unknown>): Promise<void> {
+    try {
+      await removed;
+    } catch (error) {
+      this.#index = undefined;
+      throw error;
+    }
+  }
+
+  /** The actions that remove a letter. What is known must be read again once they are carried out. */
   #removal(id: number): readonly Action[] {
     this.#index = undefined;
     return [{ type: "write", branch: this.#branch().id, ops: removalOps(id) }];
   }
 
-  #setAside(dying: readonly Dying[], durability: Durability): void {
+  #setAside(all: readonly Dying[], durability: Durability): void {
+    let dying = all;
     let kept: readonly Kept[] = [];
     let commit: Commit;
     try {
+      dying = all.filter((each) => !this.#isGone(each));
+      if (dying.length === 0) return;
       const draft = this.#draft(dying);
       kept = draft.kept;
       const claims = dying.flatMap(({ message }) => claimsOf(message));
@@ -174,6 +193,13 @@ export class DeadLetters {
     });
   }
 
+  /** A replay whose letter was removed while it waited: it is told, and not kept. */
+  #isGone({ agent, message: { method, deadLetter } }: Dying): boolean {
+    if (deadLetter === undefined || this.#known().has(deadLetter)) return false;
+    this.#discarded(agent, method, "RUNTIME_DEAD_LETTER_UNKNOWN");
+    return true;
+  }
+
   /** Numbers and ops for messages, and what has to go for them. */
   #draft(dying: readonly Dying[]): { readonly kept: readonly Kept[]; readonly ops: readonly Op[] } {
     const known = this.#known();
@@ -185,7 +211,7 @@ export class DeadLetters {
       const { message, agent, reason, hash } = each;
       const id = message.deadLetter ?? next++;
       const { kind, method, text, from, callId, nowMs, seed } = message;
-      const failedReplays = message.deadLetter === undefined ? 0 : this.#failedReplays(id) + 1;
+      const failedReplays = message.deadLetter === undefined ? 0 : this.#read(id).failedReplays + 1;
       const bytes = Buffer.byteLength(text);
       const timeMs = this.#host.now();
       const header: Header = {
@@ -253,10 +279,6 @@ export class DeadLetters {
   #branch(): Branch {
     const { vault } = this.#host;
     return vault.head(BRANCH) ?? vault.create({ name: BRANCH, durability: "memory" }).branch;
-  }
-
-  #failedReplays(id: number): number {
-    return this.#known().has(id) ? this.#read(id).failedReplays : 0;
   }
 
   #read(id: number): DeadLetter {

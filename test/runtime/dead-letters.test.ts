@@ -15,15 +15,18 @@ import { CASES_MAX, Poison } from "../../runtime/poison.ts";
 import { withRuntime } from "../../runtime/testing.ts";
 import { compile, decode } from "../../sandbox/index.ts";
 import { systemFiles } from "../../vault/log-files.ts";
-import type { LogFiles } from "../../vault/log-files.ts";
 import type { Vault } from "../../vault/index.ts";
 import { COUNTER, codeOf, eventOf } from "../support/agents.ts";
+import { FailingFiles } from "../support/failing-files.ts";
 import { tempFolder, tempVault } from "../support/temp-vault.ts";
 
 /** Endless loops end soon. */
 const SHORT = { limits: { cpuMs: 40, wallMs: 80 } };
 /** Fails at `fail` and `loop` as COUNTER does; its handler for both is mended. */
 const MENDED = COUNTER.replace(/fail\(ctx.*/, "fail(ctx, text: string) { ctx.state.last = text; },");
+
+/** The disk is full. */
+const FULL: FailingFiles["plan"] = (_no, operation) => (operation === "write" ? { code: "ENOSPC" } : undefined);
 
 function countOf(runtime: Runtime, type: PlanariaEvent["type"]): number {
   let count = 0;
@@ -151,6 +154,27 @@ describe("replay and drop", () => {
     );
   });
 
+  it("a letter that is dropped while its replay waits stays away, also when that kills again", async (t) => {
+    const runtime = await withRuntime(t);
+    const counter = await runtime.spawn({ id: "counter", source: COUNTER });
+    const told = eventOf(runtime, ({ type }) => type === "message.set_aside");
+    counter.cast("fail", "no");
+    await told;
+    const [letter] = runtime.deadLetters();
+    const replayed = codeOf(runtime.deadLetters().replay(letter?.id ?? 0));
+    await runtime.deadLetters().drop(letter?.id ?? 0);
+    assert.equal(await replayed, "RUNTIME_AGENT_DOWN");
+    assert.deepEqual(runtime.deadLetters().list(), []);
+    const event = await eventOf(runtime, ({ type }) => type === "message.discarded");
+    assert.deepEqual(event, {
+      type: "message.discarded",
+      agent: "counter",
+      method: "fail",
+      code: "RUNTIME_DEAD_LETTER_UNKNOWN",
+    });
+    assert.equal(countOf(runtime, "message.set_aside"), 1);
+  });
+
   it("runs once when it is asked for twice at the same time", async (t) => {
     const runtime = await withRuntime(t);
     const counter = await runtime.spawn({ id: "counter", source: COUNTER });
@@ -250,26 +274,13 @@ describe("the bounds of the dead letters", () => {
   });
 
   it("a letter that cannot be kept is told as discarded, and what was kept before still is", async (t) => {
-    let isFull = false;
-    const full = Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
-    const files: LogFiles = {
-      ...systemFiles,
-      open: async (path, mode) => {
-        const file = await systemFiles.open(path, mode);
-        return {
-          read: (into, position) => file.read(into, position),
-          sync: () => file.sync(),
-          close: () => file.close(),
-          write: (bytes, position) => (isFull ? Promise.reject(full) : file.write(bytes, position)),
-        };
-      },
-    };
+    const files = new FailingFiles(systemFiles);
     const runtime = await withRuntime(t, { durability: "disk" }, { files });
     const counter = await runtime.spawn({ id: "counter", source: COUNTER, intensity: 100 });
     const first = eventOf(runtime, ({ type }) => type === "message.set_aside");
     counter.cast("fail", "kept");
     await first;
-    isFull = true;
+    files.plan = FULL;
     const second = eventOf(runtime, ({ type }) => type === "message.discarded");
     counter.cast("fail", "lost");
     assert.deepEqual(await second, {
@@ -278,12 +289,38 @@ describe("the bounds of the dead letters", () => {
       method: "fail",
       code: "VAULT_COMMIT_FAILED",
     });
-    isFull = false;
+    files.plan = () => undefined;
     assert.deepEqual(
       [...runtime.deadLetters()].map(({ text }) => text),
       ['"kept"'],
     );
   });
+
+  for (const how of ["drop", "replay"] as const) {
+    it(`a letter that a ${how} could not remove is still there, also for who looked meanwhile`, async (t) => {
+      const files = new FailingFiles(systemFiles);
+      const runtime = await withRuntime(t, { durability: "disk" }, { files });
+      const counter = await runtime.spawn({ id: "counter", source: COUNTER });
+      const stopping = counter.stop();
+      counter.cast("add", 7);
+      await Promise.all([stopping, eventOf(runtime, ({ type }) => type === "message.set_aside")]);
+      await counter.revive();
+      const ids = (): readonly number[] => [...runtime.deadLetters()].map(({ id }) => id);
+      const [id = 0] = ids();
+      const seen: (readonly number[])[] = [];
+      files.plan = (no, operation) => {
+        if (operation === "write") seen.push(ids());
+        return FULL(no, operation);
+      };
+      const code = await codeOf(runtime.deadLetters()[how](id));
+      assert.equal(code, "VAULT_COMMIT_FAILED");
+      assert.deepEqual(seen.at(-1), [], "it was about to go");
+      files.plan = () => undefined;
+      assert.deepEqual(ids(), [id]);
+      await runtime.deadLetters().replay(id);
+      assert.equal(await counter.call("read"), 7);
+    });
+  }
 });
 
 describe("words that kill", () => {
