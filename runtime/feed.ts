@@ -86,8 +86,10 @@ export class Feed<Key> {
   resume(): void {
     this.#endPause();
     this.#pauseMs = PAUSE_MS_MIN;
-    this.#source.rewind();
-    this.pump();
+    this.#guarded(() => {
+      this.#source.rewind();
+      this.pump();
+    });
   }
 
   /** The vault's records changed under what is on its way: takes back what waits, and begins again from them. */
@@ -97,7 +99,7 @@ export class Feed<Key> {
       if (message.progress === "waiting" && this.#host.withdraw(this.#agent, message)) this.#out.delete(key);
       else message.callers.add(caller);
     }
-    this.#source.rewind();
+    this.#guarded(() => this.#source.rewind());
   }
 
   /** Delivers no more; what waits is taken back. */
@@ -149,14 +151,12 @@ export class Feed<Key> {
     });
   }
 
-  /** Nobody stands above these callers: what the vault refuses (a damaged page) costs this feed a pause, and nobody else anything. */
+  /**
+   * Nobody stands above those who call here (callers, events, the clock): what the vault refuses (a damaged page) costs this
+   * feed a pause, and nobody else anything.
+   */
   #guarded(work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
-      this.#takePause(PAUSE_MS_MAX);
-    }
+    if (!attempt(work)) this.#takePause(PAUSE_MS_MAX);
   }
 
   #takePause(longestMs: number): void {
@@ -180,4 +180,15 @@ export class Feed<Key> {
 /** What a floor of ours refuses is no bug: a mailbox that is full, an agent that is down, a page that cannot be read. */
 export function isRefusal(error: unknown): error is RuntimeError | VaultError {
   return error instanceof RuntimeError || error instanceof VaultError;
+}
+
+/** Does what may be refused; the vault tells of its damage itself. False when it was refused. */
+export function attempt(work: () => void): boolean {
+  try {
+    work();
+    return true;
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    return false;
+  }
 }

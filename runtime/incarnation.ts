@@ -301,13 +301,13 @@ export class Incarnation implements Tenant {
     const turn = this.#record(message, { ok: true, reply: outcome.reply }, outcome.meter.cpuMs);
     const place = { agent: this.#host.id, branch: this.options.branch, epoch: this.#epoch, message };
     const sent = outcome.outbox.map((entry) => this.#host.outgoing(place, entry));
-    const actions = this.#actionsOf(place, outcome, sent);
     const exit = sent.find((outgoing) => outgoing.exit !== undefined)?.exit;
     const fail = (error: unknown): void => {
       for (const { undo } of sent) undo?.();
       this.#storageFailed(message, error);
     };
     try {
+      const actions = this.#actionsOf(place, outcome, sent); // reads the vault
       if (actions.length > 0) this.commit(actions, this.options.durability, noteOf(message));
     } catch (error) {
       return fail(error);

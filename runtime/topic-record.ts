@@ -9,7 +9,7 @@
  * 1. Numbers rise by one from 1; those kept are consecutive, and the newest one is always among them.
  * 2. What is too old goes in the commit that brings one too many, a bounded number at a time.
  */
-import type { Op, View } from "../vault/index.ts";
+import type { Op, Vault, View } from "../vault/index.ts";
 import { textOf } from "./agent-record.ts";
 
 /** Which publications are kept. */
@@ -33,6 +33,12 @@ const REMOVED_PER_COMMIT = 64;
 /** The name of a topic's branch. */
 export function topicBranchName(topic: string): string {
   return BRANCH_PREFIX + topic;
+}
+
+/** The names of all topics, in order. */
+export function topicNamesIn(vault: Pick<Vault, "names">): readonly string[] {
+  const names = vault.names().map(({ name }) => name);
+  return names.filter((name) => name.startsWith(BRANCH_PREFIX)).map((name) => name.slice(BRANCH_PREFIX.length));
 }
 
 /** Where the topic stands; `retain` counts where nothing was written yet. */

@@ -30,16 +30,15 @@ export interface SubscriptionHost {
 export class TopicSubscription implements FeedSource<number> {
   readonly #host: SubscriptionHost;
   /** Number of the last publication that was delivered, or found to be handled. */
-  #sent: number;
+  #sent = 0;
   /** Number of the last publication that was told as no longer kept. */
   #toldLost = 0;
 
   constructor(host: SubscriptionHost) {
     this.#host = host;
-    this.#sent = this.place?.after ?? 0;
   }
 
-  /** Undefined when the agent subscribes no more. */
+  /** Undefined when the agent subscribes no more. Throws VAULT_PAGE_DAMAGED. */
   get place(): TopicPlace | undefined {
     const { agent, topic } = this.#host;
     const branch = this.#host.branch();
@@ -47,7 +46,7 @@ export class TopicSubscription implements FeedSource<number> {
     return place?.of === topic.branch?.id ? place : undefined;
   }
 
-  /** Everything that may be shown is handled, and durably so. */
+  /** Everything that may be shown is handled, and durably so. Throws VAULT_PAGE_DAMAGED. */
   get isCaughtUp(): boolean {
     const { place } = this;
     return place === undefined || place.after >= this.#host.topic.visible;
@@ -56,6 +55,7 @@ export class TopicSubscription implements FeedSource<number> {
   peek(isOut: (seq: number) => boolean): FeedLetter<number> | undefined {
     const { place } = this;
     if (place === undefined) return undefined;
+    this.#sent = Math.max(this.#sent, place.after);
     for (let next = this.#next(place); next !== undefined; next = this.#next(place)) {
       const { seq, text } = next;
       if (!isOut(seq) && !isHandled(place, seq)) {

@@ -48,16 +48,17 @@ export class Topic {
   readonly name: string;
   readonly #host: TopicHost;
   readonly #watchers = new Set<() => void>();
-  #visible: number;
+  /** Read when it is first asked for, and before anything is written: a topic that cannot be read can still be named. */
+  #visible: number | undefined;
 
   constructor(name: string, host: TopicHost) {
     this.name = name;
     this.#host = host;
-    this.#visible = this.head.last; // what was there before this process touched it is durable
   }
 
-  /** Number of the newest publication that may be shown; 0 before the first. */
+  /** Number of the newest publication that may be shown; 0 before the first. Throws VAULT_PAGE_DAMAGED. */
   get visible(): number {
+    this.#visible ??= this.head.last; // what was there before this process touched it is durable
     return this.#visible;
   }
 
@@ -73,12 +74,13 @@ export class Topic {
 
   /**
    * The action that publishes, and the number. Throws RUNTIME_TOPICS_EXCEEDED, SANDBOX_MESSAGE_TOO_LARGE,
-   * SANDBOX_VALUE_UNCLONABLE.
+   * SANDBOX_VALUE_UNCLONABLE, VAULT_PAGE_DAMAGED.
    */
   prepare(
     writes: TurnWrites,
     { value, timeMs, from, bytesMax }: Publishing,
   ): { readonly action: Action; readonly seq: number } {
+    this.#visible ??= this.head.last;
     const before = headOf(this.branch === undefined ? undefined : writes.over(this.branch), this.#host.retain);
     const seq = before.last + 1;
     const sender = from === undefined ? {} : { from };
@@ -88,7 +90,7 @@ export class Topic {
 
   /** This publication, and so all before it, is durable. */
   published(seq: number): void {
-    if (seq <= this.#visible) return;
+    if (seq <= (this.#visible ?? 0)) return;
     this.#visible = seq;
     for (const watcher of this.#watchers) watcher();
   }
@@ -102,9 +104,9 @@ export class Topic {
   /** The first publication behind `after` that is kept and may be shown. Throws VAULT_PAGE_DAMAGED. */
   next(after: number): { readonly seq: number; readonly text: string } | undefined {
     const { branch } = this;
-    if (branch === undefined || after >= this.#visible) return undefined;
+    if (branch === undefined || after >= this.visible) return undefined;
     const seq = Math.max(after + 1, this.head.first);
-    const text = seq > this.#visible ? undefined : publicationIn(branch, seq);
+    const text = seq > this.visible ? undefined : publicationIn(branch, seq);
     return text === undefined ? undefined : { seq, text };
   }
 

@@ -16,7 +16,7 @@ import type { TopicFeedsHost } from "./topic-feeds.ts";
 import { placeCount, placeIn, placeOp } from "./topic-place.ts";
 import { TopicReader } from "./topic-reader.ts";
 import type { TopicReading } from "./topic-reader.ts";
-import { headOf, topicBranchName } from "./topic-record.ts";
+import { headOf, topicBranchName, topicNamesIn } from "./topic-record.ts";
 import { TurnWrites } from "./turn-writes.ts";
 
 /** What topics need. */
@@ -86,9 +86,7 @@ export class Topics {
 
   /** The names of all topics, in order. */
   names(): readonly string[] {
-    const prefix = topicBranchName("");
-    const names = this.#host.vault.names().map(({ name }) => name);
-    return names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
+    return topicNamesIn(this.#host.vault);
   }
 
   /** Publishes for the embedding program; durable when it resolves, with the publication's number. */

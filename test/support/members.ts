@@ -27,6 +27,7 @@ export default agent({
       ctx.state.heard.push(seq);
       ctx.publish("done", { seq, value });
     },
+    echo: (_ctx, text: string) => text,
     raw(ctx, p: unknown) { ctx.publish("done", p); },
     listenRaw(ctx) { ctx.subscribe("news", "raw"); },
     later(ctx, ms: number) { return ctx.after(ms, "ring", "later " + ms); },
