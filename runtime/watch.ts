@@ -43,8 +43,8 @@ export interface WatchHost extends DefinitionHost {
 const UNCALM_MS_MAX = 1_000;
 /** Definitions that compile, start shadows or begin at once: each may need a process of its own. */
 const AT_ONCE_MAX = 3;
-/** Definitions of one folder: each is an agent with an isolate. */
-const DEFINITIONS_MAX = 1_000;
+/** Definitions of one folder that are taken: each is an agent with an isolate. Those beyond are refused until there is room. */
+export const DEFINITIONS_MAX = 1_000;
 
 /** A watched folder. Made by `Runtime.watch`. */
 export class Watch implements AsyncDisposable {
@@ -55,6 +55,8 @@ export class Watch implements AsyncDisposable {
   readonly #files: FSWatcher;
   readonly #folder: DefinitionFolder;
   readonly #definitions = new Map<string, WatchedDefinition>();
+  /** Those of them for which there was no room. */
+  readonly #beyond = new Set<string>();
   /** Files outside of the folder's own that somebody imports. */
   readonly #imported = new Set<string>();
   /** Files that were touched since the folder was last looked at. */
@@ -245,6 +247,7 @@ export class Watch implements AsyncDisposable {
     for (const [id, definition] of this.#definitions) {
       if (found.has(id)) continue;
       this.#definitions.delete(id);
+      this.#beyond.delete(id);
       this.#host.release(id, this);
       this.#host.emit({ type: "definition.removed", agent: id, file: definition.file });
     }
@@ -252,7 +255,7 @@ export class Watch implements AsyncDisposable {
 
   #take(files: DefinitionFiles, touched: ReadonlySet<string>): void {
     const known = this.#definitions.get(files.id);
-    const isTouched = known === undefined || known.isChangedBy(files, touched);
+    const isTouched = known === undefined || known.isChangedBy(files, touched) || this.#isDue(files.id);
     if (!isTouched) return;
     const definition = known ?? new WatchedDefinition(this.#host, this.#folder, files);
     this.#definitions.set(files.id, definition);
@@ -264,10 +267,17 @@ export class Watch implements AsyncDisposable {
     this.#underWay.add(work);
   }
 
+  /** There was no room for it, and now there is. */
+  #isDue(id: string): boolean {
+    return this.#beyond.has(id) && this.#definitions.size - this.#beyond.size < DEFINITIONS_MAX;
+  }
+
   #mayTake(definition: WatchedDefinition): boolean {
     const { id, file } = definition;
     const code = "RUNTIME_DEFINITION_INVALID";
-    if (this.#definitions.size > DEFINITIONS_MAX) {
+    this.#beyond.delete(id);
+    if (this.#definitions.size - this.#beyond.size > DEFINITIONS_MAX) {
+      this.#beyond.add(id);
       definition.refuse({ file, code, reason: `a folder defines at most ${DEFINITIONS_MAX} agents` });
       return false;
     }

@@ -4,6 +4,7 @@ import { mkdir, rename, rm, symlink, unlink, writeFile } from "node:fs/promises"
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { Runtime } from "../../runtime/index.ts";
+import { DEFINITIONS_MAX } from "../../runtime/watch.ts";
 import { compile } from "../../sandbox/index.ts";
 import { codeOf } from "../support/agents.ts";
 import { WatchedFolder, says } from "../support/watched-folder.ts";
@@ -229,6 +230,28 @@ describe("a file that is wrong", () => {
     await folder.save("second/b.agent.ts", says("y"));
     await folder.applied("b");
     assert.equal(await folder.runtime.ref("b").call("say"), "y2");
+  });
+});
+
+describe("a folder with too many definitions", () => {
+  it("refuses those beyond its bound alone, reloads all others, and takes them when there is room", async (t) => {
+    const folder = await WatchedFolder.open(t);
+    await folder.save("a.agent.ts", says("a"));
+    for (let count = 1; count < DEFINITIONS_MAX; count++) await folder.save(`m${count}.agent.md`, "no code");
+    await folder.save("y.agent.ts", says("y"));
+    await folder.save("z.agent.ts", says("z"));
+    const watch = await folder.watch();
+    const beyond = (): readonly string[] =>
+      watch.agents.filter(({ refusal }) => refusal?.reason.includes("at most") === true).map(({ id }) => id);
+    assert.deepEqual(beyond(), ["y", "z"]);
+    assert.deepEqual([folder.count("definition.refused", "y"), folder.count("definition.refused", "z")], [1, 1]);
+    await folder.save("a.agent.ts", says("b"));
+    assert.deepEqual(await folder.applied("a"), ["code"]);
+    assert.equal(await folder.runtime.ref("a").call("say"), "b1");
+    await unlink(folder.path("m1.agent.md"));
+    await folder.applied("y");
+    assert.equal(await folder.runtime.ref("y").call("say"), "y1");
+    assert.deepEqual(beyond(), ["z"]);
   });
 });
 
