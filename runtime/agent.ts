@@ -10,7 +10,8 @@
  * 1. At most one life takes messages; a newer one has a higher epoch, and the vault refuses the older one's writes.
  * 2. A life is loaded only after every commit of the one before is settled: it never starts from state that is undone.
  * 3. Stop, snapshot, swap, restore and fork happen one after the other, between two messages.
- * 4. Every accepted message is settled: answered, failed, or (a cast that nobody can run) set aside among the dead letters.
+ * 4. Every accepted message is settled: answered, failed, or (a cast that nobody can run) set aside among the dead letters;
+ *    casts that wait when a temporary agent ends in order are discarded, with an event.
  */
 import { isReserved, type Artifact } from "../sandbox/index.ts";
 import type { Branch, Commit, Snapshot } from "../vault/index.ts";

@@ -5,7 +5,8 @@
  *   a cast ended the life ----------> set aside (dead-letters.ts)
  *   a call ended the life ----------> its caller was told
  *   words that killed too often ----> refused at the door, set aside once; those that wait already: set aside
- *   waiting when it is parked or ended: a call's caller is told, a cast is set aside
+ *   waiting when it is parked or ended: a call's caller is told, a cast is set aside; discarded, with an event, where a
+ *                                       temporary agent ended in order: it is done, and nobody will start it again
  *
  * A message with claims (a timer's, a topic's) that was never run is not set aside: its record in the vault still stands,
  * and its source delivers it again when the agent is back.
