@@ -17,8 +17,11 @@ export interface DueTimersHost {
   readonly claims: (timer: TimerRecord, turn: ClaimPlace | undefined) => readonly Action[];
   /** It is not due any more but will be: it stands in its order. */
   readonly waits: (timer: TimerRecord) => void;
-  /** The timer once due times that nobody wants any more are skipped. Throws what the vault throws. */
-  readonly caughtUp: (timer: TimerRecord) => TimerRecord;
+  /**
+   * The timer once due times that nobody wants any more are skipped. `lookedUntilMs` is the host's to fill: by id, for as
+   * long as that timer is listed here. Throws what the vault throws.
+   */
+  readonly caughtUp: (timer: TimerRecord, lookedUntilMs: Map<string, number>) => TimerRecord;
 }
 
 /** See the header. */
@@ -28,6 +31,7 @@ export class DueTimers implements FeedSource<string> {
   readonly #ids = new Set<string>();
   /** The due time that each one on its way was delivered for. */
   readonly #deliveredMs = new Map<string, number>();
+  readonly #lookedUntilMs = new Map<string, number>();
 
   constructor(agent: string, host: DueTimersHost) {
     this.#agent = agent;
@@ -42,7 +46,8 @@ export class DueTimers implements FeedSource<string> {
   peek(isOut: (id: string) => boolean): FeedLetter<string> | undefined {
     for (const id of this.#ids) {
       const timer = isOut(id) ? undefined : this.#dueNow(id);
-      if (timer !== undefined) return { key: id, letter: this.#letter(this.#host.caughtUp(timer)) };
+      if (timer !== undefined)
+        return { key: id, letter: this.#letter(this.#host.caughtUp(timer, this.#lookedUntilMs)) };
     }
     return undefined;
   }
@@ -76,6 +81,7 @@ export class DueTimers implements FeedSource<string> {
     const timer = this.#read(id);
     if (timer !== undefined && this.#host.isDue(timer)) return timer;
     this.#ids.delete(id);
+    this.#lookedUntilMs.delete(id);
     if (timer !== undefined) this.#host.waits(timer);
     return undefined;
   }

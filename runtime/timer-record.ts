@@ -46,7 +46,7 @@ export function kindOf({ cron }: TimerRecord): TimerKind {
 }
 
 /** A timer's name within the branch: its agent's and its own. */
-export function timerName(agent: string, id: string): string {
+function timerName(agent: string, id: string): string {
   return `${agent}\0${id}`;
 }
 

@@ -19,7 +19,7 @@ import type { Action, Branch, Durability, Vault } from "../vault/index.ts";
 import { cronAfter, cronBefore } from "./cron.ts";
 import { RuntimeError } from "./errors.ts";
 import type { EventStream } from "./events.ts";
-import { Feed } from "./feed.ts";
+import { Feed, attempt } from "./feed.ts";
 import type { FeedHost } from "./feed.ts";
 import type { ClaimPlace } from "./message.ts";
 import type { Outgoing, OutgoingVerbs, TurnPlace } from "./outgoing.ts";
@@ -29,7 +29,6 @@ import { listTimers } from "./timer-list.ts";
 import { TimerOrder } from "./timer-order.ts";
 import type { TimerKind, TimerRecord } from "./timer-record.ts";
 import { kindOf, orderKey, removeAllOps, removeOps, setOps, timerCount, timerIn, useOps } from "./timer-record.ts";
-import { timerName } from "./timer-record.ts";
 import { TurnWrites } from "./turn-writes.ts";
 
 /** What timers need. */
@@ -59,8 +58,6 @@ export class Timers {
   readonly #due = new Map<string, { readonly timers: DueTimers; readonly feed: Feed<string> }>();
   /** Order keys whose commits are under way. */
   readonly #pending = new Set<string>();
-  /** Of crons that are late: up to when their due times were looked through. */
-  readonly #lookedUntilMs = new Map<string, number>();
   #stop: () => void = () => undefined;
 
   constructor(host: TimersHost) {
@@ -190,7 +187,7 @@ export class Timers {
         isDue: (timer) => timer.dueMs <= this.#nowMs[kindOf(timer)](),
         claims: (timer, turn) => this.#claims(timer, turn),
         waits: (timer) => this.#orders[kindOf(timer)].added(orderKey(timer)),
-        caughtUp: (timer) => this.#caughtUp(timer),
+        caughtUp: (timer, lookedUntilMs) => this.#caughtUp(timer, lookedUntilMs),
       });
       due = { timers, feed: new Feed(agent, this.#host, timers) };
       this.#due.set(agent, due);
@@ -210,20 +207,20 @@ export class Timers {
 
   /**
    * The timer as it is to be delivered: of the due times of a cron that passed while its agent or the runtime was down only
-   * the newest count. Throws what the vault throws.
+   * the newest count. `lookedUntilMs`, by id: up to when the due times of late crons were looked through. Throws what the
+   * vault throws.
    */
-  #caughtUp(timer: TimerRecord): TimerRecord {
+  #caughtUp(timer: TimerRecord, lookedUntilMs: Map<string, number>): TimerRecord {
     const { agent, id, cron, dueMs } = timer;
-    const name = timerName(agent, id);
     const nowMs = this.#nowMs.cron();
     const nextMs = cron === undefined ? undefined : cronAfter(cron, dueMs);
     const branch = this.#branch;
     if (cron === undefined || branch === undefined || nextMs === undefined || nextMs > nowMs) {
-      this.#lookedUntilMs.delete(name);
+      lookedUntilMs.delete(id);
       return timer;
     }
-    if (dueMs <= (this.#lookedUntilMs.get(name) ?? Number.NEGATIVE_INFINITY)) return timer;
-    this.#lookedUntilMs.set(name, nowMs);
+    if (dueMs <= (lookedUntilMs.get(id) ?? Number.NEGATIVE_INFINITY)) return timer;
+    lookedUntilMs.set(id, nowMs);
     const [oldestMs = dueMs] = cronBefore(cron, nowMs, LATE_DUES_MAX);
     if (oldestMs <= dueMs) return timer;
     const kept = { ...timer, dueMs: oldestMs };
@@ -243,11 +240,13 @@ export class Timers {
     feed?.pump();
   }
 
-  /** Timers of an agent that is gone go too. */
+  /** Timers of an agent that is gone go too; what cannot be taken away now, the next runtime finds. */
   #sweep(agent: string): void {
     this.#forget(agent);
-    const actions = this.departure(agent);
-    if (actions.length > 0) this.#host.vault.commit(actions, { durability: "memory" });
+    attempt(() => {
+      const actions = this.departure(agent);
+      if (actions.length > 0) this.#host.vault.commit(actions, { durability: "memory" });
+    });
   }
 
   #forget(agent: string): void {

@@ -215,6 +215,23 @@ describe("a clock that jumps", () => {
     assert.ok(next !== undefined && next.dueMs > lab.clock.now(), "it goes on");
   });
 
+  it("what was looked through for an agent that is dropped says nothing of the next one of its name", async (t) => {
+    const lab = await labOf(t);
+    const startMs = lab.clock.now();
+    for (let life = 0; life < 2; life++) {
+      lab.clock.jumpWallTo(startMs);
+      lab.agent("a").cron("c", "* * * * *");
+      lab.clock.jumpWallTo(startMs + YEAR_MS - life * HOUR_MS);
+      lab.clock.advance(MINUTE_MS);
+      if (life > 0) break;
+      lab.vault.commit(lab.timers.departure("a"));
+      lab.events.emit({ type: "agent.dropped", agent: "a" });
+      assert.equal(lab.agent("a").waiting, 0);
+    }
+    for (let n = 0; n < 300 && lab.agent("a").step("done"); n++) await tick();
+    assert.equal(lab.agent("a").handled().length, 100);
+  });
+
   it("timers that fall due together after a long sleep come one after the other, within the window of a mailbox", async (t) => {
     const lab = await labOf(t);
     for (let n = 0; n < 500; n++) lab.agent("a").after(`t${n}`, 1_000 + n);

@@ -7,8 +7,10 @@ import { describe, it } from "node:test";
 import type { TestContext } from "node:test";
 import { Runtime } from "../../runtime/index.ts";
 import { VAULT_SETTINGS, Vault, VaultError, systemClock } from "../../vault/index.ts";
+import type { Branch, RangeOptions } from "../../vault/index.ts";
 import { codeOf } from "../support/agents.ts";
-import { LaterLab } from "../support/later-lab.ts";
+import { LaterLab, tick } from "../support/later-lab.ts";
+import type { LabAgent } from "../support/later-lab.ts";
 import { MEMBER, tempFolder, values } from "../support/members.ts";
 import { flipPages, storedPages } from "../support/page-file.ts";
 import { SimulatedClock } from "../support/simulated-clock.ts";
@@ -51,6 +53,16 @@ async function waiting(t: TestContext, damaged: string): Promise<string> {
   }
   await damageBranch(vault, damaged);
   return vault;
+}
+
+function timersOf(lab: LaterLab): Branch {
+  const branch = lab.vault.head("~timers");
+  assert.ok(branch !== undefined);
+  return branch;
+}
+
+function textsOf(agent: LabAgent): readonly string[] {
+  return agent.handled().map(({ text }) => text);
 }
 
 describe("a topic that cannot be read", () => {
@@ -111,6 +123,74 @@ describe("a list of topics that cannot be read", () => {
     assert.equal(heard.filter(({ value }) => value === "for b").length, 1);
     await runtime.topic("other").publish("again");
     assert.deepEqual(await values(done, 1), [{ seq: 2, value: "again" }]);
+  });
+});
+
+describe("timers that cannot be read", () => {
+  it("are read again, and are all there once they can be", async (t) => {
+    const lab = new LaterLab(await tempVault(t, { durability: "memory" }), new SimulatedClock());
+    const a = lab.agent("a");
+    for (const id of ["t1", "t2", "t3"]) a.after(id, 1_000);
+    const range = t.mock.method(timersOf(lab), "range", () => {
+      throw new VaultError("VAULT_PAGE_DAMAGED", "a page of timers is damaged");
+    });
+    lab.clock.advance(1_000);
+    assert.ok(range.mock.callCount() > 0, "they were read");
+    range.mock.restore();
+    lab.clock.advance(60_000);
+    await lab.settle();
+    assert.deepEqual(textsOf(a), ["t1", "t2", "t3"]);
+  });
+
+  it("keep no others from falling due, before and behind them", async (t) => {
+    const lab = new LaterLab(await tempVault(t, { durability: "memory" }), new SimulatedClock());
+    const a = lab.agent("a");
+    for (let n = 1; n <= 9; n++) a.after(`t${n}`, n * 1_000);
+    const branch = timersOf(lab);
+    const keys = [...branch.range({ prefix: "a:" })].map(([key]) => key);
+    const [first, behind] = [keys[3]!, keys[6]!]; // nine were set: t4, t5 and t6 cannot be read
+    const range = branch.range.bind(branch);
+    const mock = t.mock.method(branch, "range", function* (options: RangeOptions) {
+      for (const entry of range(options)) {
+        const [key] = entry;
+        const keysHurt = { from: first, to: behind };
+        if (key >= first && key < behind)
+          throw new VaultError("VAULT_PAGE_DAMAGED", "x", { details: { keys: keysHurt } });
+        yield entry;
+      }
+    });
+    for (let n = 1; n <= 9; n++) {
+      lab.clock.advance(1_000);
+      while (a.step("done")) await tick();
+    }
+    assert.deepEqual(textsOf(a), ["t1", "t2", "t3", "t7", "t8", "t9"]);
+    assert.deepEqual(
+      a.handled().map(({ atMs }) => (atMs - a.handled()[0]!.atMs) / 1_000),
+      [0, 1, 2, 6, 7, 8],
+      "each in time",
+    );
+    mock.mock.restore();
+    await lab.settle();
+    assert.deepEqual(textsOf(a).slice(6), ["t4", "t5", "t6"]);
+  });
+
+  it("of an agent that is gone keep nobody else's from falling due", async (t) => {
+    const lab = new LaterLab(await tempVault(t, { durability: "memory" }), new SimulatedClock());
+    for (const id of ["gone", "here"]) lab.agent(id).after(`of-${id}`, 1_000);
+    const { id } = lab.agent("gone").branch;
+    lab.vault.commit([
+      { type: "name", name: "gone", branch: undefined, expect: id },
+      { type: "drop", branch: id },
+    ]);
+    const branch = timersOf(lab);
+    const range = branch.range.bind(branch);
+    t.mock.method(branch, "range", (options: RangeOptions) => {
+      if (options.prefix?.includes("gone") === true) throw new VaultError("VAULT_PAGE_DAMAGED", "a page is damaged");
+      return range(options);
+    });
+    lab.clock.advance(1_000);
+    await lab.settle();
+    assert.deepEqual(textsOf(lab.agent("here")), ["of-here"]);
   });
 });
 
