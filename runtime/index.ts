@@ -6,8 +6,20 @@
 export { Runtime } from "./runtime.ts";
 export { requireNode } from "./node-version.ts";
 export type { RuntimeParts } from "./runtime.ts";
-export type { Capability } from "./router.ts";
 export type { AgentLimits, DefinitionOptions, RuntimeOptions, SpawnOptions } from "./options.ts";
+
+/** What agents may do outside of their isolates, where they are granted it by name. */
+export { defineCapability } from "./capabilities/define.ts";
+export type {
+  Capability,
+  CapabilityCall,
+  CapabilityDefinition,
+  CapabilityQuota,
+  CapabilityVerb,
+  Held,
+  Schema,
+} from "./capabilities/contract.ts";
+export type { AskPlace, QuestionHandler } from "./router.ts";
 
 /** Agents as files: what is saved takes effect. */
 export type { WatchOptions } from "./options.ts";

@@ -4,7 +4,7 @@
  *
  *   ref.call, ref.cast --> Router --> Agent.accept
  *   ctx.call, ctx.cast -->   |    --> Agent.accept   (of another agent)
- *   ctx.propose        -->   '    --> capability
+ *   ctx.propose        -->   '    --> whoever provides it
  *
  * Invariants
  * 1. What comes from an agent is hostile text: nothing it says can throw into the runtime. A question is answered with the
@@ -28,8 +28,19 @@ import type { RequestOptions } from "./request.ts";
 import { CALL_TIMEOUT_MS, request } from "./request.ts";
 import { ringText, WaitFor } from "./wait-for.ts";
 
-/** Answers a kind of question that agents ask (`ctx.propose`, later `ctx.host.*`), put by a turn that runs `message`. Texts are encoded values. */
-export type Capability = (agent: string, text: string, message: Message) => Promise<string>;
+/**
+ * Answers a kind of question that agents ask (`ctx.propose`, `ctx.host.*`), put by a turn that runs `message`; `place` says
+ * where in the turn. Texts are encoded values.
+ */
+export type QuestionHandler = (agent: string, text: string, message: Message, place: AskPlace) => Promise<string>;
+
+/** Where in its turn a question was put. */
+export interface AskPlace {
+  /** The step whose function asks, "" outside of steps. */
+  readonly step: string;
+  /** Which question of these words in its step (or its turn, outside of steps), from 1. */
+  readonly nth: number;
+}
 
 /** What the router needs. */
 export interface RouterOptions {
@@ -45,7 +56,7 @@ export class Router {
   readonly #options: RouterOptions;
   /** What agents may send with a turn. */
   readonly outgoing: OutgoingVerbs;
-  readonly #capabilities = new Map<string, Capability>();
+  readonly #handlers = new Map<string, QuestionHandler>();
   readonly #waits = new WaitFor();
 
   constructor(options: RouterOptions) {
@@ -93,9 +104,9 @@ export class Router {
   }
 
   /** Lets agents ask questions of this kind. Returns the way to withdraw it. */
-  provide(verb: string, capability: Capability): () => void {
-    this.#capabilities.set(verb, capability);
-    return () => void this.#capabilities.delete(verb);
+  provide(verb: string, handler: QuestionHandler): () => void {
+    this.#handlers.set(verb, handler);
+    return () => void this.#handlers.delete(verb);
   }
 
   /** A question from inside a turn. Never rejects: errors travel as answers. */
@@ -104,7 +115,9 @@ export class Router {
     try {
       const id = verb === "call" ? derivedCallId(from, asker, { step, text, nth }) : undefined;
       const answer =
-        verb === "call" ? this.#route(from, text, { asker, id }) : this.#capability(from, verb)(from, text, asker);
+        verb === "call"
+          ? this.#route(from, text, { asker, id })
+          : this.#handler(from, verb)(from, text, asker, { step, nth });
       return { ok: true, text: await answer };
     } catch (error) {
       const code = (error as { readonly code?: unknown }).code; // a property that may not be there
@@ -132,9 +145,9 @@ export class Router {
     return this.#request(agent, { method: call.method, text: call.text, from, timeoutMs, ...own }, { asker, onEnd });
   }
 
-  #capability(from: string, verb: string): Capability {
-    const capability = this.#capabilities.get(verb);
-    if (capability !== undefined) return capability;
+  #handler(from: string, verb: string): QuestionHandler {
+    const handler = this.#handlers.get(verb);
+    if (handler !== undefined) return handler;
     const message =
       verb === "propose" ? "ctx.propose needs an arbiter: Arbiter.start(runtime)" : `nothing here provides ${verb}`;
     throw new RuntimeError("RUNTIME_CAPABILITY_MISSING", message, { details: { agent: from, verb } });

@@ -57,7 +57,7 @@ import { freshSeed, seededRandom } from "./random.ts";
 import type { AgentRef } from "./ref.ts";
 import { AgentRegistry } from "./registry.ts";
 import { shutdownReason } from "./ref.ts";
-import type { Capability } from "./router.ts";
+import type { QuestionHandler } from "./router.ts";
 import { Relations } from "./relations.ts";
 import { Router } from "./router.ts";
 import { makeRef } from "./make-ref.ts";
@@ -331,8 +331,8 @@ export class Runtime implements AsyncDisposable {
   }
 
   /** Lets agents ask questions of this kind. Returns the way to withdraw it. */
-  provide(verb: string, capability: Capability): () => void {
-    return this.#router.provide(verb, capability);
+  provide(verb: string, handler: QuestionHandler): () => void {
+    return this.#router.provide(verb, handler);
   }
 
   /** A durable list of records of that name. */
