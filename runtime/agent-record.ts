@@ -83,6 +83,11 @@ export function* stateEntries(view: View): Iterable<readonly [string, string]> {
   }
 }
 
+/** All that a branch keeps but the versions of its code, each value read when it is reached. */
+export function keptEntries(view: View): Iterable<readonly [string, Uint8Array]> {
+  return view.range({ from: CURRENT_KEY }); // only the code's keys stand before it
+}
+
 /** The op that stores a spec. */
 export function specOp(spec: AgentSpec): Op {
   return { put: SPEC_KEY, value: bytesOf(JSON.stringify(spec)) };

@@ -143,20 +143,34 @@ export class LadderKeeper implements Keeper {
     });
   }
 
-  /** Takes this rung, or the next one that leads somewhere. Never rejects for what the vault refuses. */
+  /** Climbs, and goes on from where that leads. Never rejects for what the vault refuses. */
   async #climb(first: Escalation, reason: ExitReason): Promise<void> {
     this.#isClimbing = true;
     const climb = { isCalledOff: false };
     this.#climbing = climb;
-    let isElsewhere = false;
-    for (let rung: Escalation | "supervisor" = first; rung !== "supervisor" && !isElsewhere; rung = this.#next()) {
-      isElsewhere = await this.#stepped(rung, reason, climb);
-      if (climb.isCalledOff) return;
-    }
+    const isElsewhere = await this.#isLedElsewhere(first, reason, climb);
+    if (climb.isCalledOff) return;
     this.#climbing = undefined;
     if (isElsewhere) this.#agent.launch("now");
     else this.#keeper.exited(reason);
     this.#onEnd();
+  }
+
+  /** Takes this rung, or the next one that leads somewhere. False: none does, or what it leads to cannot be read. */
+  async #isLedElsewhere(
+    first: Escalation,
+    reason: ExitReason,
+    climb: { readonly isCalledOff: boolean },
+  ): Promise<boolean> {
+    try {
+      for (let rung: Escalation | "supervisor" = first; rung !== "supervisor"; rung = this.#next()) {
+        if (await this.#stepped(rung, reason, climb)) return true;
+        if (climb.isCalledOff) return false;
+      }
+    } catch (error) {
+      if (!(error instanceof VaultError)) throw error; // a page was damaged since it was looked at, which the vault has told
+    }
+    return false;
   }
 
   /** Takes one rung, and tells. False when it leads nowhere: then nothing was changed. */

@@ -8,14 +8,15 @@
  *
  * Invariants
  * 1. The present state is named in the commit that leaves it. Nothing acknowledged goes without a name.
- * 2. Only states and code that can be read are gone back to; what cannot is told, and the next older one is taken.
+ * 2. Only states and code that can be read are gone back to, whole: with their spec and every row. What cannot is told, and
+ *    the next older one is taken.
  * 3. A state that somebody left is not gone back to: names that a restore or a rung gave are passed over.
  */
 import type { Artifact } from "../sandbox/index.ts";
 import type { Action, Branch, Vault, View } from "../vault/index.ts";
-import { VaultError } from "../vault/index.ts";
+import { Slices, VaultError } from "../vault/index.ts";
 import type { CurrentCode, EarlierCode } from "./agent-record.ts";
-import { codeOps, readArtifact, readCurrent, stateEntries } from "./agent-record.ts";
+import { codeOps, keptEntries, readArtifact, readCurrent, readSpec } from "./agent-record.ts";
 
 /** Snapshots that are looked at for one that can be read. */
 const SNAPSHOTS_MAX = 32;
@@ -84,7 +85,10 @@ export class Rungs {
 
   async #sameState(current: CurrentCode, earlier: EarlierCode): Promise<Step | undefined> {
     const branch = this.#branch();
-    const artifact = readOrNothing(() => readArtifact(branch, earlier.hash));
+    const artifact = readOrNothing(() => {
+      readSpec(branch); // it is needed as soon as the code has changed
+      return readArtifact(branch, earlier.hash);
+    });
     if (artifact === undefined) return undefined;
     const before = `before-escalation-${branch.head}`;
     const { label: _, ...code } = earlier;
@@ -115,13 +119,15 @@ export class Rungs {
     return [...new Set(labels.toReversed())].slice(0, SNAPSHOTS_MAX);
   }
 
-  /** Reads all that a life is loaded from. */
+  /** Reads all that a life is loaded from, and all that its turns may ask for. */
   async #readable(label: string): Promise<{ readonly view: View } | Skipped> {
     try {
       const view = await this.#branch().at({ label });
       const artifact = codeOf(view);
       if (artifact === undefined) return { label, why: "it has no code" };
-      for (const _ of stateEntries(view)); // each is read, and checked by its checksum
+      readSpec(view);
+      // Each is read, and checked by its checksum; tables may be long.
+      await new Slices().drive(keptEntries(view)[Symbol.iterator]());
       return { view };
     } catch (error) {
       if (!(error instanceof VaultError)) throw error;

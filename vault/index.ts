@@ -66,6 +66,9 @@ export type { MendedFile } from "./backup-earlier.ts";
 export { restoreVault } from "./restore.ts";
 export type { RestoreOptions, RestoreProgress, RestoreReport } from "./restore.ts";
 
+/** Work in the background that shares the thread with turns. */
+export { Slices } from "./slices.ts";
+
 /** The log's file operations, which tests replace to put faults there. */
 export { systemFiles } from "./log-files.ts";
 export type { LogFile, LogFiles } from "./log-files.ts";

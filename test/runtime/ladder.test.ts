@@ -63,6 +63,7 @@ function sourceOf(name: string, version = 1): string {
     on: {
       add(ctx, by) { return (ctx.state.count += by); },
       keep(ctx, note) { ctx.state.note = note; },
+      row(ctx, text) { ctx.table("rows").put("only", text); },
       see: (ctx) => "${name} " + ctx.state.count,
     },
   });`;
@@ -110,6 +111,14 @@ class Place {
       const value = Buffer.from(JSON.stringify({ ...artifact, code: '"use strict"; throw new Error("spoilt");' }));
       return [{ put: `a:code:${spoilt}`, value }];
     });
+  }
+
+  /** While nobody runs, the pages that match are damaged, of which there are at least so many. */
+  hurt(pattern: RegExp, atLeast: number): void {
+    const pages = join(this.path, "pages.mdb");
+    const hurt = storedPages(pages).filter(({ bytes }) => pattern.test(bytes.toString("latin1")));
+    assert.ok(hurt.length >= atLeast, "each state has pages of its own");
+    flipPages(pages, hurt);
   }
 
   /** What happened since the runtime was opened, in short. */
@@ -236,6 +245,29 @@ describe("an agent whose life does not load", () => {
     ]);
   });
 
+  it("passes over snapshots whose rows or whose spec cannot be read", async (t) => {
+    const place = new Place(t);
+    const spawn = async (text: string) => (await place.open()).spawn({ id: "a", source: sourceOf("first"), text });
+    const a = await spawn("plain");
+    await a.call("add", 1);
+    await a.snapshot("whole");
+    await a.call("row", "w".repeat(20_000));
+    await a.snapshot("rows");
+    await a.call("row", "");
+    await (await spawn("s".repeat(20_000))).snapshot("spec");
+    await spawn("plain");
+    await place.spoil();
+    place.hurt(/w{500}|s{500}/, 2);
+    const back = (await place.open()).ref("a");
+    assert.equal(await back.call("see"), "first 1");
+    const [step] = place.escalations();
+    assert.equal(step?.to, "whole");
+    assert.deepEqual(step?.skipped, [
+      { label: "spec", why: "VAULT_PAGE_DAMAGED" },
+      { label: "rows", why: "VAULT_PAGE_DAMAGED" },
+    ]);
+  });
+
   it("is parked when all that there is is damaged, and revive() tries everything again", async (t) => {
     const place = await damaged(t, /k{500}|q{500}|w{500}|z{500}/);
     const a = (await place.open()).ref("a");
@@ -283,10 +315,7 @@ async function damaged(t: TestContext, pattern: RegExp): Promise<Place> {
   }
   await a.call("keep", "z".repeat(20_000));
   await place.runtime?.close();
-  const pages = join(place.path, "pages.mdb");
-  const hurt = storedPages(pages).filter(({ bytes }) => pattern.test(bytes.toString("latin1")));
-  assert.ok(hurt.length >= 3, "each state has pages of its own");
-  flipPages(pages, hurt);
+  place.hurt(pattern, 3);
   return place;
 }
 
