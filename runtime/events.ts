@@ -19,6 +19,7 @@ import type { ExitReason } from "./exit-reason.ts";
 import type { FailureReport } from "./failure-report.ts";
 import type { WithheldReason } from "./health.ts";
 import type { Escalation } from "./ladder.ts";
+import type { RecycleCause } from "./recycling.ts";
 
 /** What the runtime itself reports. Times are milliseconds. */
 export type RuntimeEvent =
@@ -121,11 +122,14 @@ export type RuntimeEvent =
   | { readonly type: "agent.forked"; readonly agent: string; readonly from: string; readonly seq: number }
   | { readonly type: "agent.restored"; readonly agent: string; readonly seq: number }
   | { readonly type: "agent.dropped"; readonly agent: string }
+  /** A line of the agent's own (`console`, `ctx.log`), with its method (`load`: the module itself) and where it stands: `counter.agent.ts:12:5`. */
   | {
       readonly type: "agent.logged";
       readonly agent: string;
       readonly level: "debug" | "info" | "warn" | "error";
       readonly text: string;
+      readonly method?: string;
+      readonly at?: string;
     }
   | { readonly type: "agent.checkpointed"; readonly agent: string; readonly label: string; readonly seq: number }
   | {
@@ -219,6 +223,14 @@ export type RuntimeEvent =
       readonly id: number;
       readonly reason: ExitReason;
       readonly hash: string;
+    }
+  /** A cell that had served long enough was replaced: `moved` agents went to another one, nobody noticed, and it ended in order. */
+  | {
+      readonly type: "cell.recycled";
+      readonly cell: string;
+      readonly cause: RecycleCause;
+      readonly moved: number;
+      readonly durationMs: number;
     }
   | {
       readonly type: "cell.kill_withheld";

@@ -16,15 +16,25 @@
  * 4. It ends exactly once and reports that once.
  */
 import { isReserved, isStepVerb, SandboxError } from "../sandbox/index.ts";
-import type { Artifact, CellExit, IsolateLimits, Loaded, Outbound, Outcome, Resident } from "../sandbox/index.ts";
+import type {
+  Artifact,
+  CellExit,
+  GuestLog,
+  IsolateLimits,
+  Loaded,
+  Outbound,
+  Outcome,
+  Resident,
+} from "../sandbox/index.ts";
 import type { Action, Branch, Clock, Commit, Durability, Op, Vault } from "../vault/index.ts";
 import type { CurrentCode } from "./agent-record.ts";
 import { askOnce, beginRun } from "./ask-ledger.ts";
 import { draftOps, stateEntries } from "./agent-record.ts";
 import { CallIds, leavesTrace, recordedReply } from "./call-ids.ts";
-import type { CellPool, Profile, Tenant } from "./cell-pool.ts";
+import type { CellPool, LiveTenant, Profile } from "./cell-pool.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import { errorReason, faultReason, handlerError, limitError, lostError } from "./faults.ts";
+import type { FaultPlace } from "./faults.ts";
 import { lifeOf } from "./handover.ts";
 import type { Asked, AskAnswer, Message } from "./message.ts";
 import { callOff, endsWithCell, isAbandoned, settleMessage } from "./message.ts";
@@ -46,7 +56,8 @@ export interface IncarnationHost {
   ask(question: Asked): Promise<AskAnswer>;
   /** Prepares one entry of a turn's outbox. Never throws for what it says. */
   outgoing(place: TurnPlace, entry: Outbound): Outgoing;
-  log(level: "debug" | "info" | "warn" | "error", text: string): void;
+  /** Tells what agent code logged there. */
+  log(place: FaultPlace, lines: readonly GuestLog[]): void;
   /** A turn is complete; called before it is durable. */
   turned(turn: RecordedTurn): void;
   /** The turn is durable and its reply is out. */
@@ -55,6 +66,8 @@ export interface IncarnationHost {
   advanced(): void;
   /** The life ends, or had ended, and with it this message, in work or not durable; its callers are told next. */
   failed(message: Message, reason: ExitReason): void;
+  /** Its cell is to be replaced: the agent moves. True when it did. */
+  relocate(life: Incarnation): Promise<boolean>;
   /** The life is over. `returned` goes back to the mailbox, in order; `failed` is the message it died of. */
   ended(life: Incarnation, reason: ExitReason, returned: readonly Message[], failed: Message | undefined): void;
 }
@@ -64,6 +77,8 @@ export interface IncarnationOptions {
   readonly branch: Branch;
   readonly artifact: Artifact;
   readonly profile: Profile;
+  /** With whom it may share a cell; absent: with all who name no domain. */
+  readonly domain?: string | undefined;
   readonly limits: IsolateLimits;
   readonly durability: Durability;
   /** What `ctx.text` is. */
@@ -75,7 +90,7 @@ export interface IncarnationOptions {
 }
 
 /** A life in an isolate. Made by `load`; takes messages once its agent has made it current. */
-export class Incarnation implements Tenant {
+export class Incarnation implements LiveTenant {
   readonly options: IncarnationOptions;
   readonly #host: IncarnationHost;
   #resident: Resident | undefined;
@@ -108,7 +123,7 @@ export class Incarnation implements Tenant {
    */
   static async place(host: IncarnationHost, options: IncarnationOptions): Promise<Incarnation> {
     const life = new Incarnation(host, options);
-    life.#resident = await host.pool[options.isAlone ? "placeApart" : "place"](options.profile, life, {
+    life.#resident = await host.pool[options.isAlone ? "placeApart" : "place"](options, life, {
       agent: host.id,
       artifact: options.artifact,
       limits: options.limits,
@@ -196,9 +211,10 @@ export class Incarnation implements Tenant {
     const outcome = await resident.run({ id: ++this.#turns, kind, method: kind, text, nowMs, seed: 0 });
     switch (outcome.kind) {
       case "done":
-        for (const log of outcome.logs) this.#host.log(log.level, log.text);
+        this.#host.log(this.#place(kind), outcome.logs);
         return draftOps(outcome);
       case "threw":
+        this.#host.log(this.#place(kind), outcome.logs);
         throw handlerError(this.#place(kind), outcome.fault);
       case "exceeded":
         throw new SandboxError(outcome.code, `${this.#host.id}.${kind}: ${outcome.message}`);
@@ -260,6 +276,10 @@ export class Incarnation implements Tenant {
     if (this.#resident !== undefined) this.#host.pool.leave(this.#resident, this);
   }
 
+  onCellDue(): Promise<boolean> {
+    return this.#host.relocate(this);
+  }
+
   onCellLost(exit: CellExit): void {
     // `ready` rejects, or nobody is interested any more, or it is ending already.
     if (this.#loaded === undefined || this.#isOver || this.#exit !== undefined) return;
@@ -297,7 +317,7 @@ export class Incarnation implements Tenant {
   #done(message: Message, outcome: Extract<Outcome, { readonly kind: "done" }>): void {
     this.#inflight.shift();
     this.#heapBytes = outcome.meter.heapBytes;
-    for (const log of outcome.logs) this.#host.log(log.level, log.text);
+    this.#host.log(this.#place(message.method), outcome.logs);
     const turn = this.#record(message, { ok: true, reply: outcome.reply }, outcome.meter.cpuMs);
     const place = { agent: this.#host.id, branch: this.options.branch, epoch: this.#epoch, message };
     const sent = outcome.outbox.map((entry) => this.#host.outgoing(place, entry));
@@ -325,8 +345,8 @@ export class Incarnation implements Tenant {
 
   #threw(message: Message, outcome: Extract<Outcome, { readonly kind: "threw" }>): void {
     this.#heapBytes = outcome.meter.heapBytes;
-    for (const log of outcome.logs) this.#host.log(log.level, log.text);
     const place = this.#place(message.method);
+    this.#host.log(place, outcome.logs);
     if (message.kind === "cast") return this.#end(faultReason(place, outcome.fault), message);
     this.#inflight.shift();
     const { name, message: text } = outcome.fault;
@@ -455,7 +475,7 @@ export class Incarnation implements Tenant {
     this.#host.ended(this, reason, returned, failed);
   }
 
-  #place(method: string): { readonly agent: string; readonly method: string; readonly artifact: Artifact } {
+  #place(method: string): FaultPlace {
     return { agent: this.#host.id, method, artifact: this.options.artifact };
   }
 }

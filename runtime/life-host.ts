@@ -2,11 +2,12 @@
  * What a life is given by its agent: the runtime's services under the agent's name, and the recorder of its turns.
  */
 import type { AgentHost } from "./agent-host.ts";
+import { loggedEvent } from "./guest-log.ts";
 import type { IncarnationHost } from "./incarnation.ts";
 import type { TrafficRecorder } from "./traffic.ts";
 
 /** What the agent itself must hear of its life. */
-export type LifeHooks = Pick<IncarnationHost, "advanced" | "failed" | "ended">;
+export type LifeHooks = Pick<IncarnationHost, "advanced" | "failed" | "ended" | "relocate">;
 
 /** The host of all lives of one agent. */
 export function lifeHostOf(
@@ -25,7 +26,9 @@ export function lifeHostOf(
     steps: { slots, emit: (event) => events.emit(event) },
     ask: (question) => host.ask(id, question),
     outgoing: (place, entry) => host.outgoing(place, entry),
-    log: (level, text) => events.emit({ type: "agent.logged", agent: id, level, text }),
+    log: (place, lines) => {
+      for (const line of lines) events.emit(loggedEvent(place, line));
+    },
     turned: (turn) => traffic.record(turn),
     published: (turn) => traffic.published(turn),
   };

@@ -68,6 +68,8 @@ export type GuestOutput =
 /** The most that the largest limits allow is a wait for 65,536 reads of eight parts each. */
 const SEGMENTS_MAX = 9 * STATE_KEYS_MAX;
 const READ_KINDS: ReadonlySet<string> = new Set<RowQuery["kind"]>(["get", "has", "up", "down"]);
+/** `line:column`, or nothing. */
+const POSITION: RegExp = /^(?:\d{1,9}:\d{1,9})?$/;
 const LEVELS: ReadonlySet<string> = new Set<GuestLog["level"]>(["debug", "info", "warn", "error"]);
 
 /**
@@ -252,9 +254,11 @@ class Reader {
     return this.#times(count, () => {
       const level = this.text();
       const text = this.text();
+      const at = this.text();
       bytes += utf8Length(text);
       if (!isLevel(level) || bytes > this.limits.logBytesPerTurnMax) throw invalid("a log line breaks its limits");
-      return { level, text };
+      if (!POSITION.test(at)) throw invalid("a log line comes from nowhere");
+      return { level, text, at };
     });
   }
 

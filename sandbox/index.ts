@@ -15,7 +15,7 @@ export type { GuestFault, GuestLog, IsolateLimits, Outbound, StateOp, Turn } fro
 /** From TypeScript to what an isolate runs, and back from its stacks to the TypeScript. */
 export { compile, stopCompiler } from "./compile.ts";
 export type { Artifact, CompileComplaint, CompileInput } from "./compile.ts";
-export { mapStack } from "./stack.ts";
+export { mapLog, mapPosition, mapStack } from "./stack.ts";
 
 /** An agent's definition, for references typed by it. */
 export type { AnyAgentDefinition, ArgumentOf, MethodsOf, ReplyOf } from "./agent.ts";

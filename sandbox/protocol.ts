@@ -9,7 +9,8 @@
  *     L  limits, agent, text, life, key, text, …        L  {"version":…,"methods":…}
  *     T  id, kind, method, text, nowMs, seed            D  id, reply, nOps, nRows, nOutbox, nLogs, ops…, rows…, outbox…, logs…
  *     A  turn, ask, "1"|"0", text|code, message             (ops: key, "="text|"-"; rows: table, key, "="text|"-")
- *     R                                                 T  id, code, name, message, stack, nLogs, logs…
+ *     R                                                    (logs: level, text, line:column)
+ *                                                       T  id, code, name, message, stack, nLogs, logs…
  *                                                       W  id, nAsks, nReads, (ask, verb, step, text)…,
  *                                                             (ask, kind, table, key, to, after, prefix, rowsMax)…
  *                                                       R
@@ -91,6 +92,8 @@ export interface Outbound {
 export interface GuestLog {
   readonly level: "debug" | "info" | "warn" | "error";
   readonly text: string;
+  /** `line:column` in the artifact's script, "" where it is not known; `mapPosition` translates it. */
+  readonly at: string;
 }
 /** What a definition declares, without the heap figure that only the cell knows. */
 export interface Declared {

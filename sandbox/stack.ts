@@ -23,19 +23,38 @@ export function mapStack(stack: string, artifact: { readonly name: string; reado
     .join("\n");
 }
 
+/**
+ * Where a log line was written: `2:9` of the artifact's script becomes `counter.agent.ts:4:9`. A position that the map does
+ * not know is one in `agent.js`; "" stays "".
+ */
+export function mapPosition(at: string, artifact: { readonly name: string; readonly map: string }): string {
+  if (at === "") return "";
+  return mapText(`${ARTIFACT_FILE}:${at}`, mapOf(artifact.map), artifact.name);
+}
+
+/** A text of the agent's that may hold stacks: an error that it logged. Cheap where it holds none. */
+export function mapLog(text: string, artifact: { readonly name: string; readonly map: string }): string {
+  return text.includes(ARTIFACT_FILE) || text.includes(PRELUDE_FILE) ? mapStack(text, artifact) : text;
+}
+
 function mapLine(line: string, map: SourceMap | undefined, name: string): string {
-  if (map === undefined || !isFrame(line)) return line;
-  return line.replace(POSITION, (text, row: string, column: string) => {
+  return isFrame(line) ? mapText(line, map, name) : line;
+}
+
+function mapText(text: string, map: SourceMap | undefined, name: string): string {
+  if (map === undefined) return text;
+  return text.replace(POSITION, (found, row: string, column: string) => {
     const origin = map.findOrigin(Number(row), Number(column));
-    if (!("fileName" in origin)) return text;
+    if (!("fileName" in origin)) return found;
     return `${sourceName(origin.fileName, name)}:${origin.lineNumber}:${origin.columnNumber}`;
   });
 }
 
 const POSITION: RegExp = new RegExp(`${ARTIFACT_FILE.replace(".", "\\.")}:(\\d{1,9}):(\\d{1,9})`);
 
+/** Indented as V8 does it, or deeper: within a group of the log. */
 function isFrame(line: string): boolean {
-  return line.startsWith("    at ");
+  return /^ {4,64}at /.test(line);
 }
 
 /** The entry has its own name whether it was a file or a text; imports keep their path relative to it. */
@@ -45,7 +64,12 @@ function sourceName(fileName: string, name: string): string {
 
 function mapOf(text: string): SourceMap | undefined {
   const known = maps.get(text);
-  if (known !== undefined) return known;
+  if (known !== undefined) {
+    // The one that was used last is forgotten last.
+    maps.delete(text);
+    maps.set(text, known);
+    return known;
+  }
   const payload = payloadOf(text);
   if (payload === undefined) return undefined;
   const oldest = maps.size < MAPS_MAX ? undefined : maps.keys().next().value;

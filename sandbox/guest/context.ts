@@ -4,6 +4,7 @@ import { encode } from "../codec.ts";
 import { pack } from "../envelope.ts";
 import { SandboxError } from "../errors.ts";
 import { DOWN_METHOD, NAME_BYTES_MAX, packAddress, type GuestLog, type IsolateLimits } from "../protocol.ts";
+import { shown } from "./format.ts";
 import { after, cancel, cron, publish, subscribe, unsubscribe } from "./later.ts";
 import type { LifeContext } from "./handover.ts";
 import { createObject, freeze, NativeProxy, NativeTypeError } from "./primordials.ts";
@@ -90,7 +91,7 @@ function logOf(turn: TurnRun): object {
   const line =
     (level: GuestLog["level"]) =>
     (message: unknown, fields?: unknown): void =>
-      turn.log(level, message, fields);
+      turn.log(level, () => (fields === undefined ? shown(message, 1) : `${shown(message, 1)} ${shown(fields, 1)}`));
   return freeze({ debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") });
 }
 

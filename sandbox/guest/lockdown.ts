@@ -5,6 +5,7 @@
 
 import { nativeLike } from "./native-like.ts";
 import { construct, defineProperty, deleteProperty, isView } from "./primordials.ts";
+import { stackFormatter } from "./position.ts";
 
 const GLOBALS = [
   "WebAssembly", // memories and tables are not charged to the heap
@@ -33,8 +34,8 @@ export function lockDown(): void {
   replaceArrayBuffer();
   // V8 reads the limit as plain data, so it must be a property without accessors.
   defineProperty(Error, "stackTraceLimit", { value: STACK_FRAMES, writable: false, configurable: false });
-  // Libraries set it for a moment and put it back; an accessor that ignores them keeps them working.
-  defineProperty(Error, "prepareStackTrace", { get: () => undefined, set: () => undefined, configurable: false });
+  // Libraries set it for a moment and put it back; an accessor that ignores them keeps them working. Only we answer, to V8.
+  defineProperty(Error, "prepareStackTrace", { get: stackFormatter, set: () => undefined, configurable: false });
 }
 
 /** Growable buffers reserve up to 32 GiB of address space each; the next isolate of the process would not start. */

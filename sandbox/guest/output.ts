@@ -87,7 +87,9 @@ function opText(text: string | undefined): string {
 function addLogs(segments: string[], logs: readonly GuestLog[]): void {
   for (let index = 0; index < logs.length; index++) {
     const log = logs[index];
-    if (log !== undefined) add(segments, log.level, log.text);
+    if (log === undefined) continue;
+    add(segments, log.level, log.text);
+    segments[segments.length] = log.at;
   }
 }
 

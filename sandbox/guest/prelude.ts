@@ -10,6 +10,7 @@ import { installConsole } from "./console.ts";
 import { Guest } from "./guest.ts";
 import { lockDown } from "./lockdown.ts";
 import { defineProperty } from "./primordials.ts";
+import { learnCallSites } from "./position.ts";
 import { installRails } from "./rails.ts";
 import { installTimeAndChance, TimeAndChance } from "./time-and-chance.ts";
 import { warmUp } from "./warm-up.ts";
@@ -21,7 +22,8 @@ const guest = new Guest(time);
 lockDown();
 installTimeAndChance(time);
 installRails();
-installConsole(() => guest.turn);
+installConsole({ turn: () => guest.turn, nowMs: () => time.nowMs });
+learnCallSites();
 warmUp(time);
 
 defineProperty(globalThis, ENTER_GLOBAL, {

@@ -49,6 +49,9 @@ export const hasOwn: (value: object, key: PropertyKey) => boolean = Object.hasOw
 export const createObject: (prototype: object | null) => object = Object.create;
 export const objectPrototype: object = Object.prototype;
 export const arrayPrototype: object = Array.prototype;
+export const errorPrototype: object = Error.prototype;
+/** V8's own; a realm without it has no stacks to ask for. */
+export const captureStackTrace: (holder: object) => void = Error.captureStackTrace;
 
 export const isArray: (value: unknown) => value is unknown[] = Array.isArray;
 export const isView: (value: unknown) => value is ArrayBufferView = ArrayBuffer.isView;
@@ -60,6 +63,7 @@ export const jsonStringify: (value: unknown) => string | undefined = JSON.string
 export const jsonParse: (text: string) => unknown = JSON.parse;
 export const toText: (value: unknown) => string = String;
 export const toNumber: (value: unknown) => number = Number;
+export const truncate: (value: number) => number = Math.trunc;
 
 export const charCodeAt: (text: string, index: number) => number = uncurryThis(String.prototype.charCodeAt);
 export const slice: (text: string, start: number, end?: number) => string = uncurryThis(String.prototype.slice);
@@ -77,6 +81,8 @@ export const mapForEach: <K, V>(map: ReadonlyMap<K, V>, visit: (value: V, key: K
 export const setForEach: <T>(set: ReadonlySet<T>, visit: (value: T) => void) => void = uncurryThis(
   Set.prototype.forEach,
 );
+export const mapSize: (map: ReadonlyMap<unknown, unknown>) => number = uncurryThis(getterOf(Map.prototype, "size"));
+export const setSize: (set: ReadonlySet<unknown>) => number = uncurryThis(getterOf(Set.prototype, "size"));
 export const dateGetTime: (date: Date) => number = uncurryThis(Date.prototype.getTime);
 export const dateToString: (date: Date) => string = uncurryThis(Date.prototype.toString);
 export const dateToIso: (date: Date) => string = uncurryThis(Date.prototype.toISOString);
@@ -101,6 +107,10 @@ export const viewByteLength: (view: ArrayBufferView) => number = uncurryThis(
 );
 export const viewByteOffset: (view: ArrayBufferView) => number = uncurryThis(
   getterOf<ArrayBufferView, number>(viewPrototype, "byteOffset"),
+);
+/** Items of a typed array; throws for a DataView. */
+export const viewLength: (view: ArrayBufferView) => number = uncurryThis(
+  getterOf<ArrayBufferView, number>(viewPrototype, "length"),
 );
 /** Typed as an ArrayBuffer; `bufferSlice` throws when it is a shared one. */
 export const viewBuffer: (view: ArrayBufferView) => ArrayBuffer = uncurryThis(

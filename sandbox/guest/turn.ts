@@ -7,7 +7,7 @@
  *    honest guest sends.
  */
 
-import { decode, encode } from "../codec.ts";
+import { decode } from "../codec.ts";
 import { SandboxError } from "../errors.ts";
 import { LOG_LINES_MAX, type Ask, type GuestLog, type IsolateLimits, type Outbound, type Turn } from "../protocol.ts";
 import type { RowQuery, RowRead } from "../rows.ts";
@@ -22,6 +22,7 @@ import {
   NativePromise,
   toWellFormed,
 } from "./primordials.ts";
+import { position } from "./position.ts";
 import { readOnly } from "./read-only.ts";
 import { RowDraft } from "./row-draft.ts";
 import { utf8Length } from "./utf8.ts";
@@ -201,20 +202,20 @@ export class TurnRun {
     return ++this.#timerCount;
   }
 
-  /** Logging never fails a turn: what is too much is dropped, and one line says so. */
-  log(level: GuestLog["level"], message: unknown, fields: unknown): void {
+  /** Logging never fails a turn: what is too much is dropped, and one line says so. `say` never throws. */
+  log(level: GuestLog["level"], say: () => string): void {
+    const bytesMax = this.#limits.logBytesPerTurnMax;
     if (this.isOver || this.#isLogCut) return;
-    const text = logText(message, fields, this.#limits.logBytesPerTurnMax);
+    const text = toWellFormed(say());
     const bytes = utf8Length(text);
-    const hasRoom = this.#logBytes + bytes + LOG_CUT_BYTES <= this.#limits.logBytesPerTurnMax;
+    const hasRoom = this.#logBytes + bytes + LOG_CUT_BYTES <= bytesMax;
     if (hasRoom && this.logs.length < LOG_LINES_MAX - 1) {
       this.#logBytes += bytes;
-      this.logs[this.logs.length] = { level, text };
+      this.logs[this.logs.length] = { level, text, at: position() };
       return;
     }
     this.#isLogCut = true;
-    if (LOG_CUT_BYTES <= this.#limits.logBytesPerTurnMax)
-      this.logs[this.logs.length] = { level: "warn", text: LOG_CUT };
+    if (LOG_CUT_BYTES <= bytesMax) this.logs[this.logs.length] = { level: "warn", text: LOG_CUT, at: "" };
   }
 }
 
@@ -238,18 +239,4 @@ function exceeded(
   what: string,
 ): SandboxError {
   return new SandboxError(code, `This turn ${what}; that is its limit.`);
-}
-
-function logText(message: unknown, fields: unknown, bytesMax: number): string {
-  const text = typeof message === "string" ? toWellFormed(message) : printed(message, bytesMax);
-  return fields === undefined ? text : `${text} ${printed(fields, bytesMax)}`;
-}
-
-/** What a value looks like in a log line. */
-export function printed(value: unknown, bytesMax: number): string {
-  try {
-    return encode(value, { bytesMax });
-  } catch {
-    return "(cannot be written as text)"; // a log line is worth less than the turn
-  }
 }

@@ -130,6 +130,10 @@ describe("events", () => {
     await counter.call("say", "hello");
     const event = await eventOf(runtime, (candidate) => candidate.type === "agent.logged");
     assert.match(JSON.stringify(event), /hello/);
+    assert.ok(event.type === "agent.logged");
+    const { agent, level, method, at } = event;
+    assert.deepEqual([agent, level, method], ["counter", "info", "say"]);
+    assert.match(at ?? "", /^counter\.agent\.ts:\d+:\d+$|^counter:\d+:\d+$/);
     assert.deepEqual(
       seqs,
       Array.from({ length: seqs.length }, (_, index) => index + 1),

@@ -61,6 +61,7 @@ describe("what comes out of a guest", () => {
         "t",
         "info",
         "hi",
+        "12:5",
       ),
       {
         kind: "done",
@@ -75,7 +76,7 @@ describe("what comes out of a guest", () => {
           ["t", "b", undefined],
         ],
         outbox: [{ verb: "cast", text: "t" }],
-        logs: [{ level: "info", text: "hi" }],
+        logs: [{ level: "info", text: "hi", at: "12:5" }],
       },
     );
     assert.deepEqual(parse("T", "1", "", "Error", "m", "s", "0"), {
@@ -84,12 +85,15 @@ describe("what comes out of a guest", () => {
       fault: { name: "Error", message: "m", stack: "s" },
       logs: [],
     });
-    assert.deepEqual(parse("W", "1", "1", "1", "3", "call", "1:pay", "t", "4", "down", "notes", "k", "z", "l", "", "512"), {
-      kind: "wait",
-      id: 1,
-      asks: [{ ask: 3, verb: "call", step: "1:pay", text: "t" }],
-      reads: [{ ask: 4, kind: "down", table: "notes", key: "k", to: "z", after: "l", prefix: "", rowsMax: 512 }],
-    });
+    assert.deepEqual(
+      parse("W", "1", "1", "1", "3", "call", "1:pay", "t", "4", "down", "notes", "k", "z", "l", "", "512"),
+      {
+        kind: "wait",
+        id: 1,
+        asks: [{ ask: 3, verb: "call", step: "1:pay", text: "t" }],
+        reads: [{ ask: 4, kind: "down", table: "notes", key: "k", to: "z", after: "l", prefix: "", rowsMax: 512 }],
+      },
+    );
     assert.deepEqual(parse("F", "C", "Error", "m", "s"), {
       kind: "fault",
       fault: { code: "C", name: "Error", message: "m", stack: "s" },
@@ -138,8 +142,9 @@ describe("what comes out of a guest", () => {
     ["four messages where three may leave", "D", "1", "", "0", "0", "4", "0", ...Array.from({ length: 8 }, () => "v")],
     ["a message over its limit", "D", "1", "", "0", "0", "1", "0", "cast", "x".repeat(5000)],
     ["a verb that is no word", "D", "1", "", "0", "0", "1", "0", "cast it", "x"],
-    ["a level that does not exist", "D", "1", "", "0", "0", "0", "1", "fatal", "x"],
-    ["log lines over their bytes", "D", "1", "", "0", "0", "0", "1", "info", "x".repeat(21)],
+    ["a level that does not exist", "D", "1", "", "0", "0", "0", "1", "fatal", "x", ""],
+    ["log lines over their bytes", "D", "1", "", "0", "0", "0", "1", "info", "x".repeat(21), ""],
+    ["a log line from nowhere", "D", "1", "", "0", "0", "0", "1", "info", "x", "agent.js:1:1"],
     ["four asks where three may be open", "W", "1", "4", "0", ...Array.from({ length: 12 }, () => "1")],
     ["a huge count of rows", "D", "1", "5", "0", "99999999", "0", "0"],
     ["a row of a table with no name", ...row("", "k", "=1")],
