@@ -7,7 +7,7 @@
  *
  * Invariants
  * 1. What comes from an agent is hostile text: a verb that is unknown, or refuses its text, costs that one entry and is an
- *    event; it never throws into the turn.
+ *    event; it never throws into the turn, and the turn's other entries do not see what it would have written.
  * 2. Exactly one of `leave` and `undo` is called, once, for each entry that was prepared.
  */
 import { parseName, SandboxError } from "../sandbox/index.ts";
@@ -19,6 +19,7 @@ import type { EventStream } from "./events.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import { exitReasonOf } from "./exit-reason.ts";
 import type { Message } from "./message.ts";
+import { TurnWrites } from "./turn-writes.ts";
 
 /** The turn that sends. */
 export interface TurnPlace {
@@ -69,7 +70,8 @@ export class OutgoingVerbs {
     return this.#guarded(place, verb, () => {
       const prepare = this.#verbs.get(verb);
       if (prepare === undefined) throw new RuntimeError("RUNTIME_CAPABILITY_MISSING", `nothing here takes ${verb}`);
-      const outgoing = prepare(place, text);
+      const back = TurnWrites.of(place).savepoint();
+      const outgoing = orBack(() => prepare(place, text), back);
       const { leave } = outgoing;
       if (leave === undefined) return outgoing;
       return { ...outgoing, leave: () => void this.#guarded(place, verb, () => (leave(), NOTHING)) };
@@ -86,5 +88,15 @@ export class OutgoingVerbs {
       this.#events.emit({ type: "message.discarded", agent: place.agent, method: verb, code, reason });
       return NOTHING;
     }
+  }
+}
+
+/** Does the work; calls `back` where it throws. */
+function orBack<Result>(work: () => Result, back: () => void): Result {
+  try {
+    return work();
+  } catch (error) {
+    back();
+    throw error;
   }
 }

@@ -41,9 +41,9 @@ export function* topicsIn(view: View, agent: string): Iterable<string> {
   }
 }
 
-/** How many topics a branch holds places in, before or after a turn's own writes. */
-export function placeCount(keys: (prefix: string) => ReadonlySet<string>): number {
-  return keys(PREFIX).size;
+/** The topics that a branch holds places in, its agent's own or not, before or after a turn's own writes. */
+export function placeNames(keys: (prefix: string) => ReadonlySet<string>): readonly string[] {
+  return [...keys(PREFIX)].map((key) => key.slice(PREFIX.length));
 }
 
 /** The op that stores a place, or ends the subscription. */

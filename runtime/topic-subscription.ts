@@ -31,8 +31,12 @@ export class TopicSubscription implements FeedSource<number> {
   readonly #host: SubscriptionHost;
   /** Number of the last publication that was delivered, or found to be handled. */
   #sent = 0;
-  /** Number of the last publication that was told as no longer kept. */
+  /** The highest number that was ever delivered here. */
+  #delivered = 0;
+  /** Number of the last publication of which it was told whether it is lost. */
   #toldLost = 0;
+  /** On their way as they were found to be no longer kept: not told yet. */
+  readonly #lostOut = new Set<number>();
 
   constructor(host: SubscriptionHost) {
     this.#host = host;
@@ -56,7 +60,8 @@ export class TopicSubscription implements FeedSource<number> {
     const { place } = this;
     if (place === undefined) return undefined;
     this.#sent = Math.max(this.#sent, place.after);
-    for (let next = this.#next(place); next !== undefined; next = this.#next(place)) {
+    this.#tellReturned(place, isOut);
+    for (let next = this.#next(place, isOut); next !== undefined; next = this.#next(place, isOut)) {
       const { seq, text } = next;
       if (!isOut(seq) && !isHandled(place, seq)) {
         if (this.#fits(text)) return { key: seq, letter: this.#letter(place, seq, text) };
@@ -69,6 +74,7 @@ export class TopicSubscription implements FeedSource<number> {
 
   taken(seq: number): void {
     this.#sent = seq;
+    this.#delivered = Math.max(this.#delivered, seq);
   }
 
   isHandled(seq: number): boolean {
@@ -85,13 +91,38 @@ export class TopicSubscription implements FeedSource<number> {
   }
 
   /** The first publication behind the last one sent; what is no longer kept is told. */
-  #next(place: TopicPlace): { readonly seq: number; readonly text: string } | undefined {
+  #next(
+    place: TopicPlace,
+    isOut: (seq: number) => boolean,
+  ): { readonly seq: number; readonly text: string } | undefined {
     const next = this.#host.topic.next(this.#sent);
-    if (next === undefined || next.seq === this.#sent + 1) return next;
-    const lastLost = next.seq - 1;
-    if (lastLost > Math.max(place.after, this.#toldLost)) this.#host.dropped(this.#sent + 1, lastLost, "retention");
-    this.#toldLost = Math.max(this.#toldLost, lastLost);
+    if (next !== undefined) this.#tellLost(place, next.seq - 1, isOut);
     return next;
+  }
+
+  /** Tells what was lost up to here, each number once: neither what is handled nor what is on its way. */
+  #tellLost(place: TopicPlace, last: number, isOut: (seq: number) => boolean): void {
+    const first = Math.max(this.#sent, this.#toldLost) + 1;
+    if (first > last) return;
+    const reached = Math.max(this.#delivered, ...place.done.map(([, seq]) => seq)); // behind it all is lost
+    let from = first;
+    for (let seq = first; seq <= Math.min(last, reached); seq++) {
+      if (isOut(seq)) this.#lostOut.add(seq);
+      else if (!isHandled(place, seq)) continue;
+      if (from < seq) this.#host.dropped(from, seq - 1, "retention");
+      from = seq + 1;
+    }
+    if (from <= last) this.#host.dropped(from, last, "retention");
+    this.#toldLost = last;
+  }
+
+  /** What was on its way as it was lost, and came back unhandled, is told now. */
+  #tellReturned(place: TopicPlace, isOut: (seq: number) => boolean): void {
+    for (const seq of this.#lostOut) {
+      if (isOut(seq)) continue;
+      this.#lostOut.delete(seq);
+      if (!isHandled(place, seq)) this.#host.dropped(seq, seq, "retention");
+    }
   }
 
   #letter({ method, id, of }: TopicPlace, seq: number, text: string): FeedLetter<number>["letter"] {

@@ -13,7 +13,7 @@ import type { Outgoing, OutgoingVerbs, TurnPlace } from "./outgoing.ts";
 import { Topic } from "./topic.ts";
 import { TopicFeeds } from "./topic-feeds.ts";
 import type { TopicFeedsHost } from "./topic-feeds.ts";
-import { placeCount, placeIn, placeOp } from "./topic-place.ts";
+import { placeIn, placeNames, placeOp } from "./topic-place.ts";
 import { TopicReader } from "./topic-reader.ts";
 import type { TopicReading } from "./topic-reader.ts";
 import { headOf, topicBranchName, topicNamesIn } from "./topic-record.ts";
@@ -166,12 +166,13 @@ export class Topics {
     const { topic: name, method, after } = unpackSubscription(text);
     const topic = this.#topicFor(agent, name);
     const writes = TurnWrites.of(place);
-    if (placeIn(writes.over(branch), agent, name) === undefined) this.#requireRoom(agent, branch, writes);
+    const gone = this.#isLive(place, name, writes) ? [] : this.#makeRoom(place, writes).filter((each) => each !== name);
     const topicBranch = topic.made();
     const { last } = headOf(writes.over(topicBranch), this.#host.retain);
     const id = `${message.nowMs}-${message.seed}-${++this.#subscriptions}`;
     const from = { agent, method, of: topicBranch.id, id, after: after ?? last, done: [] };
-    const own = writes.write(branch, [placeOp(name, from)], epoch);
+    const ops = [...gone.map((each) => placeOp(each, undefined)), placeOp(name, from)];
+    const own = writes.write(branch, ops, epoch);
     const known = [
       topic.subscribing(writes, agent, true),
       ...(from.after < last ? this.#feeds.mark(topic, writes) : []),
@@ -196,11 +197,26 @@ export class Topics {
     this.#feeds.feed(topic);
   }
 
-  #requireRoom(agent: string, branch: Branch, writes: TurnWrites): void {
+  /**
+   * The agent's places in topics that are gone, to be taken away where places are as many as there may be subscriptions.
+   * Throws RUNTIME_SUBSCRIPTIONS_EXCEEDED.
+   */
+  #makeRoom(place: TurnPlace, writes: TurnWrites): readonly string[] {
+    const { agent, branch } = place;
     const countMax = this.#host.subscriptionsMax(agent);
-    if (placeCount((prefix) => writes.keys(branch, prefix)) < countMax) return;
+    const names = placeNames((prefix) => writes.keys(branch, prefix));
+    if (names.length < countMax) return [];
+    const own = names.filter((name) => placeIn(writes.over(branch), agent, name) !== undefined);
+    const gone = own.filter((name) => !this.#isLive(place, name, writes));
+    if (own.length - gone.length < countMax) return gone;
     const text = `${agent} subscribes to ${countMax} topics and may not to more (limits.subscriptionsMax)`;
     throw new RuntimeError("RUNTIME_SUBSCRIPTIONS_EXCEEDED", text, { details: { agent, countMax } });
+  }
+
+  /** Whether the agent subscribes to the topic that has this name now. */
+  #isLive({ agent, branch }: TurnPlace, name: string, writes: TurnWrites): boolean {
+    const found = placeIn(writes.over(branch), agent, name);
+    return found !== undefined && found.of === this.#host.vault.head(topicBranchName(name))?.id;
   }
 
   /** The topic that an agent named; nothing is remembered of a name that there is no room for. */

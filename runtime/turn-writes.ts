@@ -3,6 +3,7 @@
  * timer and cancels it, or publishes twice to one topic, sees its own writes.
  *
  *   prepare, prepare, claims --> TurnWrites (of the same turn) --> actions --> one commit
+ *      `--refused--> what it wrote is taken back
  */
 import type { Action, Branch, Op, View } from "../vault/index.ts";
 
@@ -12,6 +13,8 @@ const known = new WeakMap<object, TurnWrites>();
 /** The writes of one commit that is being put together. */
 export class TurnWrites {
   readonly #values = new Map<string, Uint8Array | undefined>();
+  /** What each write covered, in order. */
+  readonly #covered: { readonly at: string; readonly isKnown: boolean; readonly value: Uint8Array | undefined }[] = [];
 
   /** Those of this turn; of a commit without a turn, new ones. */
   static of(turn: object | undefined): TurnWrites {
@@ -47,14 +50,30 @@ export class TurnWrites {
     return keys;
   }
 
+  /** The way back to the writes so far. */
+  savepoint(): () => void {
+    const kept = this.#covered.length;
+    return () => {
+      for (const { at, isKnown, value } of this.#covered.splice(kept).toReversed()) {
+        if (isKnown) this.#values.set(at, value);
+        else this.#values.delete(at);
+      }
+    };
+  }
+
   /** Remembers the writes, and returns the action that makes them. `epoch`: of a life that writes to its own branch. */
   write(branch: Branch, ops: readonly Op[], epoch?: number): Action {
     for (const op of ops) {
-      if ("put" in op) this.#values.set(placeOf(branch, op.put), op.value);
-      else this.#values.set(placeOf(branch, op.delete), undefined);
+      if ("put" in op) this.#set(placeOf(branch, op.put), op.value);
+      else this.#set(placeOf(branch, op.delete), undefined);
     }
     const write = { type: "write", branch: branch.id, ops } as const;
     return epoch === undefined ? write : { ...write, epoch };
+  }
+
+  #set(at: string, value: Uint8Array | undefined): void {
+    this.#covered.push({ at, isKnown: this.#values.has(at), value: this.#values.get(at) });
+    this.#values.set(at, value);
   }
 }
 

@@ -104,10 +104,7 @@ describe("what a guest says of topics", () => {
     it(`${verb} ${JSON.stringify(text)} is refused with ${code} and leaves nothing`, async (t) => {
       const lab = new LaterLab(await tempVault(t, { durability: "memory" }), new SimulatedClock());
       lab.agent("a").sends([verb, text]);
-      assert.deepEqual(
-        lab.told.flatMap((event) => (event.type === "message.discarded" ? [event.code] : [])),
-        [code],
-      );
+      assert.deepEqual(codesTold(lab), [code]);
       assert.deepEqual(lab.topics.names(), []);
     });
   }
@@ -147,3 +144,79 @@ describe("a publication whose commit is not durable yet", () => {
     );
   });
 });
+
+describe("what an agent missed because it is no longer kept", () => {
+  it("is told once, without what is on its way; of that what comes back unhandled", async (t) => {
+    const limits = { retain: 4, mailboxMax: 2 };
+    const lab = new LaterLab(await tempVault(t, { durability: "memory" }), new SimulatedClock(), limits);
+    const b = lab.agent("b");
+    b.subscribe("t");
+    const publishTo = async (last: number): Promise<void> => {
+      while (lab.topics.topic("t").head.last < last) await lab.topics.publish("t", "x");
+      lab.clock.advance(60_000);
+    };
+    await publishTo(10);
+    assert.deepEqual(lostRanges(lab), ["3-6"], "1 and 2 wait in the mailbox");
+    await publishTo(14);
+    assert.deepEqual(lostRanges(lab), ["3-6", "7-10"]);
+    b.step("done");
+    b.down();
+    await tick();
+    b.up();
+    await lab.settle();
+    assert.deepEqual(lostRanges(lab), ["3-6", "7-10", "2-2"]);
+    assert.deepEqual(
+      b.handled().map(({ text }) => (JSON.parse(text) as { readonly seq: number }).seq),
+      [1, 11, 12, 13, 14],
+    );
+  });
+});
+
+describe("how many topics an agent may subscribe to", () => {
+  it("counts neither topics that were dropped nor what a fork has of its parent", async (t) => {
+    const limits = { subscriptionsMax: 2 };
+    const lab = new LaterLab(await tempVault(t, { durability: "memory" }), new SimulatedClock(), limits);
+    const a = lab.agent("a");
+    for (const name of ["t1", "t2"]) a.subscribe(name);
+    const fork = lab.agent("fork");
+    const ops = [...a.branch.range({ prefix: "p:" })].map(([put, value]) => ({ put, value }));
+    lab.vault.commit([{ type: "write", branch: fork.branch.id, ops }]);
+    for (const name of ["t1", "t2"]) fork.subscribe(name);
+    assert.deepEqual(codesTold(lab), []);
+    for (const name of ["t1", "t2"]) await lab.topics.drop(name);
+    for (const name of ["t3", "t2"]) a.subscribe(name);
+    assert.deepEqual(codesTold(lab), []);
+    assert.deepEqual(
+      [...a.branch.range({ prefix: "p:" })].map(([key]) => key),
+      ["p:t2", "p:t3"],
+      "places in topics that are gone do not gather",
+    );
+    a.subscribe("t4");
+    assert.deepEqual(codesTold(lab), ["RUNTIME_SUBSCRIPTIONS_EXCEEDED"]);
+  });
+});
+
+describe("an entry of a turn that is refused", () => {
+  it("leaves nothing that the turn's other entries build upon", async (t) => {
+    const limits = { messageBytesMax: 200 };
+    const lab = new LaterLab(await tempVault(t, { durability: "memory" }), new SimulatedClock(), limits);
+    const b = lab.agent("b");
+    b.subscribe("t");
+    // It can be read, and is too long once it is told who published it and when.
+    lab.agent("a").publish("t", "x".repeat(160), "short");
+    assert.deepEqual(codesTold(lab), ["SANDBOX_MESSAGE_TOO_LARGE"]);
+    assert.equal(b.waiting, 1);
+    lab.crash();
+    assert.equal(b.waiting, 1, "the next process knows that b is behind");
+  });
+});
+
+function lostRanges(lab: LaterLab): readonly string[] {
+  return lab.told.flatMap((event) =>
+    event.type === "publication.dropped" ? [`${event.firstSeq}-${event.lastSeq}`] : [],
+  );
+}
+
+function codesTold(lab: LaterLab): readonly string[] {
+  return lab.told.flatMap((event) => (event.type === "message.discarded" ? [event.code] : []));
+}
