@@ -80,6 +80,8 @@ export class Supervisor implements SupervisedChild<SupervisorPlan> {
   #fromNext = 1;
   #startedMs = 0;
   #hasBeenUp = false;
+  /** The one above has told it to end. */
+  #isTold = false;
   /** Why it is about to end, where it knows. */
   #end: ExitReason | undefined;
   /** Behind the newest start that failed. */
@@ -122,6 +124,7 @@ export class Supervisor implements SupervisedChild<SupervisorPlan> {
     this.#report = report;
     this.#phase = "starting";
     this.#hasBeenUp = false;
+    this.#isTold = false;
     this.#end = undefined;
     this.#startedMs = this.#host.clock.monotonicMs();
     this.#core = newSupervisor(this.#plan.definition);
@@ -130,6 +133,7 @@ export class Supervisor implements SupervisedChild<SupervisorPlan> {
 
   signal(reason: "shutdown" | "kill"): void {
     if (reason === "shutdown") {
+      this.#isTold = true;
       this.#send({ type: "told", reason });
       return this.#hurry();
     }
@@ -141,8 +145,8 @@ export class Supervisor implements SupervisedChild<SupervisorPlan> {
   }
 
   /**
-   * It is to end, and the core, as OTP's, first awaits the child it is starting. That one may be re-homed for ever, so it
-   * hears at once that it is not wanted: it ends when it is up, or between two tries.
+   * It is to end, and the core, as OTP's, first awaits the child it is starting, and starts what it has still to start. Such a
+   * one may be re-homed for ever, so it hears at once that it is not wanted: it ends when it is up, or between two tries.
    */
   #hurry(): void {
     const operation = this.#core?.operation;
@@ -348,6 +352,7 @@ export class Supervisor implements SupervisedChild<SupervisorPlan> {
     const { child } = kept;
     if (plan.type === "agent" && child instanceof SupervisedAgent) child.start(plan, report);
     else if (plan.type === "supervisor" && child instanceof Supervisor) child.start(plan, report);
+    if (this.#isTold) this.#hurry();
   }
 
   /** What is kept of the child of this id; anew where an upgrade made an agent of a supervisor, or the other way round. */

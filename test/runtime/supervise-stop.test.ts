@@ -106,6 +106,24 @@ describe("a tree whose agents find no cell that lives", () => {
   });
 });
 
+describe("a group whose restart has begun when it is stopped", () => {
+  it("does not wait for who is to be started again, although nobody was being started at that moment", async (t) => {
+    const { runtime, spoil } = await withLostCells(t);
+    const group: readonly ChildSpec[] = [
+      { ...counter("a"), shutdownMs: "infinity" },
+      { ...counter("b"), shutdownMs: 50 },
+    ];
+    const shop = await runtime.supervise({ id: "shop", strategy: "one_for_all", children: group });
+    spoil();
+    const killed = runtime.ref("shop/a").kill(); // b is to end now, and then both are to be started
+    await Promise.all([killed, shop.stop()]);
+    assert.deepEqual(await Promise.all(["a", "b"].map(async (id) => (await runtime.ref(`shop/${id}`).info()).status)), [
+      "down",
+      "down",
+    ]);
+  });
+});
+
 describe("children of a dynamic supervisor that do not end in time", () => {
   it("are killed, and their supervisor keeps no timer that has fired", async (t) => {
     const shutdownMs = 7;
