@@ -71,6 +71,8 @@ export type SandboxErrorCode =
   | "SANDBOX_CELL_FULL"
   /** The configuration requires a layer of isolation that this machine does not have. */
   | "SANDBOX_LAYER_MISSING"
+  /** A program that an agent may run cannot be started: it, a folder or an argument of it can be none. */
+  | "SANDBOX_JOB_START_FAILED"
   /** Bytes on the pipe that no honest peer sends. */
   | "SANDBOX_FRAME_INVALID"
   /** A text of the guest protocol that no honest guest sends. */

@@ -43,6 +43,13 @@ export type { RowOp, RowPage, RowQuery } from "./rows.ts";
 /** Values as text: what crosses to and from an isolate. */
 export { decode, encode } from "./codec.ts";
 
+/** Programs of this machine, run for an agent. */
+export { startJob } from "./job.ts";
+export type { Job, JobEnd, JobExit } from "./job.ts";
+export { JOB_LIMITS } from "./job-options.ts";
+export type { JobLimits, JobOptions } from "./job-options.ts";
+export type { JobFolder } from "./job-view.ts";
+
 /** What this machine offers, and the file that cells run. */
 export { probeLayers } from "./layers.ts";
 export type { LayerReport } from "./layers.ts";

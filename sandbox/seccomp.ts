@@ -12,12 +12,13 @@
  * 1. A call made through another architecture's table (or x32) kills the process: its numbers mean something else.
  * 2. In the jitless variant no memory is ever writable and executable, and none becomes executable.
  */
+import { BPF, encodeProgram, judge, LOAD_NUMBER, offsetArg, ownTableOnly, VERDICT, type Instruction } from "./bpf.ts";
 
 /** Architectures the tables cover, as named by `process.arch`. */
 export type SeccompArch = "x64" | "arm64";
 
-/** Names with their numbers on [x64, arm64]; -1 where the architecture does not have the call. */
-const DENIED: Readonly<Record<string, readonly [x64: number, arm64: number]>> = {
+/** What a cell may not call, by name, with the numbers on [x64, arm64]; -1 where the architecture does not have the call. */
+export const DENIED: Readonly<Record<string, readonly [x64: number, arm64: number]>> = {
   socket: [41, 198],
   socketpair: [53, 199],
   connect: [42, 203],
@@ -85,42 +86,22 @@ const DENIED: Readonly<Record<string, readonly [x64: number, arm64: number]>> = 
 };
 
 /** Calls whose absence their callers know how to live with. */
-const ABSENT: Readonly<Record<string, readonly [x64: number, arm64: number]>> = {
+export const ABSENT: Readonly<Record<string, readonly [x64: number, arm64: number]>> = {
   clone3: [435, 435],
   io_uring_setup: [425, 425],
   io_uring_enter: [426, 426],
   io_uring_register: [427, 427],
 };
 
-const CLONE: readonly [number, number] = [56, 220];
+/** Makes threads and processes, on [x64, arm64]. */
+export const CLONE: readonly [number, number] = [56, 220];
 const MMAP: readonly [number, number] = [9, 222];
 const MPROTECT: readonly [number, number] = [10, 226];
 const PKEY_MPROTECT: readonly [number, number] = [329, 288];
 
-const AUDIT_ARCH: readonly [x64: number, arm64: number] = [0xc000_003e, 0xc000_00b7];
-/** x32 calls are x86-64 calls with this bit. */
-const X32_BIT = 0x4000_0000;
 const CLONE_THREAD = 0x0001_0000;
 const PROT_WRITE = 2;
 const PROT_EXEC = 4;
-
-// struct seccomp_data: nr, arch, instruction_pointer, args[6]; the low half of an argument comes first.
-const OFFSET_NR = 0;
-const OFFSET_ARCH = 4;
-const offsetArg = (index: number): number => 16 + 8 * index;
-
-const LOAD_WORD = 0x20; // BPF_LD | BPF_W | BPF_ABS
-const JUMP_EQUAL = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
-const JUMP_AT_LEAST = 0x35; // BPF_JMP | BPF_JGE | BPF_K
-const AND = 0x54; // BPF_ALU | BPF_AND | BPF_K
-const RETURN = 0x06; // BPF_RET | BPF_K
-
-const ALLOW = 0x7fff_0000;
-const KILL_PROCESS = 0x8000_0000;
-const EPERM = 0x0005_0001; // SECCOMP_RET_ERRNO | 1
-const ENOSYS = 0x0005_0026; // SECCOMP_RET_ERRNO | 38
-
-type Instruction = readonly [code: number, jumpTrue: number, jumpFalse: number, k: number];
 
 /** Whether there are tables for this architecture. */
 export function hasSeccompTables(arch: string): arch is SeccompArch {
@@ -130,15 +111,9 @@ export function hasSeccompTables(arch: string): arch is SeccompArch {
 /** The filter for one architecture, in the byte order that bubblewrap's `--seccomp` reads. */
 export function seccompProgram(options: { readonly arch: SeccompArch; readonly isJitless: boolean }): Buffer {
   const column = options.arch === "x64" ? 0 : 1;
-  const program: Instruction[] = [
-    [LOAD_WORD, 0, 0, OFFSET_ARCH],
-    [JUMP_EQUAL, 1, 0, AUDIT_ARCH[column]],
-    [RETURN, 0, 0, KILL_PROCESS],
-    [LOAD_WORD, 0, 0, OFFSET_NR],
-  ];
-  if (options.arch === "x64") program.push([JUMP_AT_LEAST, 0, 1, X32_BIT], [RETURN, 0, 0, KILL_PROCESS]);
-  for (const numbers of Object.values(DENIED)) program.push(...refuse(numbers[column], EPERM));
-  for (const numbers of Object.values(ABSENT)) program.push(...refuse(numbers[column], ENOSYS));
+  const program: Instruction[] = [...ownTableOnly(options.arch)];
+  for (const numbers of Object.values(DENIED)) program.push(...judge(numbers[column], VERDICT.refused));
+  for (const numbers of Object.values(ABSENT)) program.push(...judge(numbers[column], VERDICT.absent));
   program.push(...allowOnlyThreads(CLONE[column]));
   if (options.isJitless) {
     program.push(...refuseProtection(MMAP[column], PROT_WRITE | PROT_EXEC));
@@ -147,49 +122,30 @@ export function seccompProgram(options: { readonly arch: SeccompArch; readonly i
       ...refuseProtection(PKEY_MPROTECT[column], PROT_EXEC),
     );
   }
-  program.push([RETURN, 0, 0, ALLOW]);
-  return encode(program);
-}
-
-function refuse(number: number, verdict: number): readonly Instruction[] {
-  if (number < 0) return [];
-  return [
-    [JUMP_EQUAL, 0, 1, number],
-    [RETURN, 0, 0, verdict],
-  ];
+  program.push([BPF.return, 0, 0, VERDICT.allow]);
+  return encodeProgram(program);
 }
 
 /** `clone` makes threads and processes; the flag in its first argument tells which. */
 function allowOnlyThreads(number: number): readonly Instruction[] {
   return [
-    [JUMP_EQUAL, 0, 5, number],
-    [LOAD_WORD, 0, 0, offsetArg(0)],
-    [AND, 0, 0, CLONE_THREAD],
-    [JUMP_EQUAL, 1, 0, CLONE_THREAD],
-    [RETURN, 0, 0, EPERM],
-    [RETURN, 0, 0, ALLOW],
+    [BPF.jumpEqual, 0, 5, number],
+    [BPF.loadWord, 0, 0, offsetArg(0)],
+    [BPF.and, 0, 0, CLONE_THREAD],
+    [BPF.jumpEqual, 1, 0, CLONE_THREAD],
+    [BPF.return, 0, 0, VERDICT.refused],
+    [BPF.return, 0, 0, VERDICT.allow],
   ];
 }
 
 /** Refuses a mapping call whose protection (its third argument) has all of `bits`. Leaves the number loaded. */
 function refuseProtection(number: number, bits: number): readonly Instruction[] {
   return [
-    [JUMP_EQUAL, 0, 5, number],
-    [LOAD_WORD, 0, 0, offsetArg(2)],
-    [AND, 0, 0, bits],
-    [JUMP_EQUAL, 0, 1, bits],
-    [RETURN, 0, 0, EPERM],
-    [LOAD_WORD, 0, 0, OFFSET_NR],
+    [BPF.jumpEqual, 0, 5, number],
+    [BPF.loadWord, 0, 0, offsetArg(2)],
+    [BPF.and, 0, 0, bits],
+    [BPF.jumpEqual, 0, 1, bits],
+    [BPF.return, 0, 0, VERDICT.refused],
+    LOAD_NUMBER,
   ];
-}
-
-function encode(program: readonly Instruction[]): Buffer {
-  const bytes = Buffer.alloc(program.length * 8);
-  for (const [index, [code, jumpTrue, jumpFalse, k]] of program.entries()) {
-    bytes.writeUInt16LE(code, index * 8);
-    bytes.writeUInt8(jumpTrue, index * 8 + 2);
-    bytes.writeUInt8(jumpFalse, index * 8 + 3);
-    bytes.writeUInt32LE(k, index * 8 + 4);
-  }
-  return bytes;
 }

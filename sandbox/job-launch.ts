@@ -1,0 +1,255 @@
+/**
+ * Starting the process of a job: the chain of programs in front of it, its descriptors, and who ends it when we end.
+ *
+ *     [nice] bwrap --args <fd> [its process 1] prlimit ... program args      in the sandbox
+ *     [nice] [prlimit ...] [setpriv] program args                            without
+ *
+ * Invariants:
+ * 1. The program has three descriptors: none of ours, none of those that this process was started with.
+ * 2. In the sandbox its end, and ours however it comes, is the end of its pid namespace: nothing of it is left.
+ * 3. No value of its environment is in the arguments of a process.
+ */
+import { spawn, type ChildProcess } from "node:child_process";
+import {
+  closeSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  writeFileSync,
+} from "node:fs";
+import { release } from "node:os";
+import { SandboxError } from "./errors.ts";
+import { jobCwd, jobEnvironment, type JobOptions } from "./job-options.ts";
+import { jobSeccompProgram } from "./job-seccomp.ts";
+import { jobView, SYSTEM_FOLDERS } from "./job-view.ts";
+import { extraPipe, findLayers } from "./layers.ts";
+import { hasSeccompTables } from "./seccomp.ts";
+
+/** A process that was started. */
+export interface LaunchedJob {
+  readonly child: ChildProcess;
+  /** In the sandbox: process 1 of its namespace, as seen from here. */
+  readonly initPid: number | undefined;
+  /** In the sandbox: what bubblewrap said of the program's end, when it has said all; undefined when it never began. */
+  readonly exitCode: Promise<number | undefined>;
+}
+
+const FD = { args: 3, seccomp: 4, status: 5, block: 6 } as const;
+const MEBIBYTE = 1024 * 1024;
+/**
+ * Private memory that a process may reserve beyond what the job may hold: node reserves 512 MiB for the code that it makes,
+ * and a stack of 8 MiB for each of a dozen threads.
+ */
+const RESERVED_MB = 768;
+const STACK_BYTES_MAX = 8 * MEBIBYTE;
+/** Programs get what the Guardian and its cells leave. */
+const NICENESS = "10";
+/** Preferred over the Guardian when the kernel runs out of memory. */
+const OOM_SCORE = "600";
+/** Since then RLIMIT_NPROC counts per user namespace, and not whatever else this user runs. */
+const NAMESPACED_NPROC: readonly [number, number] = [5, 14];
+/** Linux, x64 and arm64 alike. */
+const O_CLOEXEC = 0o2000000;
+
+/** Starts it in bubblewrap. Throws SANDBOX_LAYER_MISSING, SANDBOX_JOB_START_FAILED. */
+export async function launchInside(options: JobOptions): Promise<LaunchedJob> {
+  const { bubblewrap, prlimit, nice } = await findLayers();
+  if (bubblewrap === undefined) throw missing("bubblewrap", "install bubblewrap, and let it make user namespaces");
+  if (prlimit === undefined) throw missing("prlimit", "install util-linux, which has it");
+  const limiter = realpathSync(prlimit);
+  const command = [
+    ...(nice === undefined ? [] : [nice, "-n", NICENESS, "--"]),
+    bubblewrap,
+    "--args",
+    String(FD.args),
+    "--",
+    limiter,
+    ...limits(options, true),
+    "--",
+    options.file,
+    ...options.args,
+  ];
+  const child = start(command, { fds: 7, env: {}, cwd: "/" });
+  feed(child, options, limiter);
+  return await followed(child);
+}
+
+/** Starts it with nothing but limits around it. Throws SANDBOX_JOB_START_FAILED. */
+export async function launchOutside(options: JobOptions): Promise<LaunchedJob> {
+  const { prlimit, setpriv, nice } = await findLayers();
+  const command = [
+    ...(nice === undefined ? [] : [nice, "-n", NICENESS, "--"]),
+    ...(prlimit === undefined ? [] : [prlimit, ...limits(options, false), "--"]),
+    ...(setpriv === undefined ? [] : [setpriv, "--no-new-privs", "--pdeathsig", "KILL", "--"]),
+    options.file,
+    ...options.args,
+  ];
+  const child = start(command, { fds: 3, env: jobEnvironment(options), cwd: jobCwd(options) });
+  await new Promise<void>((resolve, reject) => {
+    child.once("error", (cause) => reject(startFailed(cause.message, cause)));
+    child.once("spawn", resolve);
+  });
+  watchOurEnd(child);
+  return { child, initPid: undefined, exitCode: Promise.resolve(undefined) };
+}
+
+/** The pid of the program itself, as seen from here: what bubblewrap's process 1 started. Undefined where nobody tells. */
+export function programPid(initPid: number): number | undefined {
+  try {
+    const [first] = readFileSync(`/proc/${initPid}/task/${initPid}/children`, "latin1").split(" ");
+    return Number(first) || undefined;
+  } catch {
+    return undefined; // Gone, or a kernel that does not list children.
+  }
+}
+
+function missing(layer: string, advice: string): SandboxError {
+  const message = `Programs run in a sandbox, and ${layer} does not work here: ${advice} (planaria doctor says more), or grant the program with sandbox: "none".`;
+  return new SandboxError("SANDBOX_LAYER_MISSING", message, { details: { layer, advice } });
+}
+
+function startFailed(detail: string, cause?: unknown): SandboxError {
+  return new SandboxError("SANDBOX_JOB_START_FAILED", `The program could not be started: ${detail}`, { cause });
+}
+
+function limits({ limits: given }: JobOptions, isInside: boolean): readonly string[] {
+  const data = (given.memoryMb + RESERVED_MB) * MEBIBYTE;
+  const all = ["--core=0", `--nofile=${given.openFilesMax}`, `--fsize=${given.fileBytesMax}`, `--data=${data}`];
+  // Without a namespace of its own it would count what else the user runs.
+  const processes = isInside && isAtLeast(NAMESPACED_NPROC) ? [`--nproc=${given.processesMax}`] : [];
+  return [...all, `--stack=${STACK_BYTES_MAX}`, ...processes];
+}
+
+function isAtLeast([major, minor]: readonly [number, number]): boolean {
+  const [ourMajor = 0, ourMinor = 0] = release().split(".").map(Number);
+  return ourMajor > major || (ourMajor === major && ourMinor >= minor);
+}
+
+interface Frame {
+  /** Descriptors that are pipes to us. */
+  readonly fds: number;
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+}
+
+function start(command: readonly string[], { fds, env, cwd }: Frame): ChildProcess {
+  const [file = "", ...args] = command;
+  const strays = inheritableFds().filter((fd) => fd >= fds);
+  const nothing = strays.length === 0 ? undefined : openSync("/dev/null", "r");
+  const length = Math.max(fds, ...strays.map((fd) => fd + 1));
+  const stdio = Array.from({ length }, (_, fd) => {
+    if (fd < fds) return "pipe";
+    return strays.includes(fd) ? nothing : "ignore";
+  });
+  try {
+    return spawn(file, args, {
+      stdio,
+      env: { ...env },
+      cwd,
+      detached: process.platform !== "win32",
+      windowsHide: true,
+    });
+  } catch (cause) {
+    throw startFailed(cause instanceof Error ? cause.message : String(cause), cause);
+  } finally {
+    if (nothing !== undefined) closeSync(nothing);
+  }
+}
+
+/** Descriptors that every child of this process inherits: whoever started it may have left some open. */
+function inheritableFds(): readonly number[] {
+  if (process.platform !== "linux") return [];
+  return readdirSync("/proc/self/fdinfo").map(Number).filter(isInheritable);
+}
+
+function isInheritable(fd: number): boolean {
+  try {
+    const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "latin1"))?.[1] ?? "0";
+    return (Number.parseInt(flags, 8) & O_CLOEXEC) === 0;
+  } catch {
+    return false; // Closed meanwhile, as the one that listed them was.
+  }
+}
+
+/** Hands bubblewrap its options and the filter. */
+function feed(child: ChildProcess, options: JobOptions, limiter: string): void {
+  const filter = hasSeccompTables(process.arch) ? jobSeccompProgram(process.arch) : undefined;
+  const view = jobView({
+    ...topOfFileSystem(),
+    files: [limiter, options.file],
+    folders: options.folders,
+    cwd: jobCwd(options),
+    env: jobEnvironment(options),
+    isNetworked: options.isNetworked,
+    tmpBytesMax: options.limits.tmpBytesMax,
+    statusFd: FD.status,
+    blockFd: FD.block,
+    seccompFd: filter === undefined ? undefined : FD.seccomp,
+  });
+  for (const fd of [FD.args, FD.seccomp, FD.block]) extraPipe(child, fd).on("error", () => {}); // Its end is seen elsewhere.
+  extraPipe(child, FD.args).end(view.map((text) => `${text}\0`).join(""));
+  extraPipe(child, FD.seccomp).end(filter);
+}
+
+function topOfFileSystem(): { links: (readonly [string, string])[]; system: string[] } {
+  const links: (readonly [string, string])[] = [];
+  const system: string[] = [];
+  for (const path of SYSTEM_FOLDERS) {
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (stat?.isSymbolicLink() === true) links.push([path, readlinkSync(path)]);
+    else if (stat?.isDirectory() === true) system.push(path);
+  }
+  return { links, system };
+}
+
+/** Reads what bubblewrap says; lets the program begin when it is known whom it started. */
+async function followed(child: ChildProcess): Promise<LaunchedJob> {
+  const status = extraPipe(child, FD.status);
+  let text = "";
+  const told = new Promise<void>((resolve) => status.once("close", resolve));
+  const initPid = await new Promise<number>((resolve, reject) => {
+    child.once("error", (cause) => reject(startFailed(cause.message, cause)));
+    status.on("error", (cause) => reject(startFailed(cause.message, cause)));
+    status.once("end", () => reject(startFailed("bubblewrap ended before it started anything")));
+    status.setEncoding("utf8");
+    status.on("data", (part: string) => {
+      text += part;
+      const pid = numberOf(text, "child-pid");
+      if (pid !== undefined) resolve(pid);
+    });
+  });
+  raiseOomScore(initPid);
+  extraPipe(child, FD.block).end("1");
+  return { child, initPid, exitCode: told.then(() => numberOf(text, "exit-code")) };
+}
+
+function numberOf(text: string, name: string): number | undefined {
+  const digits = new RegExp(`"${name}"\\s*:\\s*(\\d+)`).exec(text)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** Best effort: not every administrator lets us. What it starts inherits it. */
+function raiseOomScore(pid: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, OOM_SCORE);
+  } catch {
+    // It then counts as everybody else does.
+  }
+}
+
+/** Without a sandbox: a shell that reads until our end closes its input, then kills the program's process group. */
+function watchOurEnd(child: ChildProcess): void {
+  if (process.platform === "win32" || child.pid === undefined) return;
+  const script = 'trap "" INT HUP TERM; read -r line; kill -9 -- "-$0"';
+  const watcher = spawn("/bin/sh", ["-c", script, String(child.pid)], {
+    stdio: ["pipe", "ignore", "ignore"],
+    env: {},
+    detached: true,
+  });
+  watcher.on("error", () => child.kill("SIGKILL")); // Without its watcher it could outlive us.
+  watcher.unref();
+  child.once("exit", () => watcher.kill("SIGKILL"));
+}

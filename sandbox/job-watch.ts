@@ -1,0 +1,87 @@
+/**
+ * The Guardian's eye on one job: how long it runs, how long it has said nothing, how much memory and how many processes it
+ * has. It only tells, once; the job decides what to do.
+ */
+import type { Clock, Timer } from "../vault/index.ts";
+import type { JobGauge } from "./job-gauge.ts";
+import type { JobLimits } from "./job-options.ts";
+
+/** What the watch found. */
+export interface JobVerdict {
+  readonly reason: "wall" | "idle" | "memory" | "processes";
+  readonly detail: string;
+}
+
+/** What the watch needs. */
+export interface JobWatchOptions {
+  readonly clock: Clock;
+  readonly limits: JobLimits;
+  readonly gauge: JobGauge;
+  /** Bytes that the job has written, and whether some wait for us to read them: then its silence is ours. */
+  readonly said: () => { readonly bytes: number; readonly isWaiting: boolean };
+  readonly tell: (verdict: JobVerdict) => void;
+}
+
+/** While it grows, and when it does not. */
+const LOOK_MS = 25;
+const LOOK_QUIET_MS = 100;
+const MEBIBYTE = 1024 * 1024;
+
+/** Watches from its making until `stop`. */
+export class JobWatch {
+  readonly #options: JobWatchOptions;
+  readonly #startedMs: number;
+  #timer: Timer | undefined;
+  #spokeMs: number;
+  #bytesSaid = 0;
+  #seen = "";
+
+  constructor(options: JobWatchOptions) {
+    this.#options = options;
+    this.#startedMs = this.#spokeMs = options.clock.monotonicMs();
+    this.#arm(LOOK_MS);
+  }
+
+  /** Ends the watch. */
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#options.gauge.close();
+  }
+
+  #arm(delayMs: number): void {
+    this.#timer = this.#options.clock.after(delayMs, () => this.#look());
+  }
+
+  #look(): void {
+    const { gauge, tell } = this.#options;
+    const { bytes, processCount } = gauge.look();
+    const verdict = this.#judge(bytes, processCount);
+    if (verdict !== undefined) {
+      this.stop();
+      return tell(verdict);
+    }
+    const seen = `${bytes} ${processCount}`;
+    this.#arm(seen === this.#seen ? LOOK_QUIET_MS : LOOK_MS);
+    this.#seen = seen;
+  }
+
+  #judge(bytes: number, processCount: number): JobVerdict | undefined {
+    const { clock, limits, said } = this.#options;
+    const now = clock.monotonicMs();
+    const spoken = said();
+    if (spoken.isWaiting || spoken.bytes !== this.#bytesSaid) this.#spokeMs = now;
+    this.#bytesSaid = spoken.bytes;
+    const { memoryMb, processesMax, wallMs = Infinity, idleMs = Infinity } = limits;
+    if (bytes > memoryMb * MEBIBYTE)
+      return {
+        reason: "memory",
+        detail: `it held ${Math.ceil(bytes / MEBIBYTE)} MiB, over the limit of ${memoryMb} MiB`,
+      };
+    if (processCount > processesMax)
+      return { reason: "processes", detail: `it had ${processCount} processes, over the limit of ${processesMax}` };
+    if (now - this.#startedMs >= wallMs) return { reason: "wall", detail: `it ran for longer than ${wallMs} ms` };
+    if (now - this.#spokeMs >= idleMs) return { reason: "idle", detail: `it said nothing for ${idleMs} ms` };
+    return undefined;
+  }
+}

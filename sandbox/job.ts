@@ -1,0 +1,177 @@
+/**
+ * A job: one program of this machine that an agent may run, in a sandbox of its own, with limits, and with an end that
+ * leaves nothing behind.
+ *
+ *     stdin  --> pipe -->  program  --> pipe --> stdout, stderr          kill(): SIGTERM, graceMs, SIGKILL for all of it
+ *                          watched: memory, processes, time, silence     exited: how it ended, when nothing of it is left
+ *
+ * Invariants:
+ * 1. Nobody reads the pipes but whoever holds the job: a program that writes more than is read waits, and costs 64 KiB.
+ * 2. `exited` never rejects, and comes when every process of the job is gone (without a sandbox: of its process group).
+ * 3. The job does not outlive this process, however that ends.
+ */
+import type { Readable, Writable } from "node:stream";
+import type { Socket } from "node:net";
+import type { Timer } from "../vault/index.ts";
+import { NamespaceGauge, ProcessGauge } from "./job-gauge.ts";
+import { launchInside, launchOutside, programPid, type LaunchedJob } from "./job-launch.ts";
+import { checkJob, type JobOptions } from "./job-options.ts";
+import { JobWatch, type JobVerdict } from "./job-watch.ts";
+
+/** Why a job ended: by itself, because it was told to, because of a limit, or because its sandbox could not be made. */
+export type JobEnd = "ended" | "killed" | JobVerdict["reason"] | "unstarted";
+
+/** How a job ended. */
+export interface JobExit {
+  readonly reason: JobEnd;
+  /** Its exit code; in the sandbox a program that was ended by signal N has 128 + N. */
+  readonly code: number | null;
+  /** The signal that ended it; in the sandbox only where the sandbox itself was ended by one. */
+  readonly signal: string | null;
+  /** In a few words, without paths. */
+  readonly detail: string;
+  /** How long it ran. */
+  readonly ms: number;
+}
+
+/** A job that was started. */
+export interface Job {
+  /** The first process of its chain. */
+  readonly pid: number;
+  /** Its errors are nobody's concern: a program that ended or closed it is seen by `exited`. */
+  readonly stdin: Writable;
+  /** Read both to their end, or destroy them: a program waits for whoever does not read. */
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** When nothing of it is left; never rejects. */
+  readonly exited: Promise<JobExit>;
+  /** Ends it: SIGTERM for the program, and after `graceMs` SIGKILL for all of it. Resolves as `exited` does. */
+  kill(): Promise<JobExit>;
+}
+
+/** Without a sandbox somebody may hold the pipes of a program that has ended; nobody waits longer for them. */
+const PIPES_MS_MAX = 200;
+
+/**
+ * Starts a program. Resolves when its process exists; a sandbox that cannot be made after that is `exited` with
+ * "unstarted", and what bubblewrap says of it is in `stderr`.
+ * @throws {SandboxError} SANDBOX_LAYER_MISSING where the sandbox does not work here, SANDBOX_JOB_START_FAILED for a program,
+ * folder, argument or variable that can be none.
+ */
+export async function startJob(options: JobOptions): Promise<Job> {
+  checkJob(options);
+  return new RunningJob(options, await (options.sandbox === "none" ? launchOutside(options) : launchInside(options)));
+}
+
+class RunningJob implements Job {
+  readonly pid: number;
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly exited: Promise<JobExit>;
+  readonly #options: JobOptions;
+  readonly #launched: LaunchedJob;
+  readonly #watch: JobWatch;
+  readonly #startedMs: number;
+  #verdict: { readonly reason: JobEnd; readonly detail: string } | undefined;
+  #grace: Timer | undefined;
+  #isOver = false;
+
+  constructor(options: JobOptions, launched: LaunchedJob) {
+    const { child, initPid } = launched;
+    this.#options = options;
+    this.#launched = launched;
+    this.#startedMs = options.clock.monotonicMs();
+    this.pid = child.pid ?? 0;
+    // All three are pipes: job-launch.ts asked for them.
+    const [stdin, stdout, stderr] = [child.stdin as Writable, child.stdout as Socket, child.stderr as Socket];
+    [this.stdin, this.stdout, this.stderr] = [stdin, stdout, stderr];
+    for (const stream of [stdin, stdout, stderr]) stream.on("error", () => {}); // See `Job.stdin`.
+    const bytesMax = options.limits.memoryMb * 1024 * 1024;
+    this.#watch = new JobWatch({
+      clock: options.clock,
+      limits: options.limits,
+      gauge: initPid === undefined ? new ProcessGauge(this.pid) : new NamespaceGauge(initPid, bytesMax),
+      said: () => ({
+        bytes: stdout.bytesRead + stderr.bytesRead,
+        isWaiting: stdout.readableLength + stderr.readableLength > 0,
+      }),
+      tell: (verdict) => this.#end(verdict),
+    });
+    this.exited = this.#exit();
+  }
+
+  async kill(): Promise<JobExit> {
+    this.#end({ reason: "killed", detail: "it was ended" });
+    return await this.exited;
+  }
+
+  #end(verdict: { readonly reason: JobEnd; readonly detail: string }): void {
+    if (this.#isOver || this.#verdict !== undefined) return;
+    this.#verdict = verdict;
+    const { clock, limits } = this.#options;
+    const isHarmful = verdict.reason === "memory" || verdict.reason === "processes";
+    if (isHarmful || !this.#terminate()) return this.#destroy();
+    this.#grace = clock.after(limits.graceMs, () => this.#destroy());
+  }
+
+  /** SIGTERM, where there is a program to hear it. */
+  #terminate(): boolean {
+    const { initPid } = this.#launched;
+    if (initPid === undefined) return signal(-this.pid, "SIGTERM");
+    const program = programPid(initPid);
+    return program !== undefined && signal(program, "SIGTERM");
+  }
+
+  /** The kernel ends whatever is left: with process 1 its whole namespace. */
+  #destroy(): void {
+    if (this.#isOver) return;
+    const { initPid, child } = this.#launched;
+    if (initPid === undefined) signal(-this.pid, "SIGKILL");
+    else if (!signal(initPid, "SIGKILL")) child.kill("SIGKILL");
+  }
+
+  async #exit(): Promise<JobExit> {
+    const { child, initPid, exitCode } = this.#launched;
+    const [code, by] = await new Promise<[number | null, string | null]>((resolve) => {
+      if (child.exitCode !== null || child.signalCode !== null) resolve([child.exitCode, child.signalCode]);
+      child.once("exit", (...ended) => resolve(ended));
+    });
+    this.#isOver = true;
+    this.#grace?.cancel();
+    this.#watch.stop();
+    if (initPid === undefined) await this.#leavePipes();
+    const isUnstarted = (await exitCode) === undefined && initPid !== undefined && by === null;
+    const own = isUnstarted
+      ? { reason: "unstarted" as const, detail: "its sandbox could not be made" }
+      : ended(code, by);
+    return { ...(this.#verdict ?? own), code, signal: by, ms: this.#options.clock.monotonicMs() - this.#startedMs };
+  }
+
+  /** Ends what is left of its process group, and the waiting for those who left it and hold its pipes. */
+  async #leavePipes(): Promise<void> {
+    signal(-this.pid, "SIGKILL");
+    const { stdout, stderr } = this;
+    const pipes = [stdout, stderr].filter((pipe) => !pipe.readableEnded && !pipe.destroyed);
+    const all = Promise.all(pipes.map((pipe) => new Promise((resolve) => pipe.once("close", resolve))));
+    const patience = new Promise<void>((resolve) => {
+      const timer = this.#options.clock.after(PIPES_MS_MAX, resolve);
+      void all.then(() => timer.cancel()); // Nobody waits for it any more.
+    });
+    await Promise.race([all, patience]);
+    for (const pipe of pipes) if (!pipe.destroyed) pipe.push(null); // An end, after what was read of it.
+  }
+}
+
+function ended(code: number | null, by: string | null): { readonly reason: "ended"; readonly detail: string } {
+  return { reason: "ended", detail: by === null ? `it ended with code ${String(code)}` : `it was ended by ${by}` };
+}
+
+/** False when there is nobody to hear it. */
+function signal(pid: number, name: "SIGTERM" | "SIGKILL"): boolean {
+  try {
+    return process.kill(pid, name);
+  } catch {
+    return false;
+  }
+}
