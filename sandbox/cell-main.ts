@@ -31,8 +31,10 @@ const UNSENT_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Ends this process now. */
 function die(): never {
-  // Inside a pid namespace of its own the cell is process 1, which ignores its own SIGKILL; an abort gets through.
+  // Inside a pid namespace of its own the cell is process 1, which ignores its own SIGKILL; an abort gets through. What that
+  // prints of the stack would look like a crash.
   process.kill(process.pid, "SIGKILL");
+  closeSync(STDERR_FD);
   process.abort();
 }
 

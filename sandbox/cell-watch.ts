@@ -81,6 +81,11 @@ export class CellWatch {
     return this.#silentMs;
   }
 
+  /** Growth of its resident memory, in MiB. */
+  get grownMb(): number {
+    return this.#memory.grownBytes() / MEBIBYTE;
+  }
+
   /** The cell has something to do. Cheap when the watch is running already. */
   wake(): void {
     if (this.#idleMs === 0 && this.#timer !== undefined) return;
@@ -136,7 +141,7 @@ export class CellWatch {
 
   #judge(seen: Watched): WatchVerdict | undefined {
     const { heartbeatMs, memoryMb, speechlessMs } = this.#options;
-    const grownMb = this.#memory.grownBytes() / MEBIBYTE;
+    const { grownMb } = this;
     if (grownMb > memoryMb)
       return { reason: "memory", detail: `grew by ${Math.round(grownMb)} MiB, over the limit of ${memoryMb} MiB` };
     if (this.#unmovedMs > seen.entryMs + heartbeatMs + OVERDUE_MS)

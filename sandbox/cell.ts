@@ -16,11 +16,12 @@ import type { CellConfig } from "./cell-config.ts";
 import type { CellExit, CellExitReason } from "./cell-exit.ts";
 import { CellWatch, type Watched, type WatchVerdict } from "./cell-watch.ts";
 import { SandboxError, type SandboxErrorCode } from "./errors.ts";
+import { confirmedLayers } from "./evidence.ts";
 import type { SandboxEvent } from "./events.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { FrameWriter, RecordType, type FrameRecord } from "./frames.ts";
 import { launchCell, type LaunchedCell } from "./launch.ts";
-import { findLayers, permittedLayers, type Layers } from "./layers.ts";
+import { findLayers, layerMissing, permittedLayers, requiredLayers, type LayerName, type Layers } from "./layers.ts";
 import { checkCellLimits, checkIsolateLimits, outputBytesMax, type CellLimits } from "./limits.ts";
 import type { PlaceOptions } from "./outcome.ts";
 import { loadText } from "./protocol.ts";
@@ -33,6 +34,8 @@ export interface CellOptions {
   readonly profile: "trusted" | "hardened";
   /** `auto`: bubblewrap where it works, one event where it does not. `required`: SANDBOX_LAYER_MISSING instead. */
   readonly osSandbox: "auto" | "required" | "off";
+  /** Layers that must really surround the cell; else SANDBOX_LAYER_MISSING. */
+  readonly require?: readonly LayerName[] | undefined;
   /** `sync`: fast, for proven code. `async`: watched from inside, one entry at a time, at low priority. */
   readonly lane: "sync" | "async";
   /** Ready isolates kept warm until the first placement, afterwards, and their heap limit. */
@@ -161,6 +164,7 @@ export class Cell implements AsyncDisposable {
     const cell = new Cell(options, launched, blackBox, `cell-${cellCount}`);
     const late = clock.after(START_MS_MAX, () => cell.#finish("start_failed", `not ready after ${START_MS_MAX} ms`));
     await cell.#ready.promise.finally(() => late.cancel());
+    cell.#confirm(requiredLayers(options));
     const startMs = clock.monotonicMs() - startedMs;
     options.onEvent({ type: "cell.spawned", cell: cell.id, pid: cell.pid, layers: cell.layers, startMs });
     return cell;
@@ -176,6 +180,11 @@ export class Cell implements AsyncDisposable {
     return this.#watch.silentMs;
   }
 
+  /** How much its resident memory has grown since it was started, in MiB. */
+  get grownMb(): number {
+    return this.#watch.grownMb;
+  }
+
   /** Agents placed and not yet thrown away. */
   get residents(): number {
     return this.#slots.count;
@@ -189,7 +198,7 @@ export class Cell implements AsyncDisposable {
   place(options: PlaceOptions): Resident {
     checkIsolateLimits(options.limits);
     const { agent, artifact, limits, state } = options;
-    const text = loadText({ limits, agent, text: options.text, life: options.life, state }); // First, because reading the state may fail.
+    const text = loadText({ limits, agent, text: options.text, life: options.life, host: options.host, state }); // First, because reading the state may fail.
     const slot = this.#state === "alive" ? this.#slots.reserve() : 0;
     if (slot === undefined) throw this.#full();
     const send = (type: RecordType, ticket: number, text: string): void => this.#send(type, slot, ticket, text);
@@ -229,6 +238,16 @@ export class Cell implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+
+  /** Kills the cell and throws SANDBOX_LAYER_MISSING unless the kernel confirms what is required. */
+  #confirm(required: ReadonlySet<LayerName>): void {
+    if (required.size === 0 || process.platform !== "linux") return; // elsewhere nobody can be asked
+    const confirmed = confirmedLayers(this.pid);
+    const missing = [...required].find((layer) => confirmed?.includes(layer) === false);
+    if (missing === undefined) return;
+    this.#finish("killed", `${missing} is missing`);
+    throw layerMissing(missing, `the kernel says that ${this.id} runs without it`);
   }
 
   #full(): SandboxError {

@@ -51,8 +51,9 @@ export type { JobLimits, JobOptions } from "./job-options.ts";
 export type { JobFolder } from "./job-view.ts";
 
 /** What this machine offers, and the file that cells run. */
-export { probeLayers } from "./layers.ts";
-export type { LayerReport } from "./layers.ts";
+export { LAYER_ADVICE, LAYER_NAMES, probeLayers } from "./layers.ts";
+export type { LayerName, LayerReport } from "./layers.ts";
+export { confirmedLayers } from "./evidence.ts";
 export { CELL_BUNDLE_NAME, writeCellBundle } from "./bundle.ts";
 
 /** What can go wrong, and what is told. */

@@ -82,8 +82,8 @@ function namesOf({ layers, isJitless }: LaunchOptions): readonly string[] {
     "permission",
     ...(isWrapped ? ["bubblewrap"] : []),
     ...(isWrapped && layers.hasSeccomp ? ["seccomp"] : []),
-    ...(layers.prlimit === undefined ? [] : ["prlimit"]),
-    ...(isWrapped || layers.setpriv === undefined ? [] : ["setpriv"]),
+    ...(layers.prlimit === undefined ? [] : ["rlimits"]),
+    ...(isWrapped || layers.setpriv !== undefined ? ["no_new_privs"] : []),
     ...(isJitless ? ["jitless"] : []),
   ];
 }

@@ -11,12 +11,40 @@ import { SandboxError } from "./errors.ts";
 import { findExecutable, tryExecutable, type Attempt } from "./executable.ts";
 import { hasSeccompTables, seccompProgram } from "./seccomp.ts";
 
-/** One line for `doctor`. */
+/**
+ * Layers that can be required, by what they are:
+ *
+ *   permission     Node's permission model: no files, no network, no processes for JavaScript in the cell; after its start no
+ *                  native code is loaded any more
+ *   bubblewrap     namespaces of its own: no network, no process but itself, eleven files, all of them read-only
+ *   seccomp        a filter that takes the system calls away which could start, reach or look at anything
+ *   rlimits        no core dumps, few descriptors, no file larger than the black box
+ *   no_new_privs   nothing that is executed gains privileges
+ */
+export const LAYER_NAMES = ["permission", "bubblewrap", "seccomp", "rlimits", "no_new_privs"] as const;
+
+/** One of them. */
+export type LayerName = (typeof LAYER_NAMES)[number];
+
+/** What was found out about a layer on this machine. */
 export interface LayerReport {
-  readonly layer: string;
+  readonly layer: LayerName;
   readonly isActive: boolean;
+  /** What makes it, or why it does not work. */
   readonly detail: string;
+  /** What was really done to find out. */
+  readonly tried: string;
 }
+
+/** What to do where a layer is missing: one line. */
+export const LAYER_ADVICE: Readonly<Record<LayerName, string>> = {
+  permission: "run Node 24 or 26; older ones have no permission model",
+  bubblewrap:
+    "install bubblewrap (apt-get install bubblewrap); if it fails though installed, let it make user namespaces: sysctl kernel.unprivileged_userns_clone=1, on Ubuntu kernel.apparmor_restrict_unprivileged_userns=0, in a container --security-opt seccomp=unconfined",
+  seccomp: "needs bubblewrap, on x64 or arm64; if bubblewrap works alone, the kernel lacks CONFIG_SECCOMP_FILTER",
+  rlimits: "install util-linux, which has prlimit (apt-get install util-linux)",
+  no_new_privs: "install bubblewrap, or util-linux, which has setpriv",
+};
 
 /** The programs a launch may use; undefined where the layer does not work here. */
 export interface Layers {
@@ -46,31 +74,42 @@ export async function probeLayers(): Promise<readonly LayerReport[]> {
 
 const toldMissing = new Set<string>();
 
-/** Applies `osSandbox` to what works here; tells of what is missing once per process. Throws SANDBOX_LAYER_MISSING. */
+/** What must be there: what is required by name, and with `osSandbox: "required"` what that stands for. */
+export function requiredLayers({ osSandbox, require }: Pick<CellOptions, "osSandbox" | "require">): Set<LayerName> {
+  return new Set([...(require ?? []), ...(osSandbox === "required" ? (["bubblewrap", "seccomp"] as const) : [])]);
+}
+
+/** Applies `osSandbox` and `require` to what works here; tells of what is missing once per process. Throws SANDBOX_LAYER_MISSING. */
 export function permittedLayers(
-  { osSandbox, onEvent }: Pick<CellOptions, "osSandbox" | "onEvent">,
+  options: Pick<CellOptions, "osSandbox" | "require" | "onEvent">,
   layers: Layers,
 ): Layers {
-  if (osSandbox === "off") return { ...layers, bubblewrap: undefined };
+  const required = requiredLayers(options);
+  const { osSandbox, onEvent } = options;
   for (const { layer, isActive, detail } of layers.reports) {
-    if (isActive || (layer !== "bubblewrap" && layer !== "seccomp")) continue;
-    if (osSandbox === "required") {
-      throw new SandboxError("SANDBOX_LAYER_MISSING", `${layer} is required and does not work here: ${detail}`, {
-        details: { layer },
-      });
-    }
+    const isLeftOut = osSandbox === "off" && (layer === "bubblewrap" || layer === "seccomp");
+    if (required.has(layer) && (!isActive || isLeftOut))
+      throw layerMissing(layer, isLeftOut ? 'osSandbox: "off" leaves it out' : `it does not work here: ${detail}`);
+    if (isActive || osSandbox === "off" || (layer !== "bubblewrap" && layer !== "seccomp")) continue;
     if (!toldMissing.has(layer)) onEvent({ type: "sandbox.layer_missing", layer, detail });
     toldMissing.add(layer);
   }
-  return layers;
+  return osSandbox === "off" ? { ...layers, bubblewrap: undefined } : layers;
+}
+
+/** The refusal, with what to do. */
+export function layerMissing(layer: LayerName, why: string): SandboxError {
+  const advice = LAYER_ADVICE[layer];
+  const text = `${layer} is required, and ${why}. What to do: ${advice}. planaria doctor shows all layers.`;
+  return new SandboxError("SANDBOX_LAYER_MISSING", text, { details: { layer, advice } });
 }
 
 async function tryLayers(): Promise<Layers> {
   const [bubblewrap, prlimit, setpriv, nice] = await Promise.all([
     tryBubblewrap(),
-    tryTool("prlimit", ["--core=0", "--nofile=256"]),
-    tryTool("setpriv", ["--no-new-privs", "--pdeathsig", "KILL"]),
-    tryTool("nice", ["-n", "10"]),
+    tryTool("rlimits", "prlimit", ["--core=0", "--nofile=256"]),
+    tryTool("no_new_privs", "setpriv", ["--no-new-privs", "--pdeathsig", "KILL"]),
+    tryTool("rlimits", "nice", ["-n", "10"]),
   ]);
   const isPermission = process.allowedNodeEnvironmentFlags.has("--permission");
   return {
@@ -80,11 +119,18 @@ async function tryLayers(): Promise<Layers> {
     setpriv: setpriv.file,
     nice: nice.file,
     reports: [
-      { layer: "permission", isActive: isPermission, detail: `Node ${process.versions.node}'s permission model` },
+      {
+        layer: "permission",
+        isActive: isPermission,
+        detail: `Node ${process.versions.node}${isPermission ? "'s permission model" : " has no permission model"}`,
+        tried: "asked this Node whether it takes --permission",
+      },
       bubblewrap.report,
       bubblewrap.seccomp,
       prlimit.report,
-      setpriv.report,
+      bubblewrap.file === undefined
+        ? setpriv.report
+        : { ...bubblewrap.report, layer: "no_new_privs", detail: "bubblewrap sets it" },
     ],
   };
 }
@@ -94,33 +140,43 @@ interface Tried {
   readonly report: LayerReport;
 }
 
-async function tryTool(layer: string, args: readonly string[]): Promise<Tried> {
-  const file = findExecutable(layer);
-  if (file === undefined) return missing(layer, "not installed");
+async function tryTool(layer: LayerName, tool: string, args: readonly string[]): Promise<Tried> {
+  const file = findExecutable(tool);
+  if (file === undefined) return missing(layer, `${tool} is not installed`, `looked for ${tool} in PATH`);
+  const tried = `ran ${tool} ${args.join(" ")}`;
   const attempt = await tryExecutable(file, [...args, file, "--version"]);
-  if (!attempt.isOk) return missing(layer, attempt.detail);
-  return { file, report: { layer, isActive: true, detail: file } };
+  return attempt.isOk
+    ? { file, report: { layer, isActive: true, detail: file, tried } }
+    : missing(layer, attempt.detail, tried);
 }
 
-function missing(layer: string, detail: string): Tried {
-  return { file: undefined, report: { layer, isActive: false, detail } };
+function missing(layer: LayerName, detail: string, tried: string): Tried {
+  return { file: undefined, report: { layer, isActive: false, detail, tried } };
 }
 
 async function tryBubblewrap(): Promise<Tried & { readonly seccomp: LayerReport }> {
   const file = process.platform === "linux" ? findExecutable("bwrap") : undefined;
   if (file === undefined) {
     const detail = process.platform === "linux" ? "bubblewrap is not installed" : "Linux only";
-    return { ...missing("bubblewrap", detail), seccomp: missing("seccomp", "needs bubblewrap").report };
+    const tried = "looked for bwrap in PATH";
+    return { ...missing("bubblewrap", detail, tried), seccomp: missing("seccomp", "needs bubblewrap", tried).report };
   }
   const withFilter = hasSeccompTables(process.arch)
     ? await runInside(file, seccompProgram({ arch: process.arch, isJitless: false }))
     : { isOk: false, stdout: "", detail: `no table for ${process.arch}` };
   const attempt = withFilter.isOk ? withFilter : await runInside(file, undefined);
-  const report = { layer: "bubblewrap", isActive: attempt.isOk, detail: attempt.isOk ? file : attempt.detail };
-  const seccomp = {
+  const ran = "ran node --version in the view that cells get, in namespaces of its own";
+  const report: LayerReport = {
+    layer: "bubblewrap",
+    isActive: attempt.isOk,
+    detail: attempt.isOk ? file : attempt.detail,
+    tried: ran,
+  };
+  const seccomp: LayerReport = {
     layer: "seccomp",
     isActive: withFilter.isOk,
     detail: withFilter.isOk ? process.arch : withFilter.detail,
+    tried: `${ran}, under the filter`,
   };
   return { file: attempt.isOk ? file : undefined, report, seccomp };
 }

@@ -8,7 +8,8 @@ import { describe, it } from "node:test";
 import { bubblewrapArgs, INSIDE } from "../../sandbox/bubblewrap.ts";
 import { engineFile, sharedLibraries } from "../../sandbox/cell-files.ts";
 import { findExecutable } from "../../sandbox/executable.ts";
-import { Cell, probeLayers } from "../../sandbox/index.ts";
+import { cellBundle } from "../../sandbox/bundle.ts";
+import { Cell, confirmedLayers, LAYER_ADVICE, LAYER_NAMES, probeLayers } from "../../sandbox/index.ts";
 import { extraPipe, findLayers } from "../../sandbox/layers.ts";
 import { hasSeccompTables, seccompProgram } from "../../sandbox/seccomp.ts";
 import {
@@ -199,26 +200,59 @@ describe("layers", () => {
     const reports = await probeLayers();
     assert.deepEqual(
       reports.map(({ layer }) => layer),
-      ["permission", "bubblewrap", "seccomp", "prlimit", "setpriv"],
+      ["permission", "bubblewrap", "seccomp", "rlimits", "no_new_privs"],
     );
-    assert(reports.every(({ detail }) => detail !== ""));
+    assert(reports.every(({ detail, tried }) => detail !== "" && tried !== ""));
     assert.equal(reports[1]?.isActive, skip === false);
   });
 
   it("that are required and missing stop the start; in auto mode they are told once", async () => {
     const layers = await findLayers();
-    const reports = [{ layer: "bubblewrap", isActive: false, detail: "forbidden here" }];
+    const reports = [{ layer: "bubblewrap", isActive: false, detail: "forbidden here", tried: "tried it" }] as const;
     const broken = { ...layers, bubblewrap: undefined, reports };
     const { permittedLayers } = await import("../../sandbox/layers.ts");
     const { events, onEvent } = recorder();
     assert.throws(() => permittedLayers({ osSandbox: "required", onEvent }, broken), {
       code: "SANDBOX_LAYER_MISSING",
-      details: { layer: "bubblewrap" },
+      message: /bubblewrap is required.*forbidden here.*What to do: install bubblewrap/,
+    });
+    assert.throws(() => permittedLayers({ osSandbox: "auto", require: ["bubblewrap"], onEvent }, broken), {
+      code: "SANDBOX_LAYER_MISSING",
+    });
+    const whole = { ...layers, reports: [{ ...reports[0], isActive: true }] };
+    assert.throws(() => permittedLayers({ osSandbox: "off", require: ["bubblewrap"], onEvent }, whole), {
+      message: /osSandbox: "off" leaves it out/,
     });
     permittedLayers({ osSandbox: "auto", onEvent }, broken);
     permittedLayers({ osSandbox: "auto", onEvent }, broken);
     permittedLayers({ osSandbox: "off", onEvent }, broken);
     assert.deepEqual(events, [{ type: "sandbox.layer_missing", layer: "bubblewrap", detail: "forbidden here" }]);
+  });
+});
+
+describe("layers that are required by name", { skip }, () => {
+  it("are confirmed by the kernel for every cell", async () => {
+    await using cell = await startCell({ osSandbox: "auto", require: LAYER_NAMES });
+    assert.equal(replyOf(await new Actor(cell).call("add")), "1");
+    assert.deepEqual(confirmedLayers(cell.pid), LAYER_NAMES);
+  });
+
+  it("stop the start where the kernel says otherwise, whatever was launched", async () => {
+    const layers = await findLayers();
+    const broken = { rlimits: { ...layers, prlimit: undefined }, seccomp: { ...layers, hasSeccomp: false } };
+    for (const [layer, launched] of Object.entries(broken)) {
+      // Their names: the keys above.
+      const options = { ...OPTIONS, osSandbox: "auto", require: [layer as "rlimits" | "seccomp"] } as const;
+      await assert.rejects(Cell.startWith(options, launched, await cellBundle()), {
+        code: "SANDBOX_LAYER_MISSING",
+        details: { layer, advice: LAYER_ADVICE[layer as "rlimits" | "seccomp"] },
+      });
+    }
+  });
+
+  it("are none for a process that we may not look at, and nothing is said of one that is gone", () => {
+    assert.deepEqual(confirmedLayers(process.pid), []);
+    assert.equal(confirmedLayers(2 ** 22 + 1), undefined); // above the largest pid there is
   });
 });
 
