@@ -42,6 +42,7 @@ import { Mailbox } from "./mailbox.ts";
 import { MessageEnds } from "./message-ends.ts";
 import type { Caller, Message } from "./message.ts";
 import { Monitors } from "./monitors.ts";
+import { relocate } from "./relocation.ts";
 import { armShutdown } from "./shutdown-time.ts";
 import { SoloKeeper } from "./solo-keeper.ts";
 import { TrafficRecorder } from "./traffic.ts";
@@ -293,6 +294,7 @@ export class Agent {
         this.#pump();
       },
       failed: (message, reason) => this.ends.failed(message, reason),
+      relocate: (life) => relocate(this, life),
       ended: (life, reason, returned, failed) => {
         this.#mailbox.unshift(this.ends.returned(returned));
         if (reason.name === "storage" || reason === HANDED_OVER) this.traffic.clear(); // they began with other state, or another note

@@ -1,30 +1,45 @@
 /**
- * Which cell hosts which agent. Live agents are spread over `cellsSpread` cells and then fill them; trusted and hardened
- * code never share one; code on trial gets a cell of its own. A warm spare waits per profile in use, with an isolate ready
- * for each agent a cell may have, so that recovery pays for neither.
+ * Which cell hosts which agent. The live agents of one trust domain are spread over `cellsSpread` cells and then fill them;
+ * neither domains nor trusted and hardened code ever share one; code on trial gets a cell of its own. A warm spare waits per
+ * profile in use, with an isolate ready for each agent a cell may have, so that recovery pays for neither.
  *
- *            trusted:  [cell][cell] + spare
- *            hardened: [cell]       + spare     (exists once something hardened is live)
- *            on trial: [cell] [cell] ...        (one candidate each, async lane)
- *            apart:    [cell] ...               (one agent each that has cost several cells)
+ *            trusted,  no domain: [cell][cell] --.
+ *            trusted,  "tenant-a": [cell]      --+-- spare     (has never hosted anybody: it is anyone's)
+ *            hardened, no domain: [cell]       ----- spare     (exists once something hardened is live)
+ *            on trial: [cell] [cell] ...                       (one candidate each, async lane)
+ *            apart:    [cell] ...                              (one agent each that has cost several cells)
  *
  * Invariants
  * 1. Never more than `agentsPerCell` residents in a live cell.
  * 2. A lost cell's residents are told exactly once, through `onCellLost`.
  * 3. `close` ends every cell that was ever started, also one whose start it overlaps.
  * 4. A spare is started only when nothing else is starting: on two cores it would compete with recovery.
+ * 5. A cell that has ever hosted a domain hosts no other: it is ended, not handed on.
  */
 import { Cell, SandboxError } from "../sandbox/index.ts";
 import type { CellExit, CellOptions, PlaceOptions, Resident } from "../sandbox/index.ts";
 import type { Clock } from "../vault/index.ts";
+import type { Movable, Recycled } from "./recycler.ts";
+import { Recycler } from "./recycler.ts";
+import type { RecycleLimits } from "./recycling.ts";
 
 /** Where code may run: with or without JIT. */
 export type Profile = "trusted" | "hardened";
 
 /** Whoever lives in a cell. */
 export interface Tenant {
-  /** The cell is gone; `isSuspect` when this tenant was inside the guest as it died. */
+  /** The cell is gone; its suspects were inside the guest as it died. */
   onCellLost(exit: CellExit): void;
+}
+
+/** A live agent: its cell may be replaced under it. */
+export interface LiveTenant extends Tenant, Movable {}
+
+/** Whom a live agent may share a cell with. */
+export interface Home {
+  readonly profile: Profile;
+  /** Absent: that of all who name none. */
+  readonly domain?: string | undefined;
 }
 
 /** Settings of the pool. */
@@ -32,6 +47,9 @@ export interface CellPoolOptions {
   readonly cellsSpread: number;
   readonly agentsPerCell: number;
   readonly clock: Clock;
+  readonly recycle: RecycleLimits;
+  /** A cell was replaced. */
+  readonly onRecycled: (told: Recycled) => void;
   /** What every cell has in common. */
   readonly cell: Omit<CellOptions, "profile" | "lane" | "poolSize" | "poolRefillSize">;
   /** What starts a cell in the place of `Cell.start`; tests put simulated ones here. */
@@ -49,16 +67,27 @@ type StartOptions = Pick<CellOptions, "profile" | "lane" | "poolSize" | "poolRef
 
 interface Group {
   readonly profile: Profile;
+  readonly domain: string;
   readonly cells: Set<Cell>;
   starting: Promise<Cell> | undefined;
-  spare: Cell | undefined;
-  isSpareDue: boolean;
+}
+
+/** The cell of a profile that waits for anybody. */
+interface Spare {
+  readonly profile: Profile;
+  cell: Cell | undefined;
+  isDue: boolean;
 }
 
 /** Owns every cell of a runtime. */
 export class CellPool {
   readonly #options: CellPoolOptions;
-  readonly #groups = new Map<Profile, Group>();
+  /** By profile and domain. */
+  readonly #groups = new Map<string, Group>();
+  readonly #spares = new Map<Profile, Spare>();
+  /** Cells that take no new tenants, until they end. */
+  readonly #leaving = new Set<Cell>();
+  readonly #recycler: Recycler;
   readonly #trials = new Set<Cell>();
   readonly #apart = new Set<Cell>();
   /** Every cell that was started and has not ended. */
@@ -70,34 +99,48 @@ export class CellPool {
 
   constructor(options: CellPoolOptions) {
     this.#options = options;
+    this.#recycler = new Recycler({
+      clock: options.clock,
+      limits: options.recycle,
+      // Only live agents are placed in cells that are ever due.
+      tenants: (cell) => [...(this.#tenants.get(cell) ?? [])] as LiveTenant[],
+      isDisposable: (cell) => [...this.#groups.values()].some(({ domain, cells }) => domain !== "" && cells.has(cell)),
+      retire: (cell) => this.#retire(cell),
+      recycled: options.onRecycled,
+    });
   }
 
   /** Every live cell, spares and trials included. */
   cells(): readonly Cell[] {
-    const live = [...this.#groups.values()].flatMap((group) => [...group.cells, ...(group.spare ? [group.spare] : [])]);
-    return [...live, ...this.#trials, ...this.#apart];
+    const live = [...this.#groups.values()].flatMap(({ cells }) => [...cells]);
+    const spares = [...this.#spares.values()].flatMap(({ cell }) => (cell === undefined ? [] : [cell]));
+    return [...live, ...spares, ...this.#leaving, ...this.#trials, ...this.#apart];
   }
 
   /** Starts the first cell of a profile, so that the first spawn finds it ready. */
   async warm(profile: Profile): Promise<void> {
-    await this.#room(this.#group(profile));
+    await this.#room(this.#group({ profile }));
   }
 
   /** Places a live agent. Rejects with SANDBOX_CELL_START_FAILED or SANDBOX_LAYER_MISSING when no cell can be had. */
-  async place(profile: Profile, tenant: Tenant, options: PlaceOptions): Promise<Resident> {
-    const group = this.#group(profile);
+  async place(home: Home, tenant: LiveTenant, options: PlaceOptions): Promise<Resident> {
+    const group = this.#group(home);
     for (;;) {
       const cell = await this.#room(group);
       // Whoever asked in the same moment was shown the same room; the last place goes to one of them.
-      if (this.#hasRoom(cell)) return this.#settle(cell, tenant, options);
+      if (this.#hasRoom(cell) && !this.#leaving.has(cell)) return this.#settle(cell, tenant, options);
     }
   }
 
   /** Places a live agent in a new cell that it shares with nobody; the cell ends when the agent leaves it. */
-  async placeApart(profile: Profile, tenant: Tenant, options: PlaceOptions): Promise<Resident> {
+  async placeApart({ profile }: Home, tenant: LiveTenant, options: PlaceOptions): Promise<Resident> {
     const cell = await this.#start({ profile, lane: "sync", poolSize: 1, poolRefillSize: 0 });
     this.#apart.add(cell);
-    this.#watch(cell, () => void this.#apart.delete(cell));
+    this.#watch(cell, () => {
+      this.#apart.delete(cell);
+      this.#recycler.gone(cell);
+    });
+    this.#recycler.serves(cell);
     return this.#settle(cell, tenant, options);
   }
 
@@ -128,6 +171,7 @@ export class CellPool {
   /** Ends every cell and waits for it. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    await this.#recycler.close();
     await Promise.allSettled(this.#starts); // a start that ends now ends its cell
     await Promise.all([...this.#started].map((cell) => cell.stop()));
     await Promise.all(this.#watches); // each lasts as long as its cell
@@ -138,15 +182,33 @@ export class CellPool {
     if (tenants === undefined) throw new SandboxError("SANDBOX_CELL_LOST", "the cell ended before it could be used");
     const resident = cell.place(options);
     tenants.add(tenant);
+    this.#recycler.placed(cell);
     return resident;
   }
 
-  #group(profile: Profile): Group {
-    const known = this.#groups.get(profile);
+  #group({ profile, domain = "" }: Home): Group {
+    const key = `${profile}/${domain}`;
+    const known = this.#groups.get(key);
     if (known !== undefined) return known;
-    const group: Group = { profile, cells: new Set(), starting: undefined, spare: undefined, isSpareDue: false };
-    this.#groups.set(profile, group);
+    const group: Group = { profile, domain, cells: new Set(), starting: undefined };
+    this.#groups.set(key, group);
     return group;
+  }
+
+  /** The cell is out of its group from here on. Resolves when there is room elsewhere, so that no agent waits for a cell to start. */
+  async #retire(cell: Cell): Promise<void> {
+    const group = [...this.#groups.values()].find(({ cells }) => cells.delete(cell));
+    if (group === undefined) return; // it belongs to one agent alone, or was retired before
+    this.#leaving.add(cell);
+    const room = (): number => {
+      const live = [...group.cells].filter(({ isAlive }) => isAlive);
+      return live.reduce((sum, { residents }) => sum + Math.max(0, this.#options.agentsPerCell - residents), 0);
+    };
+    const tenants = (): number => this.#tenants.get(cell)?.size ?? 0;
+    for (let tries = 0; tries < START_TRIES && room() < tenants(); tries++) {
+      // Where no cell starts, whoever has to move finds out by itself.
+      await this.#grow(group).catch(() => undefined);
+    }
   }
 
   /** A live cell with room: the emptiest; a new one when all are full. */
@@ -177,32 +239,47 @@ export class CellPool {
   }
 
   async #growNow(group: Group): Promise<Cell> {
-    const spare = group.spare;
-    group.spare = undefined;
-    const cell = spare?.isAlive === true ? spare : await this.#startLive(group.profile, POOL_LIVE);
+    const spare = this.#spare(group.profile);
+    const ready = spare.cell;
+    spare.cell = undefined;
+    const cell = ready?.isAlive === true ? ready : await this.#startLive(group.profile, POOL_LIVE);
     group.cells.add(cell);
-    this.#watch(cell, () => void group.cells.delete(cell));
-    this.#spareLater(group);
+    this.#watch(cell, () => {
+      group.cells.delete(cell);
+      this.#leaving.delete(cell);
+      this.#recycler.gone(cell);
+    });
+    this.#recycler.serves(cell);
+    this.#spareLater(spare);
     return cell;
   }
 
-  #spareLater(group: Group): void {
-    if (group.isSpareDue || this.#isClosed) return;
-    group.isSpareDue = true;
+  #spare(profile: Profile): Spare {
+    const known = this.#spares.get(profile);
+    if (known !== undefined) return known;
+    const spare: Spare = { profile, cell: undefined, isDue: false };
+    this.#spares.set(profile, spare);
+    return spare;
+  }
+
+  #spareLater(spare: Spare): void {
+    if (spare.isDue || this.#isClosed) return;
+    spare.isDue = true;
     this.#options.clock.after(SPARE_CALM_MS, () => {
-      group.isSpareDue = false;
-      if (group.starting !== undefined) this.#spareLater(group);
-      else if (group.spare === undefined && !this.#isClosed) this.#background(this.#startSpare(group));
+      spare.isDue = false;
+      const isStarting = [...this.#groups.values()].some((group) => group.starting !== undefined);
+      if (isStarting) this.#spareLater(spare);
+      else if (spare.cell === undefined && !this.#isClosed) this.#background(this.#startSpare(spare));
     });
   }
 
-  async #startSpare(group: Group): Promise<void> {
-    const cell = await this.#startLive(group.profile, this.#options.agentsPerCell);
-    if (group.spare !== undefined) return cell.kill("not needed");
-    group.spare = cell;
+  async #startSpare(spare: Spare): Promise<void> {
+    const cell = await this.#startLive(spare.profile, this.#options.agentsPerCell);
+    if (spare.cell !== undefined) return cell.kill("not needed");
+    spare.cell = cell;
     this.#watch(cell, () => {
-      if (group.spare === cell) group.spare = undefined;
-      this.#spareLater(group);
+      if (spare.cell === cell) spare.cell = undefined;
+      this.#spareLater(spare);
     });
   }
 

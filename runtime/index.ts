@@ -37,7 +37,7 @@ export type { ExitNotice } from "./monitors.ts";
 export type { RestartType } from "./supervision/contract.ts";
 
 /** Topics, and durable timers as an operator sees them. */
-export type { TimerFilter, TopicSubscribeOptions } from "./options.ts";
+export type { TimerFilter, TopicSubscribeOptions } from "./reading-options.ts";
 export type { TimerInfo } from "./timer-list.ts";
 export type { DroppedPublications, TopicOverflow } from "./topic-buffer.ts";
 export type { TopicItem } from "./topic-reader.ts";
@@ -52,7 +52,7 @@ export type { FailureReport, TouchedAgent } from "./failure-report.ts";
 /** Messages that could not be run. */
 export type { DeadLetterBox } from "./dead-letter-box.ts";
 export type { DeadLetter } from "./dead-letters.ts";
-export type { DeadLetterFilter } from "./options.ts";
+export type { DeadLetterFilter } from "./reading-options.ts";
 
 /** Why an agent ended. */
 export { isAbnormal, isCharged } from "./exit-reason.ts";

@@ -131,8 +131,8 @@ export class LifeLoader {
   }): IncarnationOptions {
     const { code, lives, now } = this.#parts;
     const { artifact, profile, spec = now().spec } = given;
-    const { limits, durability, text, contextBudget } = spec;
+    const { limits, durability, text, contextBudget, domain } = spec;
     const isAlone = lives.isToBeAlone(spec);
-    return { branch: code.branch, artifact, profile, limits, durability, text, contextBudget, isAlone };
+    return { branch: code.branch, artifact, profile, domain, limits, durability, text, contextBudget, isAlone };
   }
 }

@@ -94,6 +94,7 @@ const LEVELS: Readonly<Record<Exclude<KnownEvent, Judged>["type"], LogLevel>> = 
   "agent.started": "info",
   "agent.stopped": "info",
   "backup.completed": "info",
+  "cell.recycled": "info",
   "cell.spawned": "info",
   "code.swapped": "info",
   "definition.applied": "info",

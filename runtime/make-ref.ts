@@ -11,7 +11,8 @@ import { RuntimeError } from "./errors.ts";
 import { handoverIn } from "./handover.ts";
 import type { AgentInfo, AgentRef, HistoryLine } from "./ref.ts";
 import { shutdownReason } from "./ref.ts";
-import { parseExitReason, parseForkOptions, parseHistoryOptions, parsePoint } from "./options.ts";
+import { parseExitReason, parseForkOptions, parsePoint } from "./options.ts";
+import { parseHistoryOptions } from "./reading-options.ts";
 
 /** What a reference needs of its runtime. */
 export interface RefHost<Def extends AnyAgentDefinition> {

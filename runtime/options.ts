@@ -5,14 +5,17 @@
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { TOPIC_RULE, isTopicName } from "../sandbox/index.ts";
 import type { IsolateLimits } from "../sandbox/index.ts";
 import type { Durability, Point, RetentionRule } from "../vault/index.ts";
+import type { Capability } from "./capabilities/contract.ts";
+import type { HostGrants } from "./capabilities/grants.ts";
+import { withGrants } from "./capabilities/grants.ts";
+import { Capabilities } from "./capabilities/registry.ts";
+import { contradictions, recycleLimits, recycleSchema, sandboxSchema } from "./cell-options.ts";
+import type { RecycleOptions, SandboxOptions } from "./cell-options.ts";
 import { RuntimeError } from "./errors.ts";
+import type { RecycleLimits } from "./recycling.ts";
 import type { RestartType } from "./supervision/contract.ts";
-import type { TimerQuery } from "./timer-list.ts";
-import type { TopicOverflow } from "./topic-buffer.ts";
-import type { TopicReading } from "./topic-reader.ts";
 
 /** Limits of one agent. All have defaults; all are enforced. */
 export interface AgentLimits extends IsolateLimits {
@@ -78,6 +81,10 @@ export interface RuntimeOptions {
   readonly cellMemoryMb?: number | undefined;
   /** `auto`: bubblewrap where it works. `required`: refuse to start without. `off`: Node's permission model only. */
   readonly osSandbox?: "auto" | "required" | "off" | undefined;
+  /** Layers of protection without which this runtime must not open: `{ require: ["permission", "bubblewrap", "seccomp"] }`. */
+  readonly sandbox?: SandboxOptions | undefined;
+  /** When a cell is replaced: by age (an hour), growth (three quarters of `cellMemoryMb`) or lives it has hosted (10,000). */
+  readonly recycle?: RecycleOptions | undefined;
   /** pino level, or `silent` (default). */
   readonly logLevel?: "trace" | "debug" | "info" | "warn" | "error" | "silent" | undefined;
   /**
@@ -91,6 +98,8 @@ export interface RuntimeOptions {
   readonly deadLetters?: { readonly countMax?: number | undefined; readonly bytesMax?: number | undefined } | undefined;
   /** Publications that a topic keeps (`retain`, 1,000; `runtime.topic(name).retain(n)` for one), and topics at most (100,000). */
   readonly topics?: { readonly retain?: number | undefined; readonly countMax?: number | undefined } | undefined;
+  /** What agents may be granted beside what is built in; made by `defineCapability`. Each name once. */
+  readonly capabilities?: readonly Capability[] | undefined;
   /** Seed of all chance in the runtime; default: from the system's entropy. */
   readonly seed?: number | undefined;
   /** Defaults for all agents of this runtime. */
@@ -105,13 +114,20 @@ export interface ParsedRuntimeOptions {
   readonly agentsPerCell: number;
   readonly cellMemoryMb: number;
   readonly osSandbox: "auto" | "required" | "off";
+  readonly sandbox: SandboxOptions;
+  readonly recycle: RecycleLimits;
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "silent";
   readonly retention: readonly RetentionRule[];
   readonly deadLetters: { readonly countMax: number; readonly bytesMax: number };
   readonly topics: { readonly retain: number; readonly countMax: number };
+  readonly capabilities: Capabilities;
   readonly seed: number | undefined;
   readonly limits: AgentLimits;
 }
+
+/** What an agent has where its spec says nothing, and what it may be granted: nothing, where that is not said. */
+export type SpawnDefaults = Pick<ParsedRuntimeOptions, "durability" | "limits"> &
+  Partial<Pick<ParsedRuntimeOptions, "capabilities">>;
 
 /** Options of `Runtime.spawn`: what the agent is, and how it is supervised. Exactly one of `module` and `source`. */
 export interface SpawnOptions {
@@ -138,11 +154,23 @@ export interface SpawnOptions {
   readonly durability?: Durability | undefined;
   /** `trusted` (JIT) or `hardened` (no JIT). Default: `trusted` for code given here; promoted code runs `hardened`. */
   readonly profile?: "trusted" | "hardened" | undefined;
+  /**
+   * Trust domain, such as a tenant's name: agents of different domains never share a cell, those that name none are a domain of
+   * their own (""). A subagent has its parent's, unless its definition names one. Letters, digits and `. _ : -`, at most 64.
+   */
+  readonly domain?: string | undefined;
   readonly limits?: Partial<AgentLimits> | undefined;
   /** What `ctx.used` may sum up to before the agent hands over to its next life; at least 1. Default: no end. */
   readonly contextBudget?: number | undefined;
   /** What the agent reads as `ctx.text`: at most 256 KiB. Default "". */
   readonly text?: string | undefined;
+  /**
+   * What the agent may do outside of its isolate: capabilities by name, each with its parameters and a `quota` if wanted.
+   * Default: nothing. JSON of at most 32 KiB; it is kept in the vault with the rest of the spec, so secrets are named, not given.
+   *
+   *     host: { weather: { cities: ["Bern"], quota: { callsPerMinute: 10 } } }
+   */
+  readonly host?: Readonly<Record<string, object>> | undefined;
 }
 
 /** Options of `runtime.define`: what subagents of this definition are. Exactly one of `module` and `source`; how one is restarted is said by who spawns it. */
@@ -154,6 +182,8 @@ export interface ParsedSubagentOptions extends Pick<
   "id" | "source" | "restart" | "intensity" | "periodMs" | "shutdownMs"
 > {
   readonly definition: string | undefined;
+  /** Names of grants that it is to have. */
+  readonly host: readonly string[] | undefined;
 }
 
 /** What the front matter of `<id>.agent.md` may say: the file of its code, and of `spawn`'s options all but id, source and text. */
@@ -181,15 +211,20 @@ export interface ParsedSpawnOptions {
   readonly shutdownMs: number | "brutal_kill" | "infinity";
   readonly durability: Durability;
   readonly profile: "trusted" | "hardened";
+  /** Absent: none was named. */
+  readonly domain?: string | undefined;
   readonly limits: AgentLimits;
   readonly text: string;
   /** Absent: no end. */
   readonly contextBudget?: number | undefined;
+  /** What is granted, checked; absent: nothing. */
+  readonly host?: HostGrants;
   /** The supervisor whose child it is, by path; never given by a caller of `spawn`. */
   readonly supervisor?: string;
 }
 
-const count = (max: number): z.ZodNumber => z.number().int().min(1).max(max);
+/** A whole number from 1 to `max`. */
+export const count = (max: number): z.ZodNumber => z.number().int().min(1).max(max);
 const durability = z.enum(["disk", "os", "memory"]);
 
 const limits = z.strictObject({
@@ -217,7 +252,7 @@ const limits = z.strictObject({
 });
 
 /** Publications that a topic keeps. */
-const retain = count(1_000_000);
+export const retain: z.ZodNumber = count(1_000_000);
 
 const retentionRule = z
   .strictObject({
@@ -242,12 +277,15 @@ const runtimeSchema = z.strictObject({
     .max(1 << 20)
     .optional(),
   osSandbox: z.enum(["auto", "required", "off"]).optional(),
+  sandbox: sandboxSchema.optional(),
+  recycle: recycleSchema.optional(),
   logLevel: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).optional(),
   retention: z.array(retentionRule).max(1_000).optional(),
   deadLetters: z
     .strictObject({ countMax: count(1_000_000).optional(), bytesMax: count(1 << 30).optional() })
     .optional(),
   topics: z.strictObject({ retain: retain.optional(), countMax: count(10_000_000).optional() }).optional(),
+  capabilities: z.array(z.unknown()).max(1_000).optional(), // each is checked where it is registered
   seed: z.number().int().min(0).max(0xffff_ffff).optional(),
   limits: limits.optional(),
 });
@@ -260,7 +298,8 @@ const agentId = z.string().regex(agentIdPattern, `${ID_RULE}; what is called a/b
 
 /** A child of a supervisor, or of another agent, is called by its path: `pool/worker-1`. Fits a vault's name with room to spare. */
 const PATH_LENGTH_MAX = 200;
-const agentPath = z
+/** The name of an agent that may be a child: a path. */
+export const agentPath: z.ZodString = z
   .string()
   .refine(isAgentId, `${ID_RULE}; a path joins such names with /, at most ${PATH_LENGTH_MAX}`);
 
@@ -272,6 +311,8 @@ const definitionText = z
   .string()
   .refine((text) => text.isWellFormed(), "text must be well-formed")
   .refine((text) => Buffer.byteLength(text) <= TEXT_BYTES_MAX, `at most ${TEXT_BYTES_MAX} bytes of text`);
+
+const domainPattern = /^[A-Za-z0-9._:-]{0,64}$/;
 
 const spawnObject = z.strictObject({
   id: agentId,
@@ -287,9 +328,11 @@ const spawnObject = z.strictObject({
   shutdownMs: z.union([count(86_400_000), z.enum(["brutal_kill", "infinity"])]).optional(),
   durability: durability.optional(),
   profile: z.enum(["trusted", "hardened"]).optional(),
+  domain: z.string().regex(domainPattern, "letters, digits and . _ : - only, at most 64 characters").optional(),
   limits: limits.optional(),
   contextBudget: count(Number.MAX_SAFE_INTEGER).optional(),
   text: definitionText.optional(),
+  host: z.unknown().optional(), // the capabilities check their grants
 });
 const spawnSchema = spawnObject.refine((options) => (options.module === undefined) !== (options.source === undefined), {
   message: "give exactly one of module and source",
@@ -303,7 +346,7 @@ const definitionSchema = spawnObject
   });
 const subagentSchema = spawnObject
   .pick({ id: true, source: true, restart: true, intensity: true, periodMs: true, shutdownMs: true })
-  .extend({ definition: agentId.optional() })
+  .extend({ definition: agentId.optional(), host: z.array(z.string().min(1).max(64)).max(64).optional() })
   .refine(({ source, definition }) => source === undefined || definition === undefined, {
     message: "give at most one of source and definition",
   });
@@ -317,13 +360,19 @@ const watchSchema = z.strictObject({ calmMs: z.number().min(0).max(60_000).optio
 /** Throws RUNTIME_OPTIONS_INVALID. */
 export function parseRuntimeOptions(input: unknown): ParsedRuntimeOptions {
   const given = parse(runtimeSchema, input, "Runtime.open");
+  const { agentsPerCell = 25, cellMemoryMb = 1_024, osSandbox = "auto" } = given;
+  const recycle = recycleLimits(given.recycle, { agentsPerCell, cellMemoryMb });
+  const wrong = contradictions(recycle, given.sandbox, { agentsPerCell, cellMemoryMb, osSandbox });
+  if (wrong.length > 0) throw invalid("Runtime.open", wrong);
   return {
     vault: given.vault,
     durability: given.durability ?? "disk",
     cells: given.cells ?? Math.max(2, availableParallelism()),
-    agentsPerCell: given.agentsPerCell ?? 25,
-    cellMemoryMb: given.cellMemoryMb ?? 1_024,
-    osSandbox: given.osSandbox ?? "auto",
+    agentsPerCell,
+    cellMemoryMb,
+    osSandbox,
+    sandbox: given.sandbox ?? {},
+    recycle,
     logLevel: given.logLevel ?? "silent",
     retention: (given.retention ?? []).map(ruleOf),
     deadLetters: {
@@ -334,18 +383,16 @@ export function parseRuntimeOptions(input: unknown): ParsedRuntimeOptions {
       retain: given.topics?.retain ?? TOPICS.retain,
       countMax: given.topics?.countMax ?? TOPICS.countMax,
     },
+    capabilities: new Capabilities(given.capabilities ?? []),
     seed: given.seed,
     limits: withDefaults(AGENT_LIMITS, given.limits),
   };
 }
 
-/** Throws RUNTIME_OPTIONS_INVALID. `runtime` gives the defaults. */
-export function parseSpawnOptions(
-  input: unknown,
-  runtime: Pick<ParsedRuntimeOptions, "durability" | "limits">,
-  where = "spawn",
-): ParsedSpawnOptions {
+/** Throws RUNTIME_OPTIONS_INVALID, RUNTIME_CAPABILITY_MISSING. `runtime` gives the defaults. */
+export function parseSpawnOptions(input: unknown, runtime: SpawnDefaults, where = "spawn"): ParsedSpawnOptions {
   const given = parse(spawnSchema, input, where);
+  const { capabilities = new Capabilities([]) } = runtime;
   return {
     id: given.id,
     module: given.module,
@@ -360,16 +407,14 @@ export function parseSpawnOptions(
     profile: given.profile ?? "trusted",
     limits: withDefaults(runtime.limits, given.limits),
     text: given.text ?? "",
+    ...(given.host === undefined ? {} : withGrants(capabilities.check(given.host, where))),
     ...(given.contextBudget === undefined ? {} : { contextBudget: given.contextBudget }),
+    ...(given.domain === undefined ? {} : { domain: given.domain }),
   };
 }
 
-/** What a name stands for in `ctx.spawn`. Throws RUNTIME_OPTIONS_INVALID. */
-export function parseDefinition(
-  name: unknown,
-  input: unknown,
-  runtime: Pick<ParsedRuntimeOptions, "durability" | "limits">,
-): ParsedSpawnOptions {
+/** What a name stands for in `ctx.spawn`. Throws RUNTIME_OPTIONS_INVALID, RUNTIME_CAPABILITY_MISSING. */
+export function parseDefinition(name: unknown, input: unknown, runtime: SpawnDefaults): ParsedSpawnOptions {
   const given = typeof input === "object" && input !== null ? { ...input, id: name } : input;
   return parseSpawnOptions(parse(definitionSchema, given, "define"), runtime);
 }
@@ -381,6 +426,7 @@ export function parseSubagentOptions(input: unknown, parent: string): ParsedSuba
     id: parse(agentPath, `${parent}/${given.id}`, `${parent}: spawn`),
     source: given.source,
     definition: given.definition,
+    host: given.host,
     restart: given.restart ?? "temporary",
     intensity: given.intensity ?? 3,
     periodMs: given.periodMs ?? 5_000,
@@ -412,74 +458,6 @@ const pointSchema = z.union(
 
 const forkSchema = z.strictObject({ id: agentId, at: pointSchema.optional() });
 
-/** Whose dead letters are meant. */
-export interface DeadLetterFilter {
-  readonly agent?: string | undefined;
-}
-
-const deadLetterSchema = z.strictObject({ agent: agentPath.optional() });
-
-/** Checks what `deadLetters` is given. Throws RUNTIME_OPTIONS_INVALID. */
-export function parseDeadLetterFilter(input: unknown): DeadLetterFilter {
-  return parse(deadLetterSchema, input, "deadLetters");
-}
-
-/** How a program reads a topic. */
-export interface TopicSubscribeOptions {
-  /** Number of the last publication that is not wanted; 0: all that are kept. Default: the newest one there is. */
-  readonly after?: number | undefined;
-  /** Publications that wait for a reader that is slower than what comes. Default 1,000; at most 10,000. */
-  readonly bufferMax?: number | undefined;
-  /**
-   * What becomes of one that there is no room for: the oldest gives way (`drop_oldest`, the default), it is not taken
-   * (`drop_newest`), or the reader is told and ended (`close`). What is dropped comes as an item that says so.
-   */
-  readonly overflow?: TopicOverflow | undefined;
-}
-
-/** Which durable timers are asked for. */
-export interface TimerFilter {
-  readonly agent?: string | undefined;
-  /** How many at most. Default 100. */
-  readonly limit?: number | undefined;
-}
-
-const topicName = z.string().refine(isTopicName, `a topic's name is ${TOPIC_RULE}`);
-const topicSubscribeSchema = z
-  .strictObject({
-    after: z.number().int().min(0).optional(),
-    bufferMax: count(10_000).optional(),
-    overflow: z.enum(["drop_oldest", "drop_newest", "close"]).optional(),
-  })
-  .optional();
-const timerQuerySchema = z.strictObject({ agent: agentPath.optional(), limit: count(1_000_000).optional() }).optional();
-
-/** Checks the name of a topic. Throws RUNTIME_OPTIONS_INVALID. */
-export function parseTopicName(input: unknown): string {
-  return parse(topicName, input, "topic");
-}
-
-/** Checks how a topic is to be read. Throws RUNTIME_OPTIONS_INVALID. */
-export function parseTopicSubscribe(
-  input: unknown,
-): Omit<TopicReading, "after"> & { readonly after?: number | undefined } {
-  const { after, bufferMax = 1_000, overflow = "drop_oldest" } = parse(topicSubscribeSchema, input, "subscribe") ?? {};
-  return { after, bufferMax, overflow };
-}
-
-/** Checks how many publications a topic is to keep. Throws RUNTIME_OPTIONS_INVALID. */
-export function parseRetain(input: unknown): number {
-  return parse(retain, input, "retain");
-}
-
-/** Checks which timers are asked for; 100 where it is not said how many. Throws RUNTIME_OPTIONS_INVALID. */
-export function parseTimerQuery(input: unknown): TimerQuery {
-  const { agent, limit = 100 } = parse(timerQuerySchema, input, "timers") ?? {};
-  return { agent, limit };
-}
-
-const historySchema = z.strictObject({ limit: count(10_000_000).optional() }).optional();
-
 /** Checks a point in the past. Throws RUNTIME_OPTIONS_INVALID. */
 export function parsePoint(input: unknown, where: string): Point {
   return parse(pointSchema, input, where);
@@ -488,12 +466,6 @@ export function parsePoint(input: unknown, where: string): Point {
 /** Checks what `fork` is given. Throws RUNTIME_OPTIONS_INVALID. */
 export function parseForkOptions(input: unknown): { readonly id: string; readonly at?: Point | undefined } {
   return parse(forkSchema, input, "fork");
-}
-
-/** Checks what `history` is given. Throws RUNTIME_OPTIONS_INVALID. */
-export function parseHistoryOptions(input: unknown): { readonly limit?: number } {
-  const limit = parse(historySchema, input, "history")?.limit;
-  return limit === undefined ? {} : { limit };
 }
 
 /** Checks the reason of an exit signal. Throws RUNTIME_OPTIONS_INVALID. */
@@ -532,7 +504,8 @@ function withDefaults(defaults: AgentLimits, given: z.infer<typeof limits> | und
   return given?.wallMs === undefined ? { ...merged, wallMs: Math.max(merged.wallMs, 2 * merged.cpuMs) } : merged;
 }
 
-function parse<T>(schema: z.ZodType<T>, input: unknown, where: string): T {
+/** What a schema makes of an input. Throws RUNTIME_OPTIONS_INVALID with every issue and its path. */
+export function parse<T>(schema: z.ZodType<T>, input: unknown, where: string): T {
   const result = schema.safeParse(input);
   if (result.success) return result.data;
   const issues = result.error.issues.map((issue) => ({
@@ -540,6 +513,10 @@ function parse<T>(schema: z.ZodType<T>, input: unknown, where: string): T {
     message: issue.message,
     ...(issue.code === "unrecognized_keys" ? { keys: issue.keys } : {}),
   }));
+  throw invalid(where, issues);
+}
+
+function invalid(where: string, issues: readonly { readonly path: string; readonly message: string }[]): RuntimeError {
   const lines = issues.map((issue) => (issue.path === "" ? issue.message : `${issue.path}: ${issue.message}`));
-  throw new RuntimeError("RUNTIME_OPTIONS_INVALID", `${where}: ${lines.join("; ")}`, { details: { issues } });
+  return new RuntimeError("RUNTIME_OPTIONS_INVALID", `${where}: ${lines.join("; ")}`, { details: { issues } });
 }

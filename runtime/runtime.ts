@@ -32,26 +32,17 @@ import type { Caller, Letter, Message } from "./message.ts";
 import { logEvents } from "./log.ts";
 import type { LogDestination } from "./log.ts";
 import { requireNode } from "./node-version.ts";
-import {
-  parseAgentId,
-  parseAgentPath,
-  parseDeadLetterFilter,
-  parseDefinition,
-  parseRuntimeOptions,
-  parseSpawnOptions,
-  parseTimerQuery,
-  parseTopicName,
-} from "./options.ts";
+import { parseAgentId, parseAgentPath, parseDefinition, parseRuntimeOptions, parseSpawnOptions } from "./options.ts";
 import type {
   AgentLimits,
-  DeadLetterFilter,
   DefinitionOptions,
   ParsedRuntimeOptions,
   RuntimeOptions,
   SpawnOptions,
-  TimerFilter,
   WatchOptions,
 } from "./options.ts";
+import type { DeadLetterFilter, TimerFilter } from "./reading-options.ts";
+import { parseDeadLetterFilter, parseTimerQuery, parseTopicName } from "./reading-options.ts";
 import type { Random } from "./random.ts";
 import { freshSeed, seededRandom } from "./random.ts";
 import type { AgentRef } from "./ref.ts";
@@ -515,8 +506,11 @@ export class Runtime implements AsyncDisposable {
       cellsSpread: options.cells,
       agentsPerCell: options.agentsPerCell,
       clock: this.#clock,
+      recycle: options.recycle,
+      onRecycled: (told) => this.events.emit({ type: "cell.recycled", ...told }),
       cell: {
         osSandbox: options.osSandbox,
+        require: options.sandbox.require,
         poolHeapMb: options.limits.heapMb,
         limits: {
           memoryMb: options.cellMemoryMb,

@@ -191,7 +191,9 @@ export class Subagents {
     const own = { id, parent, restart, intensity, periodMs, shutdownMs };
     if (definition !== undefined) {
       const { module, source: text, ...given } = this.#definition(definition);
-      return { spec: { ...given, ...own }, code: () => codeOf({ id: definition, module, source: text }) };
+      const { domain } = this.#on.agents.get(parent).spec;
+      const spec = { ...(domain === undefined ? {} : { domain }), ...given, ...own };
+      return { spec, code: () => codeOf({ id: definition, module, source: text }) };
     }
     const { spec, artifact, current } = this.#on.agents.get(parent);
     const { supervisor: _supervisor, ...inherited } = spec; // a subagent is nobody's but its parent's

@@ -2,8 +2,8 @@
  * What the embedding program holds of a topic. Valid as long as the runtime is open, whether there is anything in the topic
  * or not.
  */
-import type { TopicSubscribeOptions } from "./options.ts";
-import { parseRetain, parseTopicSubscribe } from "./options.ts";
+import type { TopicSubscribeOptions } from "./reading-options.ts";
+import { parseRetain, parseTopicSubscribe } from "./reading-options.ts";
 import type { TopicItem } from "./topic-reader.ts";
 import type { Topics } from "./topics.ts";
 

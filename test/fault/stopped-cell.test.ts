@@ -41,6 +41,8 @@ class Lives {
       cellsSpread: 2,
       agentsPerCell: 1,
       clock: systemClock,
+      recycle: { ageMs: 3_600_000, memoryMb: 512, placements: 1_000 },
+      onRecycled: () => undefined,
       cell: {
         osSandbox: "off",
         poolHeapMb: AGENT_LIMITS.heapMb,
@@ -104,6 +106,7 @@ class Lives {
       published: () => undefined,
       advanced: () => undefined,
       failed: () => undefined,
+      relocate: none,
       ended: (life, reason) => this.#end.resolve({ life, reason }),
     };
   }

@@ -16,7 +16,7 @@ const doors: Readonly<Record<string, RegExp>> = {
   croner: /^runtime\/cron\.ts$/,
   pino: /^runtime\/log\.ts$/,
   "pure-rand": /^runtime\/random\.ts$/,
-  zod: /^(?:(?:runtime|evolution)\/options|runtime\/capabilities\/[a-z]+-grant)\.ts$/, // each capability checks its own grant and arguments
+  zod: /^(?:(?:runtime|evolution)\/(?:[a-z]+-)?options|runtime\/capabilities\/[a-z]+-grant)\.ts$/, // each capability checks its own grant and arguments
   commander: /^evolution\/command\//,
   "xxhash-wasm": /^vault\/page\.ts$/,
   tinybench: /^bench\/harness\.ts$/,

@@ -122,6 +122,7 @@ const samples: Samples = {
   ],
   "message.replayed": ["info", { type: "message.replayed", agent: "a", method: "add", id: 7 }],
   "message.dropped": ["info", { type: "message.dropped", agent: "a", method: "add", id: 7 }],
+  "cell.recycled": ["info", { type: "cell.recycled", cell: "c1", cause: "age", moved: 3, durationMs: 20 }],
   "cell.spawned": ["info", { type: "cell.spawned", cell: "c1", pid: 1, layers: ["permission"], startMs: 50 }],
   "cell.exited": ["warn", { type: "cell.exited", cell: "c1", pid: 1, exit: { ...exit, reason: "crashed" } }],
   "cell.stderr": ["warn", { type: "cell.stderr", cell: "c1", text: "oops", isTruncated: false }],

@@ -128,6 +128,8 @@ describe("options of Runtime.open", () => {
       agentsPerCell: 25,
       cellMemoryMb: 1_024,
       osSandbox: "auto",
+      sandbox: {},
+      recycle: { ageMs: 3_600_000, memoryMb: 768, placements: 10_000 },
       logLevel: "silent",
       retention: [],
       deadLetters: { countMax: 1_000, bytesMax: 64 << 20 },

@@ -16,6 +16,8 @@ export interface CheckedWorld {
   readonly nowMs: () => number;
   /** A swap or a restore gives this agent another life without an end of the one before. */
   readonly isReplaced: (agent: string) => boolean;
+  /** Cells are replaced: an agent moves to another one without an end of its life before. */
+  readonly isRecycling: boolean;
   readonly wrong: (text: string) => void;
 }
 
@@ -147,8 +149,10 @@ export class Checker {
 
   #started(agent: string, { cell, epoch }: { readonly cell: string; readonly epoch: number }): void {
     const life = this.#life(agent);
-    const { wrong, isReplaced } = this.#world;
-    if (life.end === undefined && !isReplaced(agent)) wrong(`I3 ${agent} begins a life while another one is up`);
+    const { wrong, isReplaced, isRecycling } = this.#world;
+    const hasMoved = isRecycling && cell !== life.cell;
+    if (life.end === undefined && !hasMoved && !isReplaced(agent))
+      wrong(`I3 ${agent} begins a life while another one is up`);
     // A subagent that is gone for good gives its name to another one.
     if (epoch <= life.epoch && this.#agents.has(agent))
       wrong(`I3 ${agent} begins with epoch ${epoch} after ${life.epoch}`);

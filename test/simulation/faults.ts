@@ -36,6 +36,7 @@ export const FAULTS = [
   "bad_swap",
   "bad_stop",
   "replay",
+  "recycle",
 ] as const;
 
 /** One of them. */

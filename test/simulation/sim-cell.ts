@@ -51,6 +51,7 @@ export class SimCell {
   readonly pid = 1;
   readonly layers: readonly string[] = ["simulated"];
   readonly silentMs = 0;
+  readonly grownMb = 0;
   readonly exited: Promise<CellExit>;
   readonly #exit = Promise.withResolvers<CellExit>();
   readonly #options: CellOptions;

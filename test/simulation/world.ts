@@ -65,6 +65,8 @@ const STREAM = {
 /** Virtual time that clients and nemesis are at work, and how often they act. */
 const BUSY_MS = 6_000;
 const ACTS = 40;
+/** Cells are replaced so often that it happens in the middle of everything else. */
+const RECYCLE_MS = 700;
 /** Virtual time in which everything must be healthy once the faults are over. */
 const HEALTHY_MS = 60_000;
 /** Virtual time in which the disk comes to rest. */
@@ -141,6 +143,7 @@ class World {
     this.#checker = new Checker(this.#topology, {
       nowMs: () => this.#clock.monotonicMs(),
       isReplaced: (agent) => (this.#nemesis.replaced.get(agent) ?? 0) > 0,
+      isRecycling: this.#swarm.has("recycle"),
       wrong,
     });
   }
@@ -272,7 +275,8 @@ class World {
 
   async #open(vault: string): Promise<void> {
     const [cells, agentsPerCell] = [2, 4];
-    const options = { vault, cells, agentsPerCell, seed: this.#seed >>> 0, durability: "disk" as const };
+    const recycle = this.#swarm.has("recycle") ? { ageMs: RECYCLE_MS } : {};
+    const options = { vault, cells, agentsPerCell, recycle, seed: this.#seed >>> 0, durability: "disk" as const };
     const parts = { clock: this.#clock, files: this.#files, startCell: (given: CellOptions) => this.#startCell(given) };
     this.#runtime = await Runtime.open(options, parts);
     const agents = this.#topology.agents.map(({ path }) => path);

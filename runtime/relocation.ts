@@ -1,0 +1,38 @@
+/**
+ * An agent moves to another cell: its next life is loaded there between two of its turns, from the state of its last commit,
+ * and takes over. For callers nothing happens: the turn in work is finished first, and messages wait for a few milliseconds.
+ *
+ * It is no exit: nobody is told, no supervisor decides, nothing is charged or counted. What the agent's code keeps outside its
+ * state is gone, as with every new life.
+ */
+import { SandboxError } from "../sandbox/index.ts";
+import { VaultError } from "../vault/index.ts";
+import type { AgentLoader } from "./agent-host.ts";
+import { RuntimeError } from "./errors.ts";
+import type { Incarnation } from "./incarnation.ts";
+
+/** An agent, as far as it moves. */
+interface Mover {
+  readonly life: Incarnation | undefined;
+  replace(prepare: (load: AgentLoader) => Promise<Incarnation>): Promise<number>;
+}
+
+/**
+ * Moves the agent unless this life of it is over by then. False when it did not move: it lives elsewhere or not at all, no
+ * cell is to be had, or its code does not load a second time. Then the life before, if there is one, goes on.
+ */
+export async function relocate(agent: Mover, life: Incarnation): Promise<boolean> {
+  const { artifact, profile } = life.options;
+  try {
+    await agent.replace(async (loader) => {
+      if (agent.life !== life) throw new RuntimeError("RUNTIME_AGENT_DOWN", "this life is over");
+      const next = await loader.load({ artifact, profile });
+      next.fence();
+      return next;
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof RuntimeError || error instanceof SandboxError || error instanceof VaultError) return false;
+    throw error;
+  }
+}
