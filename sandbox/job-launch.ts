@@ -243,7 +243,7 @@ function raiseOomScore(pid: number): void {
 /** Without a sandbox: a shell that reads until our end closes its input, then kills the program's process group. */
 function watchOurEnd(child: ChildProcess): void {
   if (process.platform === "win32" || child.pid === undefined) return;
-  const script = 'trap "" INT HUP TERM; read -r line; kill -9 -- "-$0"';
+  const script = 'trap "" INT HUP TERM; read -r line; kill -9 "-$0"';
   const watcher = spawn("/bin/sh", ["-c", script, String(child.pid)], {
     stdio: ["pipe", "ignore", "ignore"],
     env: {},

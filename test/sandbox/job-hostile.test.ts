@@ -1,0 +1,176 @@
+/** Programs that do not want to end, want everything, or never listen: each ends, wholly, and costs what it may cost. */
+import { strict as assert } from "node:assert";
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { startJob, type Job, type JobOptions } from "../../sandbox/index.ts";
+import { JOB, ran, withoutJobs } from "../support/jobs.ts";
+import { processesWith } from "../support/processes.ts";
+import { until } from "./support.ts";
+
+const skipInside = await withoutJobs();
+const skipOutside = process.platform === "linux" ? false : "needs /proc to watch the processes";
+const ways = [
+  { sandbox: "required", skip: skipInside },
+  { sandbox: "none", skip: skipOutside },
+] as const;
+
+/** A word that no other process has in its command line. */
+function newWord(): string {
+  return `job${randomBytes(8).toString("hex")}`;
+}
+
+/** Runs a shell script, with its word as $1, until it says "ready". */
+async function ready(script: string, changes: Partial<JobOptions> = {}): Promise<{ job: Job; word: string }> {
+  const word = newWord();
+  const job = await startJob({ ...JOB, file: "/bin/sh", args: ["-c", script, "sh", word], ...changes });
+  job.stderr.resume();
+  await once(job.stdout, "data");
+  return { job, word };
+}
+
+const limits = (changes: Partial<JobOptions["limits"]>): Partial<JobOptions> => ({
+  limits: { ...JOB.limits, ...changes },
+});
+
+for (const { sandbox, skip } of ways) {
+  describe(`the end of a job, sandbox ${sandbox}`, { skip }, () => {
+    it("comes with SIGTERM where the program hears it", async () => {
+      const { job } = await ready('trap "exit 3" TERM; echo ready; while :; do sleep 0.01; done', { sandbox });
+      assert.deepEqual(pick(await job.kill()), ["killed", 3]);
+    });
+
+    it("comes all the same to a program that ignores SIGTERM, and to its children", async () => {
+      const { job, word } = await ready(
+        'trap "" TERM; sh -c "sleep 60; : $1" & echo ready; while :; do sleep 60; done',
+        { sandbox },
+      );
+      assert(processesWith(word).length > 1);
+      assert.equal((await job.kill()).reason, "killed");
+      assert.deepEqual(processesWith(word), []);
+    });
+
+    it("comes when its time is over", async () => {
+      const job = await startJob({ ...JOB, args: ["-e", "for (;;);"], sandbox, ...limits({ wallMs: 100 }) });
+      const { exit } = await ran(job);
+      assert.equal(exit.reason, "wall");
+    });
+
+    it("comes when it says nothing for too long, and not while it speaks", async () => {
+      const script = "i=0; while [ $i -lt 10 ]; do echo $i; sleep 0.05; i=$((i+1)); done; sleep 60";
+      const job = await startJob({
+        ...JOB,
+        file: "/bin/sh",
+        args: ["-c", script],
+        sandbox,
+        ...limits({ idleMs: 400 }),
+      });
+      const { out, exit } = await ran(job);
+      assert.deepEqual([out.split("\n").length, exit.reason], [11, "idle"]);
+    });
+
+    it("comes when it holds too much memory", async () => {
+      const code = "const all = []; for (;;) all.push(Buffer.alloc(1e6, 1));";
+      const { exit } = await ran(await startJob({ ...JOB, args: ["-e", code], sandbox, ...limits({ memoryMb: 100 }) }));
+      assert.equal(exit.reason, "memory", exit.detail);
+    });
+
+    it("comes with the end of the Guardian, even by SIGKILL", async () => {
+      const word = newWord();
+      const guardian = spawn(process.execPath, [join(import.meta.dirname, "job-guardian.ts"), sandbox, word], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      await once(guardian.stdout, "data");
+      assert(processesWith(word).length > 2);
+      guardian.kill("SIGKILL");
+      await until(() => processesWith(word).length === 0);
+    });
+
+    it("is told once, and is not asked for in vain", async () => {
+      const job = await startJob({ ...JOB, sandbox });
+      const { exit } = await ran(job);
+      assert.deepEqual(await job.kill(), exit);
+    });
+  });
+
+  describe(`a job that does not listen, sandbox ${sandbox}`, { skip }, () => {
+    it("may write gigabytes: what nobody reads stays its own", async () => {
+      const { job } = await ready("yes; echo $1", { sandbox });
+      job.stdout.pause();
+      const before = process.memoryUsage().rss;
+      for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setTimeout(resolve, 1));
+      assert(job.stdout.readableLength <= 128 * 1024, `${job.stdout.readableLength} bytes wait`);
+      assert(process.memoryUsage().rss - before < 20_000_000);
+      await job.kill();
+    });
+
+    it("may close its input and its outputs", async () => {
+      const job = await startJob({
+        ...JOB,
+        file: "/bin/sh",
+        args: ["-c", "exec <&- >&- 2>&-; sleep 0.05; exit 4"],
+        sandbox,
+      });
+      const { out, exit } = await ran(job, "x".repeat(1_000_000));
+      assert.deepEqual([out, exit.code], ["", 4]);
+    });
+  });
+}
+
+describe("in its sandbox nothing of a job is left:", { skip: skipInside }, () => {
+  const detached = "setsid sh -c \"trap '' TERM; (setsid sh -c 'sleep 60; : $1' &) ; sleep 60; : $1\"";
+
+  it("not what made sessions of its own and lost its parents, when the program ends", async () => {
+    const { job, word } = await ready(
+      `${detached} </dev/null >/dev/null 2>&1 & while ! [ -e /tmp/go ]; do echo ready; read -r line; exit 0; done`,
+    );
+    assert(processesWith(word).length > 0);
+    job.stdin.end("\n");
+    assert.equal((await job.exited).code, 0);
+    assert.deepEqual(processesWith(word), []);
+  });
+
+  it("not what made sessions of its own, when it is killed", async () => {
+    const { job, word } = await ready(`${detached} & echo ready; sleep 60`);
+    await job.kill();
+    assert.deepEqual(processesWith(word), []);
+  });
+
+  it("not what forks for ever", async () => {
+    const word = newWord();
+    const script = 'bomb() { bomb "$1" & bomb "$1" & wait; }; bomb "$1"';
+    const job = await startJob({
+      ...JOB,
+      file: "/bin/sh",
+      args: ["-c", script, "sh", word],
+      ...limits({ processesMax: 32, wallMs: 3_000 }),
+    });
+    const { exit } = await ran(job);
+    // The kernel refuses the children of an ordinary user; nobody refuses root's, so the watch ends them.
+    assert(exit.reason === "processes" || exit.reason === "wall" || exit.reason === "ended", exit.detail);
+    if (process.getuid?.() === 0) assert.equal(exit.reason, "processes");
+    assert.deepEqual(processesWith(word), []);
+  });
+
+  it("not the memory of many that hold a little each", async () => {
+    const code = `const { spawn } = require("child_process");
+      for (let i = 0; i < 4; i++) spawn(process.execPath, ["-e", "const b = Buffer.alloc(90e6, 1); setInterval(() => b[0]++, 1000)"], { stdio: "ignore" });`;
+    const { exit } = await ran(await startJob({ ...JOB, args: ["-e", code], ...limits({ memoryMb: 300 }) }));
+    assert.equal(exit.reason, "memory", exit.detail);
+  });
+
+  it("not files in memory beyond their size", async () => {
+    const code = `const fs = require("fs");
+      for (const place of ["/tmp/x", "/dev/shm/x"]) {
+        try { for (;;) fs.appendFileSync(place, Buffer.alloc(100_000)); } catch (error) { console.log(error.code, fs.statSync(place).size); }
+      }`;
+    const { out } = await ran(await startJob({ ...JOB, args: ["-e", code], ...limits({ tmpBytesMax: 1_048_576 }) }));
+    assert.match(out, /^(ENOSPC (9|10)\d{5}\d?\n){2}$/);
+  });
+});
+
+function pick({ reason, code }: { readonly reason: string; readonly code: number | null }): readonly unknown[] {
+  return [reason, code];
+}
