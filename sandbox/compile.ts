@@ -14,12 +14,23 @@
 
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
-import { isBuiltin } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build, stop, type BuildFailure, type Message, type Plugin, type PluginBuild } from "esbuild";
+import {
+  build,
+  stop,
+  type BuildFailure,
+  type BuildOptions,
+  type Message,
+  type Metafile,
+  type OnResolveResult,
+  type Plugin,
+  type PluginBuild,
+} from "esbuild";
 import { agent } from "./agent.ts";
+import { ownerOf, refusalFrom, type ImportGraph } from "./compile-refusal.ts";
 import { SandboxError } from "./errors.ts";
+import { isNodeModule, nodeAdvice } from "./node-builtins.ts";
 import { ARTIFACT_FILE, DEFINITION_GLOBAL } from "./protocol.ts";
 
 /** Compiled code of an agent, ready for an isolate. */
@@ -51,17 +62,20 @@ export interface CompileOptions {
   readonly onFile?: (path: string) => void;
 }
 
-/** One complaint of the compiler. Lines count from 1, columns from 1. */
-export interface CompileComplaint {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-  readonly text: string;
-  readonly lineText: string;
+/** What an artifact is made of. */
+interface Compiled {
+  readonly artifact: Artifact;
+  /** Bytes of the artifact's code by who they belong to: a package, or one of the agent's own files. */
+  readonly shares: ReadonlyMap<string, number>;
 }
 
-/** 256 kB: a large agent with its libraries; a message of this size still passes any pipe in a millisecond. */
-const ARTIFACT_BYTES_MAX = 262_144;
+/**
+ * 1 MiB. The whole of zod, locales and all, is 600 KB; a service of its own is for what is larger. An isolate reads some 20 KB in a
+ * millisecond, each time the agent starts, so an agent that shall be back quickly imports less.
+ */
+const ARTIFACT_BYTES_MAX = 1 << 20;
+/** Parts of an artifact that a refusal names. */
+const SHARES_SHOWN = 5;
 /** Artifacts remembered per process. Proposals repeat; the memory of a long life must not grow with them. */
 const REMEMBERED_MAX = 64;
 /** V8 14.6, in esbuild's words. */
@@ -73,7 +87,7 @@ const SDK = "planaria/agent";
 /** Namespace of an entry that is a text without a file. */
 const TEXT = "text";
 
-const remembered = new Map<string, Artifact>();
+const remembered = new Map<string, Compiled>();
 let prelude: Promise<string> | undefined;
 
 interface Entry {
@@ -95,12 +109,25 @@ export async function compile(input: CompileInput, options: CompileOptions = {})
   const { codeBytesMax = ARTIFACT_BYTES_MAX, onFile } = options;
   const entry = await entryOf(input, onFile);
   const key = sha256(`${entry.name}\n${entry.folder}\n${entry.source}`);
-  const known = remembered.get(key);
-  const artifact = known ?? (await compileEntry(entry, key, onFile));
+  const { artifact, shares } = remembered.get(key) ?? (await compileEntry(entry, key, onFile));
   const bytes = Buffer.byteLength(artifact.code);
   if (bytes <= codeBytesMax) return artifact;
-  const message = `${entry.name} compiles to ${bytes} bytes, more than the limit of ${codeBytesMax}; import less.`;
-  throw new SandboxError("SANDBOX_ARTIFACT_TOO_LARGE", message, { details: { bytes, bytesMax: codeBytesMax } });
+  throw tooLarge(entry.name, shares, { bytes, bytesMax: codeBytesMax });
+}
+
+function tooLarge(
+  name: string,
+  shares: ReadonlyMap<string, number>,
+  size: { readonly bytes: number; readonly bytesMax: number },
+): SandboxError {
+  const { bytes, bytesMax } = size;
+  const sorted = [...shares].sort(([, left], [, right]) => right - left);
+  const biggest = sorted.slice(0, SHARES_SHOWN).map(([owner, share]) => ({ owner, bytes: share }));
+  const list = biggest.map((share) => `${share.owner} ${share.bytes}`).join(", ");
+  const rest = sorted.length > SHARES_SHOWN ? `, ${sorted.length - SHARES_SHOWN} more` : "";
+  const advice = "Import less: single functions instead of a whole package, or a smaller package.";
+  const message = `${name} compiles to ${bytes} bytes, more than the limit of ${bytesMax}: ${list}${rest}. ${advice}`;
+  return new SandboxError("SANDBOX_ARTIFACT_TOO_LARGE", message, { details: { bytes, bytesMax, biggest } });
 }
 
 /** Ends esbuild's service process. The next compilation starts a new one. */
@@ -191,56 +218,76 @@ async function readModule(path: string): Promise<string> {
   });
 }
 
-async function compileEntry(entry: Entry, key: string, onFile: CompileOptions["onFile"]): Promise<Artifact> {
+async function compileEntry(entry: Entry, key: string, onFile: CompileOptions["onFile"]): Promise<Compiled> {
   const result = await runBuild(entry, onFile);
   const code = textOf(result.outputFiles, ARTIFACT_FILE) ?? "";
   const map = textOf(result.outputFiles, `${ARTIFACT_FILE}.map`) ?? "";
   const artifact: Artifact = { name: entry.name, hash: sha256(code), code, map, source: entry.source };
   // What was imported from disk may change there; only a module that stands alone compiles to the same for ever.
   const standsAlone = Object.keys(result.metafile.inputs).every((input) => /^(?:planaria|text):/.test(input));
-  if (standsAlone) remember(key, artifact);
-  return artifact;
+  const compiled = { artifact, shares: sharesOf(result.metafile, entry) };
+  if (standsAlone) remember(key, compiled);
+  return compiled;
 }
 
-function remember(key: string, artifact: Artifact): void {
+function sharesOf({ outputs }: Metafile, { name }: Entry): ReadonlyMap<string, number> {
+  const shares = new Map<string, number>();
+  const inputs = Object.values(outputs).flatMap((output) => Object.entries(output.inputs));
+  for (const [file, { bytesInOutput }] of inputs) {
+    const owner = file.startsWith(`${TEXT}:`) ? name : ownerOf(file);
+    if (bytesInOutput > 0 && !file.startsWith(`${NAMESPACE}:`))
+      shares.set(owner, (shares.get(owner) ?? 0) + bytesInOutput);
+  }
+  return shares;
+}
+
+function remember(key: string, compiled: Compiled): void {
   const oldest = remembered.size < REMEMBERED_MAX ? undefined : remembered.keys().next().value;
   if (oldest !== undefined) remembered.delete(oldest);
-  remembered.set(key, artifact);
+  remembered.set(key, compiled);
 }
 
 async function runBuild(entry: Entry, onFile: CompileOptions["onFile"]) {
+  const plugins = [modules(entry, refuseNode)];
   try {
-    return await build({
-      entryPoints: [START],
-      absWorkingDir: entry.folder,
-      outfile: join(entry.folder, ARTIFACT_FILE),
-      plugins: onFile === undefined ? [modules(entry)] : [files(onFile), modules(entry)],
-      bundle: true,
-      write: false,
-      metafile: true,
-      format: "iife",
-      platform: "neutral",
-      mainFields: ["module", "main"],
-      conditions: ["module"],
-      target: TARGET,
-      sourcemap: "external",
-      legalComments: "none",
-      // Comments name the file; without them a file and the same text have the same hash.
-      minifyWhitespace: true,
-      logLevel: "silent",
-      logOverride: { "empty-import-meta": "error" },
-      define: { "process.env.NODE_ENV": '"production"' },
-      tsconfigRaw: "{}",
-      banner: { js: `"use strict";globalThis.${DEFINITION_GLOBAL} = () => {` },
-      footer: { js: "};" },
-    });
+    return await build(optionsOf(entry, onFile === undefined ? plugins : [files(onFile), ...plugins]));
   } catch (cause) {
-    throw refusal(entry, cause);
+    throw await refusal(entry, cause);
   }
 }
 
+function optionsOf(entry: Entry, plugins: Plugin[]) {
+  return {
+    entryPoints: [START],
+    absWorkingDir: entry.folder,
+    outfile: join(entry.folder, ARTIFACT_FILE),
+    plugins,
+    bundle: true,
+    write: false,
+    metafile: true,
+    format: "iife",
+    platform: "neutral",
+    // What a package has for browsers needs nothing of Node, which is as near as packages come to what is here.
+    mainFields: ["browser", "module", "main"],
+    conditions: ["module", "browser"],
+    target: TARGET,
+    sourcemap: "external",
+    // The vault keeps the map, and only positions are asked of it.
+    sourcesContent: false,
+    legalComments: "none",
+    // Comments name the file; without them a file and the same text have the same hash.
+    minifyWhitespace: true,
+    logLevel: "silent",
+    logOverride: { "empty-import-meta": "error" },
+    define: { "process.env.NODE_ENV": '"production"', global: "globalThis" },
+    tsconfigRaw: "{}",
+    banner: { js: `"use strict";globalThis.${DEFINITION_GLOBAL} = () => {` },
+    footer: { js: "};" },
+  } satisfies BuildOptions;
+}
+
 /** Where modules come from: our start, the entry, the SDK; the rest is esbuild's own resolution, without Node. */
-function modules(entry: Entry): Plugin {
+function modules(entry: Entry, node: (path: string) => OnResolveResult): Plugin {
   return {
     name: NAMESPACE,
     setup(esbuild) {
@@ -251,7 +298,7 @@ function modules(entry: Entry): Plugin {
           return entry.path === undefined ? { path: entry.name, namespace: TEXT } : { path: entry.path };
         return undefined;
       });
-      esbuild.onResolve({ filter: /^[^.]/ }, (args) => withoutNode(esbuild, args));
+      esbuild.onResolve({ filter: /^[^.]/ }, (args) => withoutNode(esbuild, args, node));
       esbuild.onLoad({ filter: /.*/, namespace: NAMESPACE }, ({ path }) => {
         if (path === START) return { contents: `import d from "${ENTRY}";globalThis.${DEFINITION_GLOBAL} = d;` };
         return { contents: `export ${agent.toString()}`, loader: "ts" };
@@ -294,45 +341,56 @@ function alone(path: string) {
 type ResolveArguments = Parameters<Parameters<PluginBuild["onResolve"]>[1]>[0];
 
 /** An npm package may have the name of a built-in ("events"): it is used where it is installed. */
-async function withoutNode(esbuild: PluginBuild, args: ResolveArguments) {
+async function withoutNode(esbuild: PluginBuild, args: ResolveArguments, node: (path: string) => OnResolveResult) {
   const { path, importer, namespace, resolveDir, kind } = args;
-  if (!isBuiltin(path) || args.pluginData === NAMESPACE) return undefined;
+  if (!isNodeModule(path) || args.pluginData === NAMESPACE) return undefined;
   const inner = { importer, namespace, resolveDir, kind, pluginData: NAMESPACE };
   const found = path.startsWith("node:") ? undefined : await esbuild.resolve(path, inner);
-  if (found !== undefined && found.errors.length === 0) return { path: found.path, namespace: found.namespace };
-  const text = `"${path}" is part of Node and does not exist inside an agent: an agent sees the language and ctx only`;
-  return { errors: [{ text }] };
+  // Undefined: as esbuild says itself, also where a package says that in browsers it does without.
+  return found?.errors.length === 0 ? undefined : node(path);
 }
 
-function refusal(entry: Entry, cause: unknown): SandboxError {
+function refuseNode(path: string): OnResolveResult {
+  return { errors: [{ text: nodeAdvice(path) }] };
+}
+
+async function refusal(entry: Entry, cause: unknown): Promise<SandboxError> {
   if (!isBuildFailure(cause)) {
     return new SandboxError("SANDBOX_COMPILE_FAILED", `${entry.name}: ${String(cause)}`, {
       cause,
       details: { errors: [] },
     });
   }
-  const errors = cause.errors.map((message) => complaintOf(entry, message));
-  const isMissing = cause.errors.every((message) => message.text.startsWith("Could not resolve"));
-  const lines = errors.map(({ file, line, column, text }) => `${file}:${line}:${column}: ${text}`);
-  const code = isMissing ? "SANDBOX_MODULE_MISSING" : "SANDBOX_COMPILE_FAILED";
-  return new SandboxError(code, lines.join("\n"), { details: { errors } });
+  const file = entry.path === undefined ? `${TEXT}:${entry.name}` : entry.name;
+  return refusalFrom({ name: entry.name, entry: file, messages: cause.errors, graph: await graphOf(entry, cause) });
+}
+
+/** Who imports whom, by compiling once more with all that could not be found left out. Empty where that is no use. */
+async function graphOf(entry: Entry, { errors }: BuildFailure): Promise<ImportGraph> {
+  const isImport = ({ text }: Message): boolean =>
+    text.startsWith("Could not resolve") || text.includes(" is part of Node ");
+  if (!errors.every(isImport)) return new Map();
+  const leaveOut = (path: string): OnResolveResult => ({ path, external: true });
+  const missing: Plugin = {
+    name: "planaria-missing",
+    setup: (esbuild) =>
+      esbuild.onResolve({ filter: /.*/ }, async ({ path, importer, namespace, resolveDir, kind, pluginData }) => {
+        if (pluginData === NAMESPACE || kind === "entry-point" || path.startsWith(NAMESPACE)) return undefined;
+        const found = await esbuild.resolve(path, { importer, namespace, resolveDir, kind, pluginData: NAMESPACE });
+        return found.errors.length > 0 ? leaveOut(path) : undefined;
+      }),
+  };
+  try {
+    const { metafile } = await build(optionsOf(entry, [missing, modules(entry, leaveOut)]));
+    const inputs = Object.entries(metafile.inputs);
+    return new Map(inputs.map(([file, { imports }]) => [file, imports.map(({ path }) => path)]));
+  } catch {
+    return new Map(); // something else is wrong as well: then the complaint has to do without the way to it
+  }
 }
 
 function isBuildFailure(cause: unknown): cause is BuildFailure {
   return cause instanceof Error && "errors" in cause && Array.isArray(cause.errors);
-}
-
-function complaintOf(entry: Entry, message: Message): CompileComplaint {
-  const { location, text } = message;
-  if (location === null || location.file.startsWith(`${NAMESPACE}:`)) {
-    // Our own start line can only be wrong about what the entry exports.
-    const why = text.startsWith("No matching export")
-      ? "there is no default export; write export default agent({ … })"
-      : text;
-    return { file: entry.name, line: 1, column: 1, text: why, lineText: "" };
-  }
-  const file = location.file.startsWith(`${TEXT}:`) ? entry.name : location.file;
-  return { file, line: location.line, column: location.column + 1, text, lineText: location.lineText };
 }
 
 /** By the end of the file's path: "" takes the only file there is. */

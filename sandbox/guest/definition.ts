@@ -39,6 +39,8 @@ const KNOWN: ReadonlyMap<string, true> = new Map(
   ["version", "state", "on", "migrate", "stop", "handover", "exit", "down"].map((key) => [key, true]),
 );
 
+const SHAPE = "export default agent({ version: 1, state: () => ({ … }), on: { … } })";
+
 /** The definition that the module exported. @throws {SandboxError} SANDBOX_LOAD_FAILED with what is wrong. */
 export function definitionOf(exported: unknown): Definition {
   const given = recordOf(exported, "the module's default export");
@@ -145,7 +147,7 @@ function isFunction(value: unknown): value is GuestFunction {
 }
 
 function recordOf(value: unknown, what: string): Readonly<Record<string, unknown>> {
-  if (typeof value !== "object" || value === null) throw failed(`${what} must be an object`);
+  if (typeof value !== "object" || value === null) throw failed(`${what} must be an object, as in ${SHAPE}`);
   return value as Readonly<Record<string, unknown>>; // any object can be read by key
 }
 

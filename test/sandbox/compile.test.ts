@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
 import { pathToFileURL } from "node:url";
-import { compile, stopCompiler, type CompileComplaint } from "../../sandbox/compile.ts";
+import { compile, stopCompiler } from "../../sandbox/compile.ts";
+import type { CompileComplaint } from "../../sandbox/compile-refusal.ts";
 import { SandboxError } from "../../sandbox/errors.ts";
 
 const COUNTER = new URL("../fixtures/agents/counter.agent.ts", import.meta.url);
@@ -157,9 +158,9 @@ describe("compile", () => {
   });
 
   it("refuses an artifact over its limit", async () => {
-    const source = `export default ${JSON.stringify("x".repeat(300_000))}`;
+    const source = `export default ${JSON.stringify("x".repeat(1 << 20))}`;
     await assert.rejects(compile({ source, name: "big.ts" }), { code: "SANDBOX_ARTIFACT_TOO_LARGE" });
-    assert.ok((await compile({ source, name: "big.ts" }, { codeBytesMax: 400_000 })).code.length > 300_000);
+    assert.ok((await compile({ source, name: "big.ts" }, { codeBytesMax: 2 << 20 })).code.length > 1 << 20);
   });
 });
 
