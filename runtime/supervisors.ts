@@ -3,10 +3,13 @@
  * from a path to any of them.
  *
  *   supervise --> plan --> start --> up --(stop, breach, auto-shutdown)--> down: subtree.ended, until revive or supervise
+ *
+ * Whoever wants it to live again while its end is still being told (a listener of those very events) waits until it is: two
+ * lives of one supervisor never mix.
  */
 import { RuntimeError } from "./errors.ts";
 import type { ExitReason } from "./exit-reason.ts";
-import type { ParsedRuntimeOptions } from "./options.ts";
+import type { SpawnDefaults } from "./options.ts";
 import { parseAgentPath } from "./options.ts";
 import type { AgentRef } from "./ref.ts";
 import { accepted, refusalError } from "./supervise-refusals.ts";
@@ -20,7 +23,7 @@ import type { SupervisorNode } from "./tree.ts";
 
 /** What the supervisors of a runtime need. */
 export interface SupervisorsOptions extends SupervisorHost {
-  readonly defaults: Pick<ParsedRuntimeOptions, "durability" | "limits">;
+  readonly defaults: SpawnDefaults;
   /** A reference to an agent. */
   readonly ref: (path: string) => AgentRef;
   /** Throws RUNTIME_CLOSED. */
@@ -30,8 +33,8 @@ export interface SupervisorsOptions extends SupervisorHost {
 /** A supervisor at the top. */
 interface Top {
   readonly supervisor: Supervisor;
-  /** Resolves when it is down, while it is not. */
-  down: PromiseWithResolvers<void>;
+  /** From its start until it is down and all that is told: resolves then. */
+  down: Promise<void> | undefined;
 }
 
 /** All supervisors, by path. */
@@ -55,16 +58,18 @@ export class Supervisors {
     this.#options.requireOpen();
     const plan = parseSupervisorSpec(input, this.#options.defaults);
     const { path } = plan;
+    for (let end = this.#ending(path); end !== undefined; end = this.#ending(path)) await end;
+    this.#options.requireOpen(); // closed meanwhile
     const before = this.#tops.get(path);
     if (before !== undefined && before.supervisor.phase !== "down") throw existsError(path);
     if (before === undefined && this.#options.agents.isNamed(path)) throw agentExistsError(path);
     const supervisor = before?.supervisor ?? new Supervisor(plan, this.#options);
-    const top = before ?? { supervisor, down: Promise.withResolvers<void>() };
+    const top: Top = before ?? { supervisor, down: undefined };
     this.#tops.set(path, top);
     try {
       await this.#start(top, plan);
     } catch (error) {
-      if (before === undefined) this.#tops.delete(path);
+      if (before === undefined && top.down === undefined) this.#tops.delete(path);
       throw error;
     }
     return this.ref(path);
@@ -120,21 +125,32 @@ export class Supervisors {
   async #start(top: Top, plan: SupervisorPlan): Promise<void> {
     const { supervisor } = top;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    top.down = Promise.withResolvers<void>();
+    const { promise: down, resolve: isDown } = Promise.withResolvers<void>();
+    const over = (): void => {
+      top.down = undefined;
+      isDown();
+    };
+    top.down = down;
     supervisor.start(plan, {
       started: resolve,
       failed: (reason, error) => {
         supervisor.settle(reason);
-        top.down.resolve();
+        over();
         reject(startError(plan.path, reason, error));
       },
       exited: (reason) => {
         const agents = supervisor.settle(reason);
         this.#options.events.emit({ type: "subtree.ended", supervisor: plan.path, reason, agents });
-        top.down.resolve();
+        over();
       },
     });
     await promise;
+  }
+
+  /** Resolves when the end that is just being told is told; undefined where none is. */
+  #ending(path: string): Promise<void> | undefined {
+    const top = this.#tops.get(path);
+    return top?.supervisor.phase === "down" ? top.down : undefined;
   }
 
   async #stop(path: string): Promise<void> {
@@ -142,15 +158,16 @@ export class Supervisors {
     if (parent !== undefined) return this.#nested(path, (child) => ({ type: "terminate_child", child }));
     const top = this.#tops.get(path);
     if (top === undefined) throw unknownError(path);
-    if (top.supervisor.phase === "down") return;
-    top.supervisor.signal("shutdown");
-    await top.down.promise;
+    if (top.supervisor.phase !== "down") top.supervisor.signal("shutdown");
+    await top.down;
   }
 
   async #revive(path: string): Promise<void> {
     this.#options.requireOpen();
     const [parent, id] = split(path);
     if (parent !== undefined) return this.#nested(path, () => ({ type: "restart_child", id }));
+    for (let end = this.#ending(path); end !== undefined; end = this.#ending(path)) await end;
+    this.#options.requireOpen(); // closed meanwhile
     const top = this.#tops.get(path);
     if (top === undefined) throw unknownError(path);
     if (top.supervisor.phase === "down") await this.#start(top, top.supervisor.plan);

@@ -77,6 +77,32 @@ describe("an agent that is dropped", () => {
   });
 });
 
+describe("a supervisor that a listener wants back while its end is being told", () => {
+  for (const type of ["supervisor.exited", "agent.stopped", "subtree.ended"] as const) {
+    for (const how of ["revive", "supervise"] as const) {
+      it(`at ${type}, by ${how}, lives again when it is over, whole, and can be stopped again`, async (t) => {
+        const runtime = await withRuntime(t);
+        const spec = { id: "shop", children: [counter("a"), counter("b")] };
+        const shop = await runtime.supervise(spec);
+        await runtime.ref("shop/a").call("add", 1);
+        const back = Promise.withResolvers<unknown>();
+        const { unsubscribe } = runtime.subscribe(({ event }) => {
+          if (event.type !== type) return;
+          unsubscribe();
+          (how === "revive" ? shop.revive() : runtime.supervise(spec)).then(back.resolve, back.reject);
+        });
+        await shop.stop();
+        await back.promise;
+        assert.deepEqual(await Promise.all(["a", "b"].map((id) => runtime.ref(`shop/${id}`).call("add", 1))), [2, 1]);
+        assert.deepEqual(await shop.countChildren(), { specs: 2, active: 2, supervisors: 0, agents: 2 });
+        await shop.stop();
+        assert.equal(await codeOf(shop.countChildren()), "RUNTIME_SUPERVISOR_DOWN");
+        assert.equal((await runtime.ref("shop/a").info()).status, "down");
+      });
+    }
+  }
+});
+
 describe("a child that is stopped through its own reference", () => {
   it("while a dynamic supervisor starts it is stopped when it is up", async (t) => {
     const runtime = await withRuntime(t);
