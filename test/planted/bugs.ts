@@ -215,4 +215,25 @@ export const BUGS: readonly PlantedBug[] = [
     replace: "const subscription: Subscription = { listener, seenSeq: Math.max(0, after - 1), isBusy: false };",
     suites: [inFile("test/runtime/events.test.ts")],
   },
+  {
+    title: "agents of different domains share cells",
+    file: "runtime/cell-pool.ts",
+    find: "const key = `${profile}/${domain}`;",
+    replace: "const key = `${profile}`;",
+    suites: [inFile("test/runtime/domains.test.ts")],
+  },
+  {
+    title: "an agent that moves to another cell may not write there",
+    file: "runtime/relocation.ts",
+    find: "next.fence();",
+    replace: "",
+    suites: [worlds, inFile("test/runtime/domains.test.ts")],
+  },
+  {
+    title: "a cell is replaced while somebody still lives in it",
+    file: "runtime/recycler.ts",
+    find: "if (this.#host.tenants(cell).length > 0) return; // again at the next look",
+    replace: "",
+    suites: [inFile("test/runtime/recycling.test.ts")],
+  },
 ];
