@@ -5,6 +5,7 @@ import type { Artifact, Outbound } from "../sandbox/index.ts";
 import type { Action, Branch, Clock, Op, Vault } from "../vault/index.ts";
 import type { AgentSpec } from "./agent-record.ts";
 import type { BlastRadius } from "./blast-radius.ts";
+import type { Broker } from "./capabilities/broker.ts";
 import type { CellPool } from "./cell-pool.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import type { EventStream } from "./events.ts";
@@ -42,6 +43,8 @@ export interface AgentHost {
   readonly random: Random;
   readonly deadLetters: DeadLetters;
   readonly radius: BlastRadius;
+  /** What agents may do outside, where they are granted it. */
+  readonly broker: Broker;
   /** Who ends with this agent: its subagents, and those it is linked to. */
   readonly kin: Kin;
   /** Answers a question of a running turn. Never rejects. */

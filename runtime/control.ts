@@ -121,6 +121,7 @@ export class AgentControl {
       profile: options.profile ?? "hardened",
       limits: (options.spec ?? this.#agent.spec).limits,
       text: options.spec?.text,
+      host: this.#host.broker.surface((options.spec ?? this.#agent.spec).host),
       from: options.at === undefined ? branch : await branch.at(options.at),
     });
   }

@@ -257,6 +257,23 @@ export type RuntimeEvent =
       /** What could not be gone back to, newest first, and why. */
       readonly skipped?: readonly { readonly label: string; readonly why: string }[];
     }
+  /** A call of a capability is over: well, or with the code that the agent was told. Of a stream: its end. */
+  | {
+      readonly type: "capability.answered";
+      readonly agent: string;
+      readonly capability: string;
+      readonly verb: string;
+      readonly code?: string;
+      readonly durationMs: number;
+    }
+  /** What a capability has to say to the operator. */
+  | {
+      readonly type: "capability.noted";
+      readonly agent: string;
+      readonly capability: string;
+      readonly verb: string;
+      readonly text: string;
+    }
   | { readonly type: "message.replayed"; readonly agent: string; readonly method: string; readonly id: number }
   | { readonly type: "message.dropped"; readonly agent: string; readonly method: string; readonly id: number };
 

@@ -15,7 +15,7 @@
  * 3. When the vault refuses or loses a commit, this life is ahead of the disk and ends.
  * 4. It ends exactly once and reports that once.
  */
-import { isReserved, isStepVerb, SandboxError } from "../sandbox/index.ts";
+import { isHostVerb, isReserved, isStepVerb, SandboxError } from "../sandbox/index.ts";
 import type {
   Artifact,
   CellExit,
@@ -31,6 +31,7 @@ import type { CurrentCode } from "./agent-record.ts";
 import { askOnce, beginRun } from "./ask-ledger.ts";
 import { draftOps, stateEntries } from "./agent-record.ts";
 import { CallIds, leavesTrace, recordedReply } from "./call-ids.ts";
+import type { HostGrants } from "./capabilities/grants.ts";
 import type { CellPool, LiveTenant, Profile } from "./cell-pool.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import { errorReason, faultReason, handlerError, limitError, lostError } from "./faults.ts";
@@ -68,6 +69,10 @@ export interface IncarnationHost {
   failed(message: Message, reason: ExitReason): void;
   /** Its cell is to be replaced: the agent moves. True when it did. */
   relocate(life: Incarnation): Promise<boolean>;
+  /** The life of this epoch is over, however it ended: what it held outside may go. */
+  over(epoch: number): void;
+  /** What a guest with these grants is shown. */
+  surface(grants: HostGrants | undefined): string;
   /** The life is over. `returned` goes back to the mailbox, in order; `failed` is the message it died of. */
   ended(life: Incarnation, reason: ExitReason, returned: readonly Message[], failed: Message | undefined): void;
 }
@@ -83,6 +88,8 @@ export interface IncarnationOptions {
   readonly durability: Durability;
   /** What `ctx.text` is. */
   readonly text: string;
+  /** What `ctx.host` shows; "" where nothing is granted. */
+  readonly host: string;
   /** What `ctx.used` may sum up to before the agent hands over. */
   readonly contextBudget?: number | undefined;
   /** In a cell of its own: it has cost several. */
@@ -128,6 +135,7 @@ export class Incarnation implements LiveTenant {
       artifact: options.artifact,
       limits: options.limits,
       text: options.text,
+      host: options.host,
       life: lifeOf(options.branch, options.contextBudget),
       state: stateEntries(options.branch),
       onAsk: (question) => life.#questions.put(question),
@@ -273,7 +281,7 @@ export class Incarnation implements LiveTenant {
   /** Lets the isolate go without a word: a life that never took messages, or has none in flight. */
   discard(): void {
     this.#isOver = true;
-    if (this.#resident !== undefined) this.#host.pool.leave(this.#resident, this);
+    this.#leave();
   }
 
   onCellDue(): Promise<boolean> {
@@ -430,7 +438,8 @@ export class Incarnation implements LiveTenant {
       inflight: this.#inflight,
       isOver: () => this.#isOver || this.#exit !== undefined,
       gate: (message, release) => this.#gate(release, (error) => this.#storageFailed(message, error)),
-      isRepeatable: ({ verb, message }) => verb === "call" || isStepVerb(verb) || this.#steps.isInside(message),
+      isRepeatable: ({ verb, message }) =>
+        verb === "call" || isStepVerb(verb) || isHostVerb(verb) || this.#steps.isInside(message),
       ask: (question) => (isStepVerb(question.verb) ? this.#steps.ask(question) : this.#ask(question)),
       answer: (turn, ask, answer) => this.#resident?.answer(turn, ask, answer),
     });
@@ -471,8 +480,13 @@ export class Incarnation implements LiveTenant {
     // What returns is run again and joins the calls that it has open.
     for (const message of asked) if (!returned.includes(message)) callOff(message, "the life that asked is over");
     if (failed !== undefined) this.#fail(failed, reason, error ?? lostError(this.#place(failed.method), reason));
-    if (this.#resident !== undefined) this.#host.pool.leave(this.#resident, this);
+    this.#leave();
     this.#host.ended(this, reason, returned, failed);
+  }
+
+  #leave(): void {
+    if (this.#resident !== undefined) this.#host.pool.leave(this.#resident, this);
+    this.#host.over(this.#epoch);
   }
 
   #place(method: string): FaultPlace {

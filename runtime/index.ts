@@ -30,6 +30,7 @@ export type { Refusal } from "./refusal.ts";
 /** What a user holds. */
 export type { AgentInfo, AgentRef, CallArguments, CallReply, HistoryLine } from "./ref.ts";
 export type { CallOptions } from "./call-options.ts";
+export type { CellInfo } from "./cell-info.ts";
 export type { AgentNode, SupervisorNode, Tree, TreeNode } from "./tree.ts";
 export type { AgentChildSpec, ChildSpec, SupervisorSpec } from "./supervise-spec.ts";
 export type { ChildCounts, ChildLine, ChildSettings, SupervisorRef } from "./supervisor-ref.ts";

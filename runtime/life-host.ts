@@ -25,6 +25,8 @@ export function lifeHostOf(
     clock,
     steps: { slots, emit: (event) => events.emit(event) },
     ask: (question) => host.ask(id, question),
+    over: (epoch) => host.broker.lifeOver(id, epoch),
+    surface: (grants) => host.broker.surface(grants),
     outgoing: (place, entry) => host.outgoing(place, entry),
     log: (place, lines) => {
       for (const line of lines) events.emit(loggedEvent(place, line));

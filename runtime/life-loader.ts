@@ -133,6 +133,7 @@ export class LifeLoader {
     const { artifact, profile, spec = now().spec } = given;
     const { limits, durability, text, contextBudget, domain } = spec;
     const isAlone = lives.isToBeAlone(spec);
-    return { branch: code.branch, artifact, profile, domain, limits, durability, text, contextBudget, isAlone };
+    const host = this.#parts.host.surface(spec.host);
+    return { branch: code.branch, artifact, profile, domain, limits, durability, text, host, contextBudget, isAlone };
   }
 }

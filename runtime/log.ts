@@ -48,7 +48,10 @@ function isKnown(event: PlanariaEvent): event is KnownEvent {
 }
 
 /** Events whose level depends on more than their type. */
-type Judged = Extract<KnownEvent, { readonly type: "agent.logged" | "agent.exited" | "cell.exited" }>;
+type Judged = Extract<
+  KnownEvent,
+  { readonly type: "agent.logged" | "agent.exited" | "cell.exited" | "capability.answered" }
+>;
 
 const LEVELS: Readonly<Record<Exclude<KnownEvent, Judged>["type"], LogLevel>> = {
   "agent.parked": "error",
@@ -95,6 +98,7 @@ const LEVELS: Readonly<Record<Exclude<KnownEvent, Judged>["type"], LogLevel>> = 
   "agent.stopped": "info",
   "backup.completed": "info",
   "cell.recycled": "info",
+  "capability.noted": "info",
   "cell.spawned": "info",
   "code.swapped": "info",
   "definition.applied": "info",
@@ -127,6 +131,8 @@ function levelOfKnown(event: KnownEvent): LogLevel {
       return event.level;
     case "agent.exited":
       return isAbnormal(event.reason) ? "warn" : "info";
+    case "capability.answered":
+      return event.code === undefined ? "debug" : "warn";
     case "cell.exited":
       return event.exit.reason === "stopped" ? "info" : "warn";
     default:

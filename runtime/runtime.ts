@@ -12,8 +12,10 @@
 import type { AnyAgentDefinition, Cell } from "../sandbox/index.ts";
 import type { BackupOptions, BackupReport, Clock } from "../vault/index.ts";
 import { VAULT_SETTINGS, Vault } from "../vault/index.ts";
+import { Broker } from "./capabilities/broker.ts";
 import type { Agent } from "./agent.ts";
 import type { AgentHost } from "./agent-host.ts";
+import type { CellInfo } from "./cell-info.ts";
 import { CellPool } from "./cell-pool.ts";
 import { systemClock } from "./clock.ts";
 import { AgentControl } from "./control.ts";
@@ -89,6 +91,7 @@ export class Runtime implements AsyncDisposable {
   readonly #agents: AgentRegistry;
   readonly #supervisors: Supervisors;
   readonly #router: Router;
+  readonly #broker: Broker;
   readonly #host: AgentHost;
   readonly #health: HealthWatch;
   readonly #relations: Relations;
@@ -127,6 +130,7 @@ export class Runtime implements AsyncDisposable {
     });
     this.#router = new Router({ clock: this.#clock, random, events, agent: (id) => this.#agent(id) });
     provideHandover(this.#router.outgoing, events);
+    this.#broker = this.#makeBroker();
     this.#relations = new Relations({
       vault,
       events,
@@ -152,6 +156,7 @@ export class Runtime implements AsyncDisposable {
       deadLetters: this.#deadLetters,
       radius: this.#failures.radius,
       kin: this.#relations,
+      broker: this.#broker,
       vault,
       pool: this.#pool,
       clock: this.#clock,
@@ -399,12 +404,7 @@ export class Runtime implements AsyncDisposable {
   }
 
   /** Live cells. */
-  cells(): readonly {
-    readonly id: string;
-    readonly pid: number;
-    readonly residents: number;
-    readonly layers: readonly string[];
-  }[] {
+  cells(): readonly CellInfo[] {
     return this.#pool.cells().map(({ id, pid, residents, layers }) => ({ id, pid, residents, layers }));
   }
 
@@ -428,6 +428,7 @@ export class Runtime implements AsyncDisposable {
     await this.#supervisors.close();
     const agents = this.#agents.all().toReversed();
     await Promise.all(agents.map((agent) => agent.stop(shutdownReason("the runtime closes"))));
+    await this.#broker.close();
     this.#topics.endReaders();
     await this.#pool.close();
     await this.#vault.close();
@@ -485,6 +486,12 @@ export class Runtime implements AsyncDisposable {
       subscriptionsMax: (id) => limits(id).subscriptionsMax,
     });
     return { topics, timers: new Timers({ ...host, timersMax: (id) => limits(id).timersMax }) };
+  }
+
+  #makeBroker(): Broker {
+    const { capabilities } = this.#options;
+    const parts = { clock: this.#clock, events: this.events, vault: this.#vault, agents: this.#agents };
+    return new Broker({ capabilities, ...parts, router: this.#router, env: process.env });
   }
 
   #makeSupervisors(random: Random): Supervisors {

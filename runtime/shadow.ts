@@ -48,6 +48,8 @@ export interface ShadowOptions {
   readonly limits: IsolateLimits;
   /** What `ctx.text` is. Default: what it was in the state it starts from. */
   readonly text?: string | undefined;
+  /** What `ctx.host` shows; whatever is granted, nothing is done. */
+  readonly host: string;
   /** The state it starts from. */
   readonly from: Branch | View;
 }
@@ -153,6 +155,7 @@ export class Shadow implements Tenant, AsyncDisposable {
       artifact: options.artifact,
       limits: options.limits,
       text: options.text ?? readSpec(this.branch)?.text ?? "",
+      host: options.host,
       life: lifeOf(this.branch, readSpec(this.branch)?.contextBudget),
       state: stateEntries(this.branch),
       onAsk: (ask) => this.#answer(ask),

@@ -21,6 +21,8 @@ import type { Agent } from "./agent.ts";
 import type { Kin } from "./agent-host.ts";
 import type { AgentSpec } from "./agent-record.ts";
 import { readCurrent, readSpec } from "./agent-record.ts";
+import type { HostGrants } from "./capabilities/grants.ts";
+import { narrowed, withGrants } from "./capabilities/grants.ts";
 import { RuntimeError } from "./errors.ts";
 import type { EventStream } from "./events.ts";
 import type { ExitReason } from "./exit-reason.ts";
@@ -111,7 +113,9 @@ export class Subagents {
     const limits = this.#on.agents.get(parent).spec.limits;
     const options = parseSubagentOptions(decode(text, { bytesMax: limits.messageBytesMax }), parent);
     const path = options.id;
-    const { spec, code } = this.#plan(parent, options);
+    const { spec: planned, code } = this.#plan(parent, options);
+    const { host: _host, ...plain } = planned; // nothing is granted by being somebody's child
+    const spec = { ...plain, ...withGrants(this.#grants(parent, options)) };
     this.#requireRoom(parent, path);
     const member = { path, birth: this.#kin.add(path) };
     try {
@@ -204,6 +208,20 @@ export class Subagents {
     }
     if (artifact === undefined || current === undefined) throw new Error(`${parent} runs without code`);
     return { spec: { ...inherited, ...own, profile: current.profile }, code: () => Promise.resolve(artifact) };
+  }
+
+  /**
+   * A definition has the grants that the program gave it; all others have those of their parent that it names, as they are.
+   * Named grants of a definition are all that is left of them. There is no way to more.
+   */
+  #grants(parent: string, { definition, host }: ParsedSubagentOptions): HostGrants | undefined {
+    const own = definition === undefined ? this.#on.agents.get(parent).spec.host : this.#definition(definition).host;
+    if (host === undefined) return definition === undefined ? undefined : own;
+    const part = narrowed(own, host);
+    if ("grants" in part) return part.grants;
+    const whose = definition === undefined ? `${parent} itself` : `the definition ${definition}`;
+    const text = `${parent}: spawn: host: ${whose} was not granted ${part.lacks}; only what is there can be passed on`;
+    throw new RuntimeError("RUNTIME_CAPABILITY_DENIED", text, { details: { agent: parent, capability: part.lacks } });
   }
 
   #definition(name: string): ParsedSpawnOptions {

@@ -6,7 +6,7 @@
  * shutdown times and significant children; `parseSpawnOptions` about agents. Here: names, nesting, unknown keys.
  */
 import { RuntimeError } from "./errors.ts";
-import type { ParsedRuntimeOptions, ParsedSpawnOptions, SpawnOptions } from "./options.ts";
+import type { ParsedSpawnOptions, SpawnDefaults, SpawnOptions } from "./options.ts";
 import { isAgentId, parseSpawnOptions } from "./options.ts";
 import type { Checked } from "./supervision/child-spec.ts";
 import { checkChildSpec, checkFlags } from "./supervision/child-spec.ts";
@@ -67,7 +67,7 @@ export type ChildPlan = AgentPlan | SupervisorPlan;
 
 /** Where a spec is read: defaults, and the supervisors above, outermost first. */
 interface Place {
-  readonly defaults: Pick<ParsedRuntimeOptions, "durability" | "limits">;
+  readonly defaults: SpawnDefaults;
   readonly parent: string | undefined;
   readonly above: readonly unknown[];
 }

@@ -95,6 +95,11 @@ export interface SubagentOptions {
   readonly source?: string | undefined;
   /** A name that the program gave to code with `runtime.define`. */
   readonly definition?: string | undefined;
+  /**
+   * Which of its parent's grants it has, by name and as they are; with a `definition`, which of that one's. Default: none;
+   * with a `definition`, all that it was given. Rejects with RUNTIME_CAPABILITY_DENIED for a name that is not there.
+   */
+  readonly host?: readonly string[] | undefined;
   /** Default `temporary`: once it exits it is gone. Others are started again with what they remember. */
   readonly restart?: "permanent" | "transient" | "temporary" | undefined;
   /** Restarts tolerated within `periodMs`, default 3 in 5,000 ms; one more and it is gone. */
@@ -119,6 +124,19 @@ export interface DownNotice {
   /** As in `ExitSignal`. */
   readonly reason: string;
 }
+
+/**
+ * What `ctx.host` has: the capabilities that are built in, and those of the program, which declares them beside its own:
+ *
+ *     declare module "planaria/agent" {
+ *       interface Host {
+ *         readonly weather: { forecast(city: string): Promise<{ readonly sky: string }> };
+ *       }
+ *     }
+ *
+ * One whose answers come in parts returns an `AsyncIterable`. Nothing of it is there for an agent whose spec does not grant it.
+ */
+export interface Host {}
 
 /** How a durable step is tried. */
 export interface StepOptions {
@@ -155,6 +173,15 @@ export interface AgentContext<State> {
    */
   table<Row = unknown>(this: void, name: string): Table<Row>;
   readonly self: { readonly id: string; readonly version: number };
+  /**
+   * What this agent may do outside of its isolate: the capabilities that its spec grants (`host`), by name. A call is not
+   * undone when the turn throws afterwards. Rejects with an Error that has a `code`: RUNTIME_CAPABILITY_DENIED for what was not
+   * granted (`"weather" in ctx.host` tells), _INVALID (arguments), _QUOTA, _TIMEOUT, _TOO_LARGE, _UNAVAILABLE, _MISSING (nothing
+   * provides it now), _OUTCOME_UNKNOWN (begun before a crash: it may have happened), _FAILED, _ABORTED;
+   * RUNTIME_DEADLINE_EXCEEDED; SANDBOX_ASKS_EXCEEDED, SANDBOX_VALUE_UNCLONABLE, SANDBOX_MESSAGE_TOO_LARGE,
+   * SANDBOX_STATE_READONLY in a handler that only reads.
+   */
+  readonly host: Host;
   /**
    * The text that belongs to the definition: `spawn`'s `text`, or the body of the agent's Markdown file; "" without one. A new
    * one is there from the first message after it took effect.

@@ -37,6 +37,22 @@ export type { StepAsk } from "./step-text.ts";
 /** What a life starts with, and what a turn says about its context. */
 export { HANDOVER, lifeText, parseHandover, parseUsed, USED } from "./handover-text.ts";
 
+/** What capabilities are asked, and what they answer. */
+export {
+  BATCH_PARTS_MAX,
+  batchText,
+  HOST,
+  HOST_END,
+  HOST_NEXT,
+  HOST_STREAM,
+  HOST_VALUE,
+  isHostVerb,
+  parseHostCall,
+  parseHostNext,
+  parseStream,
+  surfaceText,
+} from "./host-text.ts";
+
 /** Rows of an agent's tables: what is asked for and what is answered. */
 export { PAGE_BYTES_MAX, PAGE_LOOKS_MAX, PAGE_ROWS_MAX, pageText, presenceText, rowText } from "./rows.ts";
 export type { RowOp, RowPage, RowQuery } from "./rows.ts";

@@ -82,6 +82,8 @@ export interface PlaceOptions {
   readonly text: string;
   /** What the life before handed over, and what is counted of its context: made by `lifeText`. */
   readonly life: string;
+  /** What `ctx.host` shows: made by `surfaceText`. Default: nothing is granted. */
+  readonly host?: string | undefined;
   /** The whole state as encoded texts. Read once, while placing. */
   readonly state: Iterable<readonly [key: string, text: string]>;
   /** A turn waits for an answer from outside. Answer with `resident.answer()`. */

@@ -7,6 +7,8 @@ import { DOWN_METHOD, NAME_BYTES_MAX, packAddress, type GuestLog, type IsolateLi
 import { shown } from "./format.ts";
 import { after, cancel, cron, publish, subscribe, unsubscribe } from "./later.ts";
 import type { LifeContext } from "./handover.ts";
+import type { HostSurface } from "../host-text.ts";
+import { hostOf } from "./host.ts";
 import { createObject, freeze, NativeProxy, NativeTypeError } from "./primordials.ts";
 import { readTraps, writeTraps } from "./state-proxy.ts";
 import type { State } from "./state.ts";
@@ -30,6 +32,8 @@ export interface ContextParts {
   /** What the definition's owner gave it to read. */
   readonly text: string;
   readonly life: LifeContext;
+  /** What was granted. */
+  readonly host: HostSurface;
 }
 
 /** The context of one turn, frozen. A plain literal: V8 makes objects without a prototype ten times slower. */
@@ -37,6 +41,7 @@ export function contextOf(turn: TurnRun, parts: ContextParts): object {
   const { limits, state, time, self, text, life } = parts;
   const bytesMax = limits.messageBytesMax;
   let steps: Steps | undefined; // made with the first one
+  let host: object | undefined; // made when it is first looked at: most turns do not
   const address = (agent: unknown, method: unknown, argument: unknown): string =>
     packAddress({
       agent: nameOf(agent, "agent"),
@@ -44,6 +49,9 @@ export function contextOf(turn: TurnRun, parts: ContextParts): object {
       text: encode(argument, { bytesMax, root: "arg" }),
     });
   return freeze({
+    get host() {
+      return (host ??= hostOf(turn, parts.host, limits));
+    },
     state: new NativeProxy(createObject(null), turn.reads ? readTraps(state, turn) : writeTraps(state, turn)),
     self,
     text,

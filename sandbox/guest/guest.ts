@@ -33,6 +33,7 @@ import {
 import { declaredBy, definitionOf, methodNamed } from "./definition.ts";
 import { faultOf } from "./fault.ts";
 import { LifeContext } from "./handover.ts";
+import { surfaceOf } from "../host-text.ts";
 import { invoke, isThenable, makeNote, replaces, replaceState, replyText, settle, type Loaded } from "./handler.ts";
 import { doneText, faultText, LAST_RESORT, threwText, waitText } from "./output.ts";
 import { apply, deleteProperty, freeze, getGlobal, jsonParse, jsonStringify, slice, toNumber } from "./primordials.ts";
@@ -42,8 +43,8 @@ import { explainReadOnly } from "./read-only.ts";
 import type { TimeAndChance } from "./time-and-chance.ts";
 import { TurnRun } from "./turn.ts";
 
-/** What a load begins with: limits, agent, text, life. */
-const HEAD_SEGMENTS = 4;
+/** What a load begins with: limits, agent, text, life, host. */
+const HEAD_SEGMENTS = 5;
 /** The head, and two texts for each key. */
 const SEGMENTS_MAX = HEAD_SEGMENTS + 2 * STATE_KEYS_MAX;
 
@@ -99,7 +100,8 @@ export class Guest {
     const self = freeze({ id: segments[1] ?? "", version: definition.version });
     const requireMethod = (name: string): void => void methodNamed(definition, name);
     const life = new LifeContext(segments[3] ?? "");
-    const parts = { limits, state, time: this.#time, self, requireMethod, text: segments[2] ?? "", life };
+    const host = surfaceOf(segments[4] ?? "");
+    const parts = { limits, state, time: this.#time, self, requireMethod, text: segments[2] ?? "", life, host };
     this.#loaded = { definition, parts };
     return LOADED + pack([jsonStringify(declaredBy(definition)) ?? ""]);
   }

@@ -119,10 +119,10 @@ export class TurnRun {
     return quiet(answer);
   }
 
-  /** As `ask`, for an answer that is no encoded value. */
-  askText(verb: string, text: string): Promise<string> {
+  /** As `ask`, for an answer that is no encoded value. `step`: whose question it is, "" for the turn's own. */
+  askText(verb: string, text: string, step = ""): Promise<string> {
     const answer = new NativePromise<string>((resolve, reject) => {
-      this.#put({ verb, step: "", write: () => text }, { take: resolve, reject });
+      this.#put({ verb, step, write: () => text }, { take: resolve, reject });
     });
     return quiet(answer);
   }

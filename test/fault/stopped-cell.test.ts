@@ -71,6 +71,7 @@ class Lives {
       limits,
       durability: "disk",
       text: "",
+      host: "",
       isAlone: false,
     } as const;
     const life = await Incarnation.load(this.#host(), options);
@@ -106,6 +107,8 @@ class Lives {
       published: () => undefined,
       advanced: () => undefined,
       failed: () => undefined,
+      over: () => undefined,
+      surface: () => "",
       relocate: none,
       ended: (life, reason) => this.#end.resolve({ life, reason }),
     };

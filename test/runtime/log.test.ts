@@ -122,6 +122,18 @@ const samples: Samples = {
   ],
   "message.replayed": ["info", { type: "message.replayed", agent: "a", method: "add", id: 7 }],
   "message.dropped": ["info", { type: "message.dropped", agent: "a", method: "add", id: 7 }],
+  "capability.answered": [
+    "warn",
+    {
+      type: "capability.answered",
+      agent: "a",
+      capability: "c",
+      verb: "v",
+      code: "RUNTIME_CAPABILITY_QUOTA",
+      durationMs: 1,
+    },
+  ],
+  "capability.noted": ["info", { type: "capability.noted", agent: "a", capability: "c", verb: "v", text: "t" }],
   "cell.recycled": ["info", { type: "cell.recycled", cell: "c1", cause: "age", moved: 3, durationMs: 20 }],
   "cell.spawned": ["info", { type: "cell.spawned", cell: "c1", pid: 1, layers: ["permission"], startMs: 50 }],
   "cell.exited": ["warn", { type: "cell.exited", cell: "c1", pid: 1, exit: { ...exit, reason: "crashed" } }],
@@ -170,6 +182,11 @@ const variants: readonly (readonly [string, Level, PlanariaEvent])[] = [
   ...(["debug", "info", "warn", "error"] as const).map(
     (level) => [`an agent's own ${level} line`, level, { type: "agent.logged", agent: "a", level, text: "t" }] as const,
   ),
+  [
+    "a call of a capability that went well",
+    "debug",
+    { type: "capability.answered", agent: "a", capability: "c", verb: "v", durationMs: 1 },
+  ],
   ["a new candidate", "info", { type: "candidate.proposed", id: "d1", agent: "a" }],
   ["a rejected candidate", "info", { type: "candidate.rejected", id: "d1", agent: "a", reason: "slow" }],
   ["a version that was rolled back", "warn", { type: "candidate.rolled_back", id: "d1", agent: "a" }],

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { availableParallelism } from "node:os";
 import { describe, test } from "node:test";
 import { RuntimeError } from "../../runtime/errors.ts";
+import { Capabilities } from "../../runtime/capabilities/registry.ts";
 import { AGENT_LIMITS, parseAgentId, parseRuntimeOptions, parseSpawnOptions } from "../../runtime/options.ts";
 
 type Json = Record<string, unknown>;
@@ -134,6 +135,7 @@ describe("options of Runtime.open", () => {
       retention: [],
       deadLetters: { countMax: 1_000, bytesMax: 64 << 20 },
       topics: { retain: 1_000, countMax: 100_000 },
+      capabilities: new Capabilities([]),
       seed: undefined,
       limits: AGENT_LIMITS,
     });

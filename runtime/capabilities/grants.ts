@@ -1,0 +1,85 @@
+/**
+ * Grants as a spec carries them: by the name of a capability, its parameters and its quota. Data only, because a spec is kept
+ * in the vault; what it means is the capability's to say, each time it is used.
+ */
+import type { Issue } from "./quota-grant.ts";
+
+/** What an agent may do outside of its isolate, by the name of the capability. */
+export type HostGrants = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+/** All grants of one agent as JSON: they are read by people, and go into every commit of the spec. */
+const GRANTS_BYTES_MAX: number = 32 << 10;
+const DEPTH_MAX = 16;
+
+/** Grants as they can be kept, or what is wrong with them. What is given as undefined is left out. */
+export function readGrants(input: unknown): { readonly grants: HostGrants } | { readonly issues: readonly Issue[] } {
+  const issues: Issue[] = [];
+  const wrong = (path: string, message: string): void => void issues.push({ path, message });
+  if (!isRecord(input)) {
+    return { issues: [{ path: "host", message: 'grants by name are needed, such as { fetch: { allow: ["…"] } }' }] };
+  }
+  const grants: Record<string, Record<string, unknown>> = Object.create(null) as Record<
+    string,
+    Record<string, unknown>
+  >; // no name is there already
+  for (const [name, given] of Object.entries(input)) {
+    if (given === undefined) continue;
+    if (isRecord(given)) grants[name] = plainRecord(given, { path: `host.${name}`, depth: 1, wrong });
+    else wrong(`host.${name}`, "the parameters of a grant are an object; {} where there are none");
+  }
+  if (issues.length > 0) return { issues };
+  const bytes = Buffer.byteLength(JSON.stringify(grants));
+  if (bytes > GRANTS_BYTES_MAX) wrong("host", `at most ${GRANTS_BYTES_MAX} bytes of JSON, not ${bytes}`);
+  return issues.length > 0 ? { issues } : { grants: { ...grants } };
+}
+
+/** A part of grants: those of these names as they are. Undefined beside the first name that is not among them. */
+export function narrowed(
+  grants: HostGrants | undefined,
+  names: readonly string[],
+): { readonly grants: HostGrants } | { readonly lacks: string } {
+  const own = grants ?? {};
+  const lacks = names.find((name) => !Object.hasOwn(own, name));
+  if (lacks !== undefined) return { lacks };
+  return { grants: Object.fromEntries(Object.entries(own).filter(([name]) => names.includes(name))) };
+}
+
+/** Grants as a part of a spec: nothing at all where nothing is granted. */
+export function withGrants(grants: HostGrants | undefined): { readonly host?: HostGrants } {
+  return grants === undefined || Object.keys(grants).length === 0 ? {} : { host: grants };
+}
+
+interface Place {
+  readonly path: string;
+  readonly depth: number;
+  readonly wrong: (path: string, message: string) => void;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function plainRecord(given: Readonly<Record<string, unknown>>, place: Place): Record<string, unknown> {
+  const entries = Object.entries(given).filter(([, value]) => value !== undefined);
+  for (const [key] of entries) if (key === "__proto__") place.wrong(place.path, "no key may be called __proto__");
+  return Object.fromEntries(entries.map(([key, value]) => [key, plain(value, inside(place, key))]));
+}
+
+function plain(value: unknown, place: Place): unknown {
+  if (place.depth > DEPTH_MAX) {
+    place.wrong(place.path, `nested deeper than ${DEPTH_MAX}`);
+    return null;
+  }
+  if (value === null || typeof value === "boolean" || typeof value === "string") return value;
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  if (Array.isArray(value)) return value.map((item, index) => plain(item, inside(place, String(index))));
+  if (isRecord(value)) return plainRecord(value, place);
+  place.wrong(place.path, "a spec is kept in the vault: only JSON can be granted");
+  return null;
+}
+
+function inside({ path, depth, wrong }: Place, key: string): Place {
+  return { path: `${path}.${key}`, depth: depth + 1, wrong };
+}
