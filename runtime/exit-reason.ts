@@ -35,6 +35,8 @@ export interface ExitReason {
   readonly message: string;
   /** The agent whose end it followed, because the two were linked. */
   readonly from?: string;
+  /** Of a suspect: its cell was not ended from outside. */
+  readonly isProven?: true;
   /** The guest's stack, mapped to the agent's TypeScript. */
   readonly stack?: string;
 }

@@ -42,6 +42,7 @@ import { callOff, endsWithCell, isAbandoned, settleMessage } from "./message.ts"
 import type { Outgoing, TurnPlace } from "./outgoing.ts";
 import { Questions } from "./questions.ts";
 import { RowReads } from "./row-reads.ts";
+import { guiltOf } from "./suspicion.ts";
 import type { RecordedTurn } from "./traffic.ts";
 import type { StepsRoom } from "./turn-steps.ts";
 import { TurnSteps } from "./turn-steps.ts";
@@ -274,8 +275,9 @@ export class Incarnation implements LiveTenant {
     const code = (error as { readonly code?: unknown }).code; // a property that may not be there
     const exit = code === "SANDBOX_CELL_LOST" ? await this.#resident?.cell.exited : undefined;
     if (exit === undefined) return this.#end(errorReason(error), undefined);
-    const name = exit.suspects.includes(this.#host.id) ? "cell_lost_suspect" : "cell_lost";
-    this.#end({ ...errorReason(error), name }, undefined);
+    const isGuilty = exit.suspects.includes(this.#host.id);
+    const name = isGuilty ? "cell_lost_suspect" : "cell_lost";
+    this.#end({ ...errorReason(error), name, ...guiltOf(exit, isGuilty) }, undefined);
   }
 
   /** Lets the isolate go without a word: a life that never took messages, or has none in flight. */
@@ -296,7 +298,8 @@ export class Incarnation implements LiveTenant {
     if (isSuspect && first !== undefined) first.cellsLost += 1;
     const failed = first !== undefined && endsWithCell(first, isSuspect) ? first : undefined;
     const name = isSuspect ? "cell_lost_suspect" : "cell_lost";
-    this.#end({ name, code: "SANDBOX_CELL_LOST", message: `cell ${exit.reason}: ${exit.detail}` }, failed);
+    const message = `cell ${exit.reason}: ${exit.detail}`;
+    this.#end({ name, code: "SANDBOX_CELL_LOST", message, ...guiltOf(exit, isSuspect) }, failed);
   }
 
   #settle(message: Message, outcome: Outcome): void {

@@ -37,7 +37,8 @@ export class Lives {
     this.#sinceMs ??= nowMs;
     this.#cause = reason.name;
     this.#isBetween = true;
-    if (reason.name === "cell_lost_suspect") this.#suspicion = suspect(this.#suspicion, nowMs, periodMs);
+    if (reason.name !== "cell_lost_suspect") return;
+    this.#suspicion = suspect(this.#suspicion, { nowMs, periodMs, isProven: reason.isProven === true });
   }
 
   /** How long to wait before it is re-homed, in ms: the first time not at all, then ever longer while no life comes up. */

@@ -1,8 +1,10 @@
 /**
- * An agent that was inside the guest when its cell died is a suspect. Once is chance; the second time within its restart
- * period it gets a cell of its own, where it can harm nobody else, until a whole period has passed without another loss.
- * Pure: told the times, it keeps those that count.
+ * An agent that was inside the guest when its cell died is a suspect. Where the cell was not ended from outside, it gets a cell
+ * of its own, in which it can harm nobody else; where somebody may simply have killed the process, once is chance, and it gets
+ * one the second time within its restart period. It stays apart until a whole period has passed without another loss. Pure:
+ * told the times, it keeps those that count.
  */
+import type { CellExit } from "../sandbox/index.ts";
 
 /** Losses within one period after which an agent lives alone. */
 const LOSSES_MAX = 2;
@@ -10,10 +12,27 @@ const LOSSES_MAX = 2;
 /** Times of the losses that still count, in monotonic ms, oldest first. */
 export type Suspicion = readonly number[];
 
-/** One more cell was lost under this agent. */
-export function suspect(suspicion: Suspicion, nowMs: number, periodMs: number): Suspicion {
-  return [...suspicion.filter((atMs) => nowMs - atMs <= periodMs), nowMs].slice(-LOSSES_MAX);
+/** One more cell was lost under this agent; `isProven` counts as often as is needed. */
+export function suspect(
+  suspicion: Suspicion,
+  loss: { readonly nowMs: number; readonly periodMs: number; readonly isProven: boolean },
+): Suspicion {
+  const { nowMs, periodMs, isProven } = loss;
+  const now = Array.from({ length: isProven ? LOSSES_MAX : 1 }, () => nowMs);
+  return [...suspicion.filter((atMs) => nowMs - atMs <= periodMs), ...now].slice(-LOSSES_MAX);
 }
+
+/** What marks the exit of a suspect whose cell was not ended from outside: it grew, hung or was stuck, or crashed by itself. */
+export function guiltOf({ reason, signal, exitCode }: CellExit, isSuspect: boolean): { readonly isProven?: true } {
+  if (!isSuspect) return {};
+  // SIGKILL is what an operator sends, and the kernel when memory runs out anywhere; bubblewrap tells it as an exit code.
+  const isKilled = signal === "SIGKILL" || exitCode === KILLED_EXIT_CODE;
+  const isOwnDoing = reason === "memory" || reason === "hung" || reason === "stuck" || reason === "crashed";
+  return isOwnDoing && !(reason === "crashed" && isKilled) ? { isProven: true } : {};
+}
+
+/** 128 and the number of the signal. */
+const KILLED_EXIT_CODE = 137;
 
 /** True when the agent's next life belongs into a cell of its own. */
 export function isToLiveAlone(suspicion: Suspicion, nowMs: number, periodMs: number): boolean {

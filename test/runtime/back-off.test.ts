@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { BACK_OFF_JITTER, BACK_OFF_MS, BACK_OFF_MS_MAX, backOffMs } from "../../runtime/back-off.ts";
 import { seededRandom } from "../../runtime/random.ts";
-import { isToLiveAlone, suspect } from "../../runtime/suspicion.ts";
+import { guiltOf, isToLiveAlone, suspect } from "../../runtime/suspicion.ts";
 import type { Suspicion } from "../../runtime/suspicion.ts";
+import type { CellExit } from "../../sandbox/cell-exit.ts";
 
 const always = (drawn: number) => ({ next32: () => drawn });
 
@@ -42,8 +43,29 @@ describe("the wait between two tries", () => {
 
 describe("an agent under which cells die", () => {
   const after = (...losses: readonly number[]): Suspicion =>
-    losses.reduce<Suspicion>((suspicion, atMs) => suspect(suspicion, atMs, 100), []);
+    losses.reduce<Suspicion>((suspicion, nowMs) => suspect(suspicion, { nowMs, periodMs: 100, isProven: false }), []);
+  const exit: CellExit = { reason: "crashed", detail: "", exitCode: null, signal: "SIGSEGV", suspects: ["a"] };
 
+  test("lives alone after one loss that was its own doing, for a period", () => {
+    const suspicion = suspect([], { nowMs: 5, periodMs: 100, isProven: true });
+    assert.equal(isToLiveAlone(suspicion, 105, 100), true);
+    assert.equal(isToLiveAlone(suspicion, 106, 100), false);
+  });
+  const proven: readonly (readonly [what: string, exit: Partial<CellExit>, isProven: boolean])[] = [
+    ["grew", { reason: "memory", signal: "SIGKILL" }, true],
+    ["hung", { reason: "hung", exitCode: 137, signal: null }, true],
+    ["was stuck", { reason: "stuck", signal: "SIGKILL" }, true],
+    ["crashed", {}, true],
+    ["crashed within bubblewrap", { exitCode: 139, signal: null }, true],
+    ["was killed by somebody", { signal: "SIGKILL" }, false],
+    ["was killed within bubblewrap", { exitCode: 137, signal: null }, false],
+    ["spoke nonsense, which any of its agents may have made it do", { reason: "bad_frame", signal: "SIGKILL" }, false],
+  ];
+  for (const [what, changes, isProven] of proven)
+    test(`${isProven ? "is guilty of" : "may be innocent of"} a cell that ${what}`, () => {
+      assert.deepEqual(guiltOf({ ...exit, ...changes }, true), isProven ? { isProven } : {});
+      assert.deepEqual(guiltOf({ ...exit, ...changes }, false), {});
+    });
   test("lives among others after one loss", () => assert.equal(isToLiveAlone(after(5), 6, 100), false));
   test("lives alone after two losses within its period, its edge included", () =>
     assert.equal(isToLiveAlone(after(0, 100), 100, 100), true));

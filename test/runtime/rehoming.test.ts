@@ -90,6 +90,30 @@ describe("an agent under which cells die", () => {
   });
 });
 
+/** Its loop looks at the length again, after the guard rail has, and V8 does not interrupt it. */
+const STUCK = `
+export default { version: 1, state: () => ({}), on: {
+  stick() { let looks = 0; return Array.prototype.every.call({ get length() { return looks++ === 0 ? 1 : 2 ** 53 - 1; } }, Boolean); },
+  who: (ctx) => ctx.self.id,
+} };
+`;
+
+describe("an agent whose cell had to be killed for what it did", () => {
+  it("has a cell of its own from the first time on; the others live on without it", async (t) => {
+    const runtime = await withRuntime(t, { cells: 1 });
+    const neighbour = await runtime.spawn({ id: "neighbour", source: COUNTER });
+    const limits = { cpuMs: 50, wallMs: 50 };
+    const stuck = await runtime.spawn({ id: "stuck", source: STUCK, periodMs: 60_000, limits });
+    assert.equal((await stuck.info()).cell, (await neighbour.info()).cell);
+    await assert.rejects(stuck.call("stick"), { code: "SANDBOX_CELL_LOST" });
+    assert.equal(await stuck.call("who"), "stuck");
+    assert.equal(await neighbour.call("add", 1), 1);
+    const { cell } = await stuck.info();
+    assert.equal(runtime.cells().find(({ id }) => id === cell)?.residents, 1);
+    assert.notEqual((await neighbour.info()).cell, cell);
+  });
+});
+
 /** Kills the spinner's cell while the spinner is inside the guest: again and again, until it was. */
 async function killInside(t: { after(fn: () => void): void }, runtime: Runtime): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
