@@ -14,6 +14,8 @@ const doors: Readonly<Record<string, RegExp>> = {
   chokidar: /^runtime\/watch\.ts$/,
   yaml: /^runtime\/agent-file\.ts$/,
   croner: /^runtime\/cron\.ts$/,
+  undici: /^runtime\/capabilities\/egress-exchange\.ts$/, // its client alone
+  "eventsource-parser": /^runtime\/capabilities\/llm-events\.ts$/,
   pino: /^runtime\/log\.ts$/,
   "pure-rand": /^runtime\/random\.ts$/,
   zod: /^(?:(?:runtime|evolution)\/(?:[a-z]+-)?options|runtime\/capabilities\/[a-z]+-grant)\.ts$/, // each capability checks its own grant and arguments

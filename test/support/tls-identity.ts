@@ -1,0 +1,23 @@
+/** A certificate for `localhost` that nobody trusts by itself, and its key: for servers of tests. It lasts for a hundred years. */
+
+/** What a TLS server takes; `ca: TLS_IDENTITY.cert` makes a client trust it. */
+export const TLS_IDENTITY = {
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgzpcT5Xa6sflAmW6H
+bMXOThYwznYAt0P5hQFiV0klZS+hRANCAASmMRR36vOMFxaeIR+3MDPTygtyvETW
+NUrNL8PCVTyZ9r4+Eg+YWW7stX1H3X1MsYZYaiFlE+wdOIJTSir7H7Sl
+-----END PRIVATE KEY-----
+`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBnjCCAUOgAwIBAgIUS0sORuxvmX5ZTJZ3DoDf9iWwSlAwCgYIKoZIzj0EAwIw
+GDEWMBQGA1UEAwwNcGxhbmFyaWEgdGVzdDAgFw0yNjExMjEyMDM5NDhaGA8yMTI2
+MTAyODIwMzk0OFowGDEWMBQGA1UEAwwNcGxhbmFyaWEgdGVzdDBZMBMGByqGSM49
+AgEGCCqGSM49AwEHA0IABKYxFHfq84wXFp4hH7cwM9PKC3K8RNY1Ss0vw8JVPJn2
+vj4SD5hZbuy1fUfdfUyxhlhqIWUT7B04glNKKvsftKWjaTBnMB0GA1UdDgQWBBQv
+6Q0iiOiqG96BbK5mwNGCnhpYUTAfBgNVHSMEGDAWgBQv6Q0iiOiqG96BbK5mwNGC
+nhpYUTAPBgNVHRMBAf8EBTADAQH/MBQGA1UdEQQNMAuCCWxvY2FsaG9zdDAKBggq
+hkjOPQQDAgNJADBGAiEA5e2tPF2ffymxO94WN24o0KnGAy0W5uP97waZT5SzXmQC
+IQCU7psSlcdkA88pe0KYs1X1ygP4NyIOdlNc96aR09HSVQ==
+-----END CERTIFICATE-----
+`,
+} as const;
