@@ -21,7 +21,7 @@ export const noRestarts: RestartWindow = { first: 0, next: 0, atMs: emptyIntMap(
 export function chargeRestart(
   window: RestartWindow,
   nowMs: number,
-  { intensity, periodMs }: Flags,
+  { intensity, periodMs }: Pick<Flags, "intensity" | "periodMs">,
 ): { readonly window: RestartWindow; readonly count: number; readonly isAllowed: boolean } {
   let { first, atMs } = window;
   for (; first < window.next; first++) {

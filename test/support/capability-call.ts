@@ -1,7 +1,8 @@
 /** A capability's verbs without a runtime around them: grant and arguments pass their schemas, then the verb runs. */
 import assert from "node:assert/strict";
 import { RuntimeError } from "../../runtime/errors.ts";
-import type { Capability, CapabilityCall, CapabilityVerb, Schema } from "../../runtime/capabilities/contract.ts";
+import type { Capability, CapabilityCall, CapabilityVerb, Held, Schema } from "../../runtime/capabilities/contract.ts";
+import { Holds } from "../../runtime/capabilities/holds.ts";
 import { systemClock, type Clock } from "../../vault/index.ts";
 
 /** What a test says of its call; everything has a default. */
@@ -19,6 +20,8 @@ export interface CallSetting {
 /** Verbs of one capability, with what they noted for the operator. */
 export interface DirectCalls {
   readonly notes: readonly string[];
+  /** The life of the agent ends; resolves when everything that it held is closed. */
+  end(this: void): Promise<void>;
   /** Runs a verb to its end. */
   ask(this: void, verb: string, ...args: readonly unknown[]): Promise<unknown>;
   /** Reads a verb that answers in parts. */
@@ -45,6 +48,8 @@ export function faults(schema: Schema<unknown>, value: unknown): readonly string
 /** The verbs of a capability under one grant. */
 export function direct(capability: Capability, setting: CallSetting): DirectCalls {
   const notes: string[] = [];
+  const holds = new Holds(setting.clock ?? systemClock);
+  const life = holds.of(setting.agent ?? "a", 1);
   const call: CapabilityCall<unknown> = {
     grant: passed(capability.grant, setting.grant),
     agent: setting.agent ?? "a",
@@ -57,8 +62,9 @@ export function direct(capability: Capability, setting: CallSetting): DirectCall
       if (value !== undefined) return value;
       throw new RuntimeError("RUNTIME_CAPABILITY_UNAVAILABLE", `The variable ${variable} is not set.`);
     },
-    hold: () => assert.fail("nothing is held here"),
-    release: () => assert.fail("nothing is held here"),
+    // What is held under a name was made by the capability's own `open`.
+    hold: <Thing extends Held>(name: string, open: () => Promise<Thing>) => life.hold(name, open) as Promise<Thing>,
+    release: (name) => life.release(name),
     note: (text) => void notes.push(text),
   };
   const verbOf = (name: string): CapabilityVerb<unknown, readonly unknown[]> => {
@@ -74,6 +80,7 @@ export function direct(capability: Capability, setting: CallSetting): DirectCall
   return {
     notes,
     parts,
+    end: () => holds.close(),
     async whole(name, ...args) {
       const got: unknown[] = [];
       for await (const part of parts(name, ...args)) got.push(part);
