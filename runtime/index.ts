@@ -19,6 +19,8 @@ export type {
   Held,
   Schema,
 } from "./capabilities/contract.ts";
+export type { AuditEntry, AuditOutcome } from "./capabilities/audit-row.ts";
+export type { AuditQuery } from "./reading-options.ts";
 export type { AskPlace, QuestionHandler } from "./router.ts";
 
 /** Agents as files: what is saved takes effect. */

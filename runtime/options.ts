@@ -64,6 +64,9 @@ export const QUARANTINE = { quarantineDeaths: 3, quarantineMs: 600_000 } as cons
 /** How many dead letters are kept, and how much text: a mailbox full of ordinary messages, and the text of a large one. */
 const DEAD_LETTERS = { countMax: 1_000, bytesMax: 64 << 20 } as const;
 
+/** Calls of capabilities that are kept, and their bytes: a day of one every eight seconds, with answers that are worth keeping. */
+const AUDIT = { countMax: 10_000, bytesMax: 64 << 20 } as const;
+
 /** Topics: publications that one keeps where it says nothing else, and how many topics there may be, whoever names them. */
 const TOPICS = { retain: 1_000, countMax: 100_000 } as const;
 
@@ -100,6 +103,8 @@ export interface RuntimeOptions {
   readonly topics?: { readonly retain?: number | undefined; readonly countMax?: number | undefined } | undefined;
   /** What agents may be granted beside what is built in; made by `defineCapability`. Each name once. */
   readonly capabilities?: readonly Capability[] | undefined;
+  /** What is kept of calls of capabilities: at most `countMax` calls (10,000) with `bytesMax` (64 MiB); the oldest go. */
+  readonly audit?: { readonly countMax?: number | undefined; readonly bytesMax?: number | undefined } | undefined;
   /** Seed of all chance in the runtime; default: from the system's entropy. */
   readonly seed?: number | undefined;
   /** Defaults for all agents of this runtime. */
@@ -121,6 +126,7 @@ export interface ParsedRuntimeOptions {
   readonly deadLetters: { readonly countMax: number; readonly bytesMax: number };
   readonly topics: { readonly retain: number; readonly countMax: number };
   readonly capabilities: Capabilities;
+  readonly audit: { readonly countMax: number; readonly bytesMax: number };
   readonly seed: number | undefined;
   readonly limits: AgentLimits;
 }
@@ -285,6 +291,7 @@ const runtimeSchema = z.strictObject({
     .strictObject({ countMax: count(1_000_000).optional(), bytesMax: count(1 << 30).optional() })
     .optional(),
   topics: z.strictObject({ retain: retain.optional(), countMax: count(10_000_000).optional() }).optional(),
+  audit: z.strictObject({ countMax: count(10_000_000).optional(), bytesMax: count(1 << 30).optional() }).optional(),
   capabilities: z.array(z.unknown()).max(1_000).optional(), // each is checked where it is registered
   seed: z.number().int().min(0).max(0xffff_ffff).optional(),
   limits: limits.optional(),
@@ -384,6 +391,7 @@ export function parseRuntimeOptions(input: unknown): ParsedRuntimeOptions {
       countMax: given.topics?.countMax ?? TOPICS.countMax,
     },
     capabilities: new Capabilities(given.capabilities ?? []),
+    audit: { countMax: given.audit?.countMax ?? AUDIT.countMax, bytesMax: given.audit?.bytesMax ?? AUDIT.bytesMax },
     seed: given.seed,
     limits: withDefaults(AGENT_LIMITS, given.limits),
   };

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { TOPIC_RULE, isTopicName } from "../sandbox/index.ts";
+import type { AuditFilter } from "./capabilities/audit.ts";
 import { agentPath, count, parse, retain } from "./options.ts";
 import type { TimerQuery } from "./timer-list.ts";
 import type { TopicOverflow } from "./topic-buffer.ts";
@@ -41,6 +42,25 @@ export interface TimerFilter {
   readonly limit?: number | undefined;
 }
 
+/** Which calls of capabilities are asked for. */
+export interface AuditQuery {
+  readonly agent?: string | undefined;
+  readonly capability?: string | undefined;
+  /** Only those with higher numbers, the first of them first. Default: the newest. */
+  readonly after?: number | undefined;
+  /** How many at most. Default 100. */
+  readonly limit?: number | undefined;
+}
+
+const auditSchema = z
+  .strictObject({
+    agent: agentPath.optional(),
+    capability: z.string().min(1).optional(),
+    after: z.number().int().min(0).optional(),
+    limit: count(10_000_000).optional(),
+  })
+  .optional();
+
 const topicName = z.string().refine(isTopicName, `a topic's name is ${TOPIC_RULE}`);
 const topicSubscribeSchema = z
   .strictObject({
@@ -67,6 +87,12 @@ export function parseTopicSubscribe(
 /** Checks how many publications a topic is to keep. Throws RUNTIME_OPTIONS_INVALID. */
 export function parseRetain(input: unknown): number {
   return parse(retain, input, "retain");
+}
+
+/** Checks which calls of capabilities are asked for; 100 where it is not said how many. Throws RUNTIME_OPTIONS_INVALID. */
+export function parseAuditQuery(input: unknown): AuditFilter {
+  const { agent, capability, after, limit = 100 } = parse(auditSchema, input, "audit") ?? {};
+  return { agent, capability, after, limit };
 }
 
 /** Checks which timers are asked for; 100 where it is not said how many. Throws RUNTIME_OPTIONS_INVALID. */

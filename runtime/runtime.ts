@@ -12,6 +12,7 @@
 import type { AnyAgentDefinition, Cell } from "../sandbox/index.ts";
 import type { BackupOptions, BackupReport, Clock } from "../vault/index.ts";
 import { VAULT_SETTINGS, Vault } from "../vault/index.ts";
+import type { AuditEntry } from "./capabilities/audit-row.ts";
 import { Broker } from "./capabilities/broker.ts";
 import type { Agent } from "./agent.ts";
 import type { AgentHost } from "./agent-host.ts";
@@ -43,8 +44,8 @@ import type {
   SpawnOptions,
   WatchOptions,
 } from "./options.ts";
-import type { DeadLetterFilter, TimerFilter } from "./reading-options.ts";
-import { parseDeadLetterFilter, parseTimerQuery, parseTopicName } from "./reading-options.ts";
+import type { AuditQuery, DeadLetterFilter, TimerFilter } from "./reading-options.ts";
+import { parseAuditQuery, parseDeadLetterFilter, parseTimerQuery, parseTopicName } from "./reading-options.ts";
 import type { Random } from "./random.ts";
 import { freshSeed, seededRandom } from "./random.ts";
 import type { AgentRef } from "./ref.ts";
@@ -403,6 +404,14 @@ export class Runtime implements AsyncDisposable {
     return new DeadLetterBox(this.#deadLetters, parseDeadLetterFilter(filter).agent);
   }
 
+  /**
+   * What agents did with their capabilities, in order: the newest 100 calls, or others that are asked for. An entry without an
+   * outcome still runs, or its program ended before it did. Each row behind it carries the hash of the row before.
+   */
+  audit(query: AuditQuery = {}): readonly AuditEntry[] {
+    return this.#open(this.#broker).audit(parseAuditQuery(query));
+  }
+
   /** Live cells. */
   cells(): readonly CellInfo[] {
     return this.#pool.cells().map(({ id, pid, residents, layers }) => ({ id, pid, residents, layers }));
@@ -489,9 +498,8 @@ export class Runtime implements AsyncDisposable {
   }
 
   #makeBroker(): Broker {
-    const { capabilities } = this.#options;
     const parts = { clock: this.#clock, events: this.events, vault: this.#vault, agents: this.#agents };
-    return new Broker({ capabilities, ...parts, router: this.#router, env: process.env });
+    return new Broker({ ...this.#options, ...parts, router: this.#router, env: process.env });
   }
 
   #makeSupervisors(random: Random): Supervisors {

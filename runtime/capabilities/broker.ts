@@ -1,14 +1,16 @@
 /**
  * The way of a capability call, from the question of a turn to its answer.
  *
- *   question -> decode -> granted? -> verb, arguments -> quota -> run, within its time -> answer, bounded and scrubbed
- *                 '------------'------------'-----------'----------'--> a refusal: one of the codes RUNTIME_CAPABILITY_*
+ *   question -> decode -> granted? -> verb, arguments -> known? -> quota -> intent -> run, within its time -> outcome -> answer
+ *                 '------------'------------'------------'----------'---------'--------'--> a refusal: RUNTIME_CAPABILITY_*
  *
  * Invariants
  * 1. Who asks is known from the channel; what the text says decides nothing but what is asked for.
  * 2. Nothing is run that was not granted by name, with arguments that its verb's schema passed, within the quota.
  * 3. Each call is answered once: by its end, its time, the end of its turn or life, or the closing of the runtime.
  * 4. What a capability does wrong harms its call alone.
+ * 5. Nothing is done before its intent is recorded, and nothing twice: a message that comes again after a crash is given what
+ *    was recorded, or told that nobody knows.
  */
 import { hash } from "node:crypto";
 import {
@@ -21,14 +23,19 @@ import {
   parseHostNext,
   parseStream,
 } from "../../sandbox/index.ts";
-import type { Clock, Vault } from "../../vault/index.ts";
+import type { Clock, Durability, Vault } from "../../vault/index.ts";
 import { RuntimeError } from "../errors.ts";
 import type { EventStream } from "../events.ts";
 import type { Message } from "../message.ts";
-import { effectKey, identityOf } from "../message-identity.ts";
+import { effectKey, identityOf, isNamed } from "../message-identity.ts";
 import type { AgentRegistry } from "../registry.ts";
 import type { AskPlace, Router } from "../router.ts";
 import { encodedAnswer, iteratorOf } from "./answer.ts";
+import type { AuditBounds, AuditFilter } from "./audit.ts";
+import { ANSWER_BYTES_KEPT, Audit } from "./audit.ts";
+import type { AuditEntry, AuditIntent } from "./audit-row.ts";
+import { argsOf } from "./audit-row.ts";
+import { CallRecord } from "./call-record.ts";
 import type { CapabilityCall, Held } from "./contract.ts";
 import type { HostGrants } from "./grants.ts";
 import type { LifeHolds } from "./holds.ts";
@@ -37,9 +44,11 @@ import type { Order } from "./order.ts";
 import { orderOf } from "./order.ts";
 import { Quotas } from "./quota.ts";
 import type { Capabilities } from "./registry.ts";
+import { keptError, keptParts, keptValue, repeated } from "./repeat.ts";
 import { Secrets } from "./secrets.ts";
 import { CallSpan } from "./span.ts";
 import { CapabilityStream } from "./stream.ts";
+import type { PartSource } from "./stream.ts";
 import type { Refusal } from "./thrown.ts";
 import { refusalOf } from "./thrown.ts";
 
@@ -54,6 +63,8 @@ export interface BrokerOptions {
   readonly clock: Clock;
   readonly events: EventStream;
   readonly vault: Vault;
+  /** How much of the record is kept. */
+  readonly audit: AuditBounds;
   /** Where secrets are found. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Whose turns ask. */
@@ -78,6 +89,26 @@ interface Run extends Order {
   readonly key: string;
   readonly holds: LifeHolds;
   readonly message: Message;
+  /** Encoded. */
+  readonly argsText: string;
+  readonly durability: Durability;
+}
+
+/** How a call ended: well, or with what the agent is told. */
+interface Ended {
+  /** Of its answer. */
+  readonly bytes: number;
+  /** As it is kept. */
+  readonly answer?: string | undefined;
+  readonly refusal?: Refusal | undefined;
+}
+
+/** A call that runs. */
+interface Begun {
+  readonly span: CallSpan;
+  readonly record: CallRecord;
+  /** Ends it, once. False: what became of it could not be recorded. */
+  readonly finish: (end: Ended) => Promise<boolean>;
 }
 
 /** Answers what turns ask of capabilities. */
@@ -86,19 +117,27 @@ export class Broker {
   readonly #quotas = new Quotas();
   readonly #holds: Holds;
   readonly #secrets: Secrets;
+  readonly #audit: Audit;
   readonly #open = new Set<CallSpan>();
-  readonly #streams = new WeakMap<Message, Map<number, CapabilityStream>>();
+  #isClosed = false;
+  readonly #streams = new WeakMap<Message, Map<number, PartSource>>();
 
   constructor(options: BrokerOptions) {
     this.#on = options;
     this.#holds = new Holds(options.clock);
     this.#secrets = new Secrets(options.env);
+    this.#audit = new Audit(options.vault, options.audit);
     this.#offer(options.router);
   }
 
   /** What a guest with these grants is shown. */
   surface(grants: HostGrants | undefined): string {
     return this.#on.capabilities.surface(grants);
+  }
+
+  /** What was called, as it is recorded. */
+  audit(filter: AuditFilter): readonly AuditEntry[] {
+    return this.#audit.list(filter);
   }
 
   /** A life of an agent is over, however it ended: what it holds outside is closed. */
@@ -108,6 +147,7 @@ export class Broker {
 
   /** Ends what is open. Resolves when what lives hold is closed, or after a moment. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     for (const span of this.#open) span.abort(aborted("the runtime closes"));
     await this.#holds.close();
   }
@@ -147,6 +187,7 @@ export class Broker {
     const { capabilities, vault } = this.#on;
     const { life, spec, branch } = this.#on.agents.look(id);
     if (life === undefined) throw aborted(`${id} has no life`);
+    if (this.#isClosed) throw aborted("the runtime closes");
     const { name, verb, args } = parseHostCall(text);
     const bytesMax = spec.limits.messageBytesMax;
     const order = orderOf(capabilities, { agent: id, grants: spec.host, name, verb, args, bytesMax });
@@ -154,7 +195,17 @@ export class Broker {
     const identity = identityOf(message, { branch: branch.id, epoch });
     const words = hash("sha256", `${place.step.length} ${place.step} ${text}`, "base64url");
     const key = effectKey({ vault: vault.uuid, agent: id, identity, name: `host ${words}`, use: place.nth });
-    return { ...order, agent: id, name, verbName: verb, key, holds: this.#holds.of(id, epoch), message };
+    return {
+      ...order,
+      agent: id,
+      name,
+      verbName: verb,
+      key,
+      holds: this.#holds.of(id, epoch),
+      message,
+      argsText: args,
+      durability: spec.durability,
+    };
   }
 
   async #next(text: string, message: Message): Promise<string> {
@@ -167,34 +218,60 @@ export class Broker {
   }
 
   async #run(run: Run, tell: (refusal?: Refusal) => void): Promise<string> {
-    const { agent, name, verb, args, grant, message } = run;
+    const known = isNamed(run.message) ? this.#audit.find(run.key) : undefined;
+    if (known !== undefined) {
+      const again = repeated(known, `${run.name}.${run.verbName}`);
+      tell();
+      return "value" in again ? HOST_VALUE + again.value : HOST_STREAM + this.#keep(run.message, again.parts);
+    }
+    const { span, record, finish } = this.#begun(run, tell);
+    try {
+      await span.within(record.begin(this.#intentOf(run)));
+      const call = this.#callOf(run, span);
+      const answer = await span.within((async () => await run.verb.run(call, ...run.args))());
+      const iterator = iteratorOf(answer);
+      if (iterator !== undefined) return HOST_STREAM + this.#opened(run, { iterator, span, finish });
+      const text = this.#encoded(answer, run);
+      if (!(await finish({ bytes: Buffer.byteLength(text), answer: keptValue(text) }))) throw notRecorded(run);
+      return HOST_VALUE + text;
+    } catch (thrown) {
+      const refusal = this.#refusal(thrown);
+      await finish({ bytes: 0, refusal });
+      throw toldAs(refusal);
+    }
+  }
+
+  /** Counts the call and begins its time. Throws RUNTIME_DEADLINE_EXCEEDED, RUNTIME_CAPABILITY_QUOTA. */
+  #begun(run: Run, tell: (refusal?: Refusal) => void): Begun {
+    const { agent, name, grant, message, durability } = run;
     const { clock } = this.#on;
     const timeoutMs = this.#timeLeft(run);
-    const release = this.#quotas.take({ agent, capability: name, turn: message }, grant.quota, clock.monotonicMs());
+    const startedMs = clock.monotonicMs();
+    const release = this.#quotas.take({ agent, capability: name, turn: message }, grant.quota, startedMs);
     const span = new CallSpan({ clock, timeoutMs, what: `${name}.${run.verbName}` });
+    const record = new CallRecord(this.#audit, { durability, isNamed: isNamed(message) });
     const callOff = (why: string): void => span.abort(aborted(why));
     this.#open.add(span);
     (message.open ??= new Set()).add(callOff);
-    const finish = (refusal?: Refusal): void => {
+    let end: Promise<boolean> | undefined;
+    const ended = ({ bytes, answer, refusal }: Ended): Promise<boolean> => {
       span.end();
       this.#open.delete(span);
       message.open?.delete(callOff);
       release();
       tell(refusal);
+      const code = refusal?.code ?? "ok";
+      const kept = refusal === undefined ? answer : keptError(refusal);
+      return record.end({ code, bytes, durationMs: clock.monotonicMs() - startedMs, answer: kept });
     };
-    try {
-      const call = this.#callOf(run, span);
-      const answer = await span.within((async () => await verb.run(call, ...args))());
-      const iterator = iteratorOf(answer);
-      if (iterator !== undefined) return HOST_STREAM + this.#opened(run, { iterator, span, finish });
-      const text = this.#encoded(answer, run);
-      finish();
-      return HOST_VALUE + text;
-    } catch (thrown) {
-      const refusal = this.#refusal(thrown);
-      finish(refusal);
-      throw toldAs(refusal);
-    }
+    return { span, record, finish: (how) => (end ??= ended(how)) };
+  }
+
+  #intentOf({ agent, message, name, verbName, argsText, key }: Run): AuditIntent {
+    const timeMs = this.#on.clock.now();
+    const { argsHash, preview } = argsOf(argsText);
+    const told = { agent, method: message.method, capability: name, verb: verbName };
+    return { timeMs, ...told, argsHash, preview: this.#secrets.scrub(preview), idempotencyKey: key };
   }
 
   /** The time of a call: its quota's or its verb's, and never beyond that of whoever waits for the turn. */
@@ -234,31 +311,38 @@ export class Broker {
   /** Begins to answer in parts. The number of the stream. */
   #opened(
     run: Run,
-    {
-      iterator,
-      span,
-      finish,
-    }: {
-      readonly iterator: AsyncIterator<unknown>;
-      readonly span: CallSpan;
-      readonly finish: (refusal?: Refusal) => void;
-    },
+    { iterator, span, finish }: Pick<Begun, "span" | "finish"> & { readonly iterator: AsyncIterator<unknown> },
   ): number {
+    const kept: string[] = [];
+    let bytesKept = 0;
     const stream = new CapabilityStream(iterator, {
       clock: this.#on.clock,
       span,
       bytesMax: run.grant.quota.answerBytesMax,
-      encode: (part) => this.#encoded(part, run),
-      onEnd: ({ error }) => finish(error === undefined ? undefined : this.#refusal(error)),
+      encode: (part) => {
+        const text = this.#encoded(part, run);
+        bytesKept += Buffer.byteLength(text);
+        if (isNamed(run.message) && bytesKept <= ANSWER_BYTES_KEPT) kept.push(text);
+        return text;
+      },
+      onEnd: async ({ error, bytes }) => {
+        const refusal = error === undefined ? undefined : this.#refusal(error);
+        // Where it cannot be recorded, a turn that comes again is told that nobody knows.
+        await finish({ bytes, refusal, answer: bytes <= ANSWER_BYTES_KEPT ? keptParts(kept) : undefined });
+      },
     });
-    const streams = this.#streams.get(run.message) ?? new Map<number, CapabilityStream>();
-    this.#streams.set(run.message, streams);
+    return this.#keep(run.message, stream);
+  }
+
+  #keep(message: Message, stream: PartSource): number {
+    const streams = this.#streams.get(message) ?? new Map<number, PartSource>();
+    this.#streams.set(message, streams);
     const number = streams.size + 1;
     streams.set(number, stream);
     return number;
   }
 
-  #stream(message: Message, number: number): CapabilityStream {
+  #stream(message: Message, number: number): PartSource {
     const stream = this.#streams.get(message)?.get(number);
     if (stream !== undefined) return stream;
     throw new RuntimeError("RUNTIME_CAPABILITY_INVALID", `this turn has no stream ${number}`);
@@ -277,6 +361,11 @@ export class Broker {
 
 function aborted(why: string): RuntimeError {
   return new RuntimeError("RUNTIME_CAPABILITY_ABORTED", `called off, ${why}`);
+}
+
+function notRecorded({ name, verbName }: Run): RuntimeError {
+  const text = `${name}.${verbName} ended, but its outcome could not be recorded: it is not tried again`;
+  return new RuntimeError("RUNTIME_CAPABILITY_OUTCOME_UNKNOWN", text);
 }
 
 /** As the router tells it. The code is one of ours: `refusalOf` lets no other pass. */

@@ -21,6 +21,14 @@ const PACE_MS = 4;
 /** … but no longer than this: 256 questions, which is what a turn may ask, are enough for a minute and a half. */
 const PACE_MS_MAX = 500;
 
+/** Where the parts of an answer come from. */
+export interface PartSource {
+  /** The next batch as text. Rejects with what the stream ended with, once the parts before that are taken. */
+  batch(number: number): Promise<string>;
+  /** The guest wants no more of it. */
+  leave(): void;
+}
+
 /** What a stream needs. */
 export interface StreamOptions {
   readonly clock: Clock;
@@ -29,12 +37,12 @@ export interface StreamOptions {
   readonly bytesMax: number;
   /** A part as text. Throws what the agent shall be told. */
   readonly encode: (part: unknown) => string;
-  /** It is over. `error`: what it ended with, if that was not well. */
-  readonly onEnd: (end: { readonly error?: unknown; readonly bytes: number }) => void;
+  /** It is over. `error`: what it ended with, if that was not well. Never rejects; the guest hears of the end when it is done. */
+  readonly onEnd: (end: { readonly error?: unknown; readonly bytes: number }) => Promise<void>;
 }
 
 /** One stream. */
-export class CapabilityStream {
+export class CapabilityStream implements PartSource {
   readonly #iterator: AsyncIterator<unknown>;
   readonly #options: StreamOptions;
   #parts: string[] = [];
@@ -44,6 +52,7 @@ export class CapabilityStream {
   #nextBatch = 0;
   #isReading = false;
   #end: { readonly error?: unknown } | undefined;
+  #recorded: Promise<void> = Promise.resolve();
   /** Called when a part came, one was taken, or it is over. */
   #nudge: () => void = () => undefined;
   #moved: Promise<void> = Promise.resolve();
@@ -60,7 +69,6 @@ export class CapabilityStream {
     signal.addEventListener("abort", aborted, { once: true });
   }
 
-  /** The next batch as text. Rejects with what the stream ended with, once the parts before that are taken. */
   async batch(number: number): Promise<string> {
     if (number !== this.#nextBatch) {
       throw new RuntimeError("RUNTIME_CAPABILITY_INVALID", "the batches of a stream are asked for in order");
@@ -70,13 +78,13 @@ export class CapabilityStream {
     this.#isReading = true;
     while (this.#parts.length === 0 && this.#end === undefined) await this.#moved;
     await this.#pace(number);
+    await this.#recorded;
     if (this.#parts.length === 0 && this.#end?.error !== undefined) throw this.#end.error;
     const parts = this.#take();
     const isOver = this.#parts.length === 0 && this.#end !== undefined && this.#end.error === undefined;
     return batchText(parts, isOver);
   }
 
-  /** The guest wants no more of it. */
   leave(): void {
     this.#over({});
     this.#options.span.abort(new RuntimeError("RUNTIME_CAPABILITY_ABORTED", "called off, the stream was left"));
@@ -137,7 +145,7 @@ export class CapabilityStream {
     if (this.#end !== undefined) return;
     this.#end = end;
     void close(this.#iterator); // never rejects; nobody waits for it
-    this.#options.onEnd({ ...end, bytes: this.#bytesRead });
+    this.#recorded = this.#options.onEnd({ ...end, bytes: this.#bytesRead });
     this.#stir();
   }
 

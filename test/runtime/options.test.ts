@@ -136,6 +136,7 @@ describe("options of Runtime.open", () => {
       deadLetters: { countMax: 1_000, bytesMax: 64 << 20 },
       topics: { retain: 1_000, countMax: 100_000 },
       capabilities: new Capabilities([]),
+      audit: { countMax: 10_000, bytesMax: 64 << 20 },
       seed: undefined,
       limits: AGENT_LIMITS,
     });
