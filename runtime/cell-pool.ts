@@ -228,7 +228,7 @@ export class CellPool {
 
   /** A cell that has ended takes everybody: they are told at once that it is lost. */
   #hasRoom(cell: Cell): boolean {
-    return cell.residents < this.#options.agentsPerCell;
+    return cell.residents < this.#options.agentsPerCell && !cell.isFull;
   }
 
   async #grow(group: Group): Promise<Cell> {
@@ -340,7 +340,7 @@ function spreadAt(options: CellPoolOptions): number {
 function emptiest(cells: Iterable<Cell>): Cell | undefined {
   let best: Cell | undefined;
   for (const cell of cells) {
-    if (cell.isAlive && (best === undefined || cell.residents < best.residents)) best = cell;
+    if (cell.isAlive && !cell.isFull && (best === undefined || cell.residents < best.residents)) best = cell;
   }
   return best;
 }

@@ -54,6 +54,9 @@ const OVERDUE_MS = 500;
 const MEBIBYTE = 1024 * 1024;
 /** Who had the CPU for this share of the time it was allowed has been running, however long the machine took to give it. */
 const RUNNING_SHARE = 0.5;
+/** An honest cell beats three times per heartbeat. Clocks of two processes need some tolerance. */
+const BEATS_PER_HEARTBEAT_MAX = 6;
+const BEATS_SPARE = 1_000;
 /** So many times as long may a cell be silent that could run, and waits for a CPU. */
 const PATIENCE = 8;
 
@@ -62,6 +65,8 @@ export class CellWatch {
   readonly #options: CellWatchOptions;
   readonly #memory: MemoryGauge;
   readonly #cpu: CpuGauge;
+  readonly #startedMs: number;
+  #beats = 0;
   #timer: Timer | undefined;
   #lookedMs = 0;
   #silentMs = 0;
@@ -74,6 +79,7 @@ export class CellWatch {
     this.#options = options;
     this.#memory = new MemoryGauge(options.pid);
     this.#cpu = new CpuGauge(options.pid);
+    this.#startedMs = options.clock.monotonicMs();
   }
 
   /** How long it has given no sign of life while it had work, in ms of this process's own running time. */
@@ -103,9 +109,15 @@ export class CellWatch {
     if (isMove) this.#unmovedMs = 0;
   }
 
-  /** What the cell says of its own memory: used only where the system does not tell. */
-  heardRss(bytes: number): void {
-    this.#memory.claimedBytes = bytes;
+  /**
+   * A sign of life, with what the cell says of its own memory: used only where the system does not tell. False when they come
+   * more often than an honest cell sends them.
+   */
+  heardBeat(rssBytes: number): boolean {
+    this.#memory.claimedBytes = rssBytes;
+    this.#beats += 1;
+    const livedMs = this.#options.clock.monotonicMs() - this.#startedMs;
+    return this.#beats <= BEATS_SPARE + (BEATS_PER_HEARTBEAT_MAX * livedMs) / this.#options.heartbeatMs;
   }
 
   /** Ends the watch. */

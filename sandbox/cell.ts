@@ -185,6 +185,11 @@ export class Cell implements AsyncDisposable {
     return this.#watch.grownMb;
   }
 
+  /** True when nobody can be placed in it at the moment. */
+  get isFull(): boolean {
+    return this.#slots.isFull;
+  }
+
   /** Agents placed and not yet thrown away. */
   get residents(): number {
     return this.#slots.count;
@@ -309,7 +314,7 @@ export class Cell implements AsyncDisposable {
     }
     switch (record.type) {
       case RecordType.beat:
-        this.#watch.heardRss(record.heapBytes);
+        if (!this.#watch.heardBeat(record.heapBytes)) throw badRecord(record, "so often");
         return;
       case RecordType.gone:
         if (!this.#slots.release(record.slot)) throw badRecord(record, "for a slot that was not given up");
@@ -330,6 +335,8 @@ export class Cell implements AsyncDisposable {
     this.#stderr += text.slice(0, room);
     const isTruncated = text.length > room;
     this.#options.onEvent({ type: "cell.stderr", cell: this.id, text: text.slice(0, room), isTruncated });
+    // Nobody reads the rest: whoever prints without end gets an error, and costs us nothing.
+    if (isTruncated) this.#launched.child.stderr?.destroy();
   }
 
   #watched(): Watched {

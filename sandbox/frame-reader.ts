@@ -4,8 +4,10 @@
  *
  * Invariants:
  * 1. Nothing is allocated by a length that was not checked against its limit before.
- * 2. After an error the reader refuses everything: there is no way to find the next frame on a broken stream.
+ * 2. What a peer has to send for an object of ours is never much smaller than the object: no piece of a long text is small.
+ * 3. After an error the reader refuses everything: there is no way to find the next frame on a broken stream.
  */
+import { constants } from "node:buffer";
 import { SandboxError } from "./errors.ts";
 import { FLAG_MORE, FRAME_HEADER_BYTES, RECORD_HEADER_BYTES, type FrameRecord } from "./frames.ts";
 
@@ -135,6 +137,7 @@ export class FrameReader {
     record.wallUs = frame.readUInt32LE(at + 20);
     record.heapBytes = frame.readDoubleLE(at + 24);
     this.#check(record);
+    if (flags === FLAG_MORE && textBytes < this.#options.frameBytesMax / 2) throw invalid("small piece of a long text");
     if (flags === FLAG_MORE) this.#keepLong(frame.subarray(textStart, textEnd));
     else this.#deliver(frame, textStart, textEnd);
     return textEnd;
@@ -151,7 +154,8 @@ export class FrameReader {
   #keepLong(piece: Buffer): void {
     if (piece.length === 0) throw invalid("empty piece of a long text");
     this.#longTextBytes += piece.length;
-    if (this.#longTextBytes > this.textBytesMax) throw invalid(`text of more than ${this.textBytesMax} bytes`);
+    const bytesMax = Math.min(this.textBytesMax, constants.MAX_STRING_LENGTH); // no text becomes longer than its bytes
+    if (this.#longTextBytes > bytesMax) throw invalid(`text of more than ${bytesMax} bytes`);
     this.#longText.push(piece);
   }
 

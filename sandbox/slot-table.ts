@@ -25,9 +25,14 @@ export class SlotTable {
     return this.#residents.size - this.#closed.size;
   }
 
+  /** Nobody can be placed: all isolates are in use, or the cell has not confirmed that those given up are gone. */
+  get isFull(): boolean {
+    return this.count >= this.#isolatesMax || this.#free.length === 0;
+  }
+
   /** A free slot, or undefined when the cell is full. */
   reserve(): number | undefined {
-    return this.count < this.#isolatesMax ? this.#free.pop() : undefined;
+    return this.isFull ? undefined : this.#free.pop();
   }
 
   put(slot: number, resident: Resident): void {

@@ -12,6 +12,8 @@ import {
 } from "../../sandbox/frames.ts";
 
 const FRAME_BYTES_MAX = 4096;
+/** The smallest piece of a long text that a reader takes. */
+const LARGE_PIECE = "x".repeat(FRAME_BYTES_MAX / 2);
 const REFUSAL = { name: "SandboxError", code: "SANDBOX_FRAME_INVALID" };
 
 function reader(onRecord: (record: FrameRecord) => void = () => {}): FrameReader {
@@ -141,8 +143,10 @@ describe("a frame reader refuses", () => {
     ["a negative turn", frame({ turn: -1 })],
     ["half a turn", frame({ turn: 1.5 })],
     ["an infinite heap", frame({ heap: Infinity })],
-    ["another record inside a long text", Buffer.concat([frame({ flags: 1 }), frame({ turn: 2 })])],
+    ["another record inside a long text", Buffer.concat([frame({ flags: 1 }, LARGE_PIECE), frame({ turn: 2 })])],
     ["an empty piece of a long text", frame({ flags: 1 }, "")],
+    ["a small piece of a long text", frame({ flags: 1 }, LARGE_PIECE.slice(1))],
+    ["an empty end of a long text", Buffer.concat([frame({ flags: 1 }, LARGE_PIECE), frame({}, "")])],
   ];
   for (const [what, bytes] of cases) {
     it(what, () => {

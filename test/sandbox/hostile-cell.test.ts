@@ -2,39 +2,8 @@
 import { strict as assert } from "node:assert";
 import { describe, it } from "node:test";
 import { Cell, type CellOptions, type TurnRead } from "../../sandbox/index.ts";
+import { HEAD } from "./hostile-program.ts";
 import { Actor, brief, isRunning, OPTIONS, plainLayers, Program, recorder, until } from "./support.ts";
-
-/** What all of them begin with: the pipe, a frame builder, and a greeting as an honest cell sends it. */
-const HEAD = `
-const { Socket } = require("node:net");
-const pipe = new Socket({ fd: 3, readable: true, writable: true });
-const record = (type, slot, turn, text = "", flags = 0) => {
-  const body = Buffer.from(text);
-  const head = Buffer.alloc(32);
-  head.writeUInt8(type, 0);
-  head.writeUInt8(flags, 1);
-  head.writeUInt16LE(slot, 2);
-  head.writeUInt32LE(body.length, 4);
-  head.writeDoubleLE(turn, 8);
-  return Buffer.concat([head, body]);
-};
-const send = (...records) => {
-  const head = Buffer.alloc(8);
-  head.writeUInt32LE(records.reduce((sum, each) => sum + each.length, 0), 0);
-  head.writeUInt32LE(records.length, 4);
-  pipe.write(Buffer.concat([head, ...records]));
-};
-const pack = (...segments) => segments.map((each) => each.length).join() + "\\n" + segments.join("");
-const loaded = record(18, 1, 0, "L" + pack(JSON.stringify({ version: 1, methods: [], hasMigrate: false, hasStop: false })));
-const done = (turn, id = turn) => record(19, 1, turn, "D" + pack(String(id), "1", "0", "0", "0", "0"));
-const reads = (ask, count, step = 1, table = "t", rows = "1") => "W" + pack("1", "0", String(count),
-  ...Array.from({ length: count }, (_, i) => [String(step === 1 ? ask + i : ask), "up", table, "", "", "", "", rows]).flat());
-const beat = record(17, 0, 0);
-send(record(16, 0, 0, "{}"));
-// The first bytes of the Guardian are the placement, already with its first turn.
-const placed = (action) => pipe.once("data", action);
-pipe.on("end", () => process.abort());
-`;
 
 async function startProgram(
   code: string,

@@ -71,6 +71,7 @@ export class SimCell {
   get isAlive(): boolean {
     return this.#state === "alive" || this.#state === "dead"; // the Guardian has not noticed yet
   }
+  readonly isFull = false; // the pool counts residents itself
   get residents(): number {
     return [...this.#rooms].filter(({ isClosed }) => !isClosed).length;
   }
