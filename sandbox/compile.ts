@@ -13,9 +13,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import {
   build,
   stop,
@@ -28,6 +26,7 @@ import {
   type PluginBuild,
 } from "esbuild";
 import { agent } from "./agent.ts";
+import { readEntry, type CompileInput, type Entry } from "./compile-entry.ts";
 import { ownerOf, refusalFrom, type ImportGraph } from "./compile-refusal.ts";
 import { SandboxError } from "./errors.ts";
 import { isNodeModule, nodeAdvice } from "./node-builtins.ts";
@@ -45,14 +44,6 @@ export interface Artifact {
   /** The entry's own text. */
   readonly source: string;
 }
-
-/**
- * A file, or a text with a name; `resolveFrom` is the folder that the text's imports are looked up from. `standsAlone`: the
- * text may import `planaria/agent` and nothing else, because whoever wrote it must not see the files of this machine.
- */
-export type CompileInput =
-  | { readonly module: URL | string }
-  | { readonly source: string; readonly name: string; readonly resolveFrom?: string; readonly standsAlone?: boolean };
 
 /** What an artifact may be, and who is told what it is made of. */
 export interface CompileOptions {
@@ -84,20 +75,23 @@ const NAMESPACE = "planaria";
 const ENTRY = "planaria:entry";
 const START = "planaria:start";
 const SDK = "planaria/agent";
+/** What the free names `URL` and `URLSearchParams` become: where the code has such a name, the globals' code goes with it. */
+const URL_NAME = "__planariaURL";
+const URL_NAMES = Object.fromEntries(
+  ["URL", "URLSearchParams"].flatMap((name) => [
+    [name, `__planaria${name}`],
+    // Libraries look there whether it exists.
+    [`globalThis.${name}`, `__planaria${name}`],
+  ]),
+);
+/** Before the agent's own code, on a line of its own, so that positions and the source map stay what they are. */
+const HEAD = `"use strict";globalThis.${DEFINITION_GLOBAL} = () => {`;
 /** Namespace of an entry that is a text without a file. */
 const TEXT = "text";
 
 const remembered = new Map<string, Compiled>();
 let prelude: Promise<string> | undefined;
-
-interface Entry {
-  readonly name: string;
-  readonly source: string;
-  readonly folder: string;
-  /** Undefined for a text without a file. */
-  readonly path: string | undefined;
-  readonly standsAlone: boolean;
-}
+let url: Promise<string> | undefined;
 
 /**
  * Compiles an agent's module with everything it imports, npm packages included.
@@ -107,7 +101,7 @@ interface Entry {
  */
 export async function compile(input: CompileInput, options: CompileOptions = {}): Promise<Artifact> {
   const { codeBytesMax = ARTIFACT_BYTES_MAX, onFile } = options;
-  const entry = await entryOf(input, onFile);
+  const entry = await readEntry(input, onFile);
   const key = sha256(`${entry.name}\n${entry.folder}\n${entry.source}`);
   const { artifact, shares } = remembered.get(key) ?? (await compileEntry(entry, key, onFile));
   const bytes = Buffer.byteLength(artifact.code);
@@ -121,7 +115,7 @@ function tooLarge(
   size: { readonly bytes: number; readonly bytesMax: number },
 ): SandboxError {
   const { bytes, bytesMax } = size;
-  const sorted = [...shares].sort(([, left], [, right]) => right - left);
+  const sorted = [...shares].toSorted(([, left], [, right]) => right - left);
   const biggest = sorted.slice(0, SHARES_SHOWN).map(([owner, share]) => ({ owner, bytes: share }));
   const list = biggest.map((share) => `${share.owner} ${share.bytes}`).join(", ");
   const rest = sorted.length > SHARES_SHOWN ? `, ${sorted.length - SHARES_SHOWN} more` : "";
@@ -137,17 +131,35 @@ export async function stopCompiler(): Promise<void> {
 
 /** The prelude of every isolate as one script. Bundled once per process. */
 export function guestPrelude(): Promise<string> {
-  const extension = import.meta.filename.endsWith(".ts") ? ".ts" : ".js";
-  prelude ??= bundleScript({ entry: join(import.meta.dirname, "guest", `prelude${extension}`) });
+  prelude ??= bundleScript({ entry: ownFile("prelude") });
   return prelude;
 }
-/** Bundles one of our own files into a strict script for a bare V8 realm. */
-async function bundleScript(options: { readonly entry: string }): Promise<string> {
+/** `URL` and `URLSearchParams` as statements on one line. Bundled once per process, when the first agent names them. */
+async function webUrl(): Promise<string> {
+  url ??= bundleScript({ entry: ownFile("web/url"), globalName: "planariaUrl" });
+  const script = (await url).replaceAll("\n", " ");
+  const names = `const { URL: ${URL_NAME}, URLSearchParams: ${URL_NAME}SearchParams } = planariaUrl;`;
+  // Where the agent looks by a name that it makes up as it goes.
+  const rest = "writable: true, configurable: true";
+  const globals = `URL: { value: ${URL_NAME}, ${rest} }, URLSearchParams: { value: ${URL_NAME}SearchParams, ${rest} }`;
+  return `${script} ${names} Object.defineProperties(globalThis, { ${globals} });`;
+}
+
+/** One of the guest's files, from sources or from what was built. */
+function ownFile(name: string): string {
+  const extension = import.meta.filename.endsWith(".ts") ? ".ts" : ".js";
+  return join(import.meta.dirname, "guest", `${name}${extension}`);
+}
+
+/** Bundles one of our own files into a strict script for a bare V8 realm; what it exports is left at `globalName`. */
+async function bundleScript(options: { readonly entry: string; readonly globalName?: string }): Promise<string> {
   const result = await build({
     entryPoints: [options.entry],
     bundle: true,
     write: false,
     format: "iife",
+    // A class that is read by its name keeps it.
+    ...(options.globalName === undefined ? {} : { globalName: options.globalName, keepNames: true }),
     platform: "neutral",
     mainFields: ["module", "main"],
     target: TARGET,
@@ -182,55 +194,23 @@ export async function bundleProgram(options: {
   return textOf(result.outputFiles, "") ?? "";
 }
 
-async function entryOf(input: CompileInput, onFile: CompileOptions["onFile"]): Promise<Entry> {
-  if ("source" in input) {
-    const { name, source, resolveFrom = ".", standsAlone = false } = input;
-    return { name, source, folder: resolve(resolveFrom), path: undefined, standsAlone };
-  }
-  const path = pathOf(input.module);
-  const name = basename(path);
-  onFile?.(path);
-  return { name, source: await readModule(path), folder: dirname(path), path, standsAlone: false };
-}
-
-function pathOf(module: URL | string): string {
-  const isUrl = typeof module !== "string" || module.startsWith("file:");
-  try {
-    return isUrl ? fileURLToPath(module) : resolve(module);
-  } catch (cause) {
-    throw new SandboxError("SANDBOX_MODULE_MISSING", `${String(module)} is not a file on this machine.`, { cause });
-  }
-}
-
-async function readModule(path: string): Promise<string> {
-  try {
-    const found = await stat(path);
-    // A device or a pipe may never come to its end; reading a folder says so by itself.
-    if (found.isFile() || found.isDirectory()) return await readFile(path, "utf8");
-  } catch (cause) {
-    throw new SandboxError("SANDBOX_MODULE_MISSING", `The module ${path} cannot be read.`, {
-      cause,
-      details: { path },
-    });
-  }
-  throw new SandboxError("SANDBOX_MODULE_MISSING", `The module ${path} cannot be read: it is no file.`, {
-    details: { path },
-  });
-}
-
 async function compileEntry(entry: Entry, key: string, onFile: CompileOptions["onFile"]): Promise<Compiled> {
   const result = await runBuild(entry, onFile);
-  const code = textOf(result.outputFiles, ARTIFACT_FILE) ?? "";
+  const bare = textOf(result.outputFiles, ARTIFACT_FILE) ?? "";
+  const head = bare.includes(URL_NAME) ? await webUrl() : "";
+  const code = HEAD + head + bare.slice(HEAD.length);
   const map = textOf(result.outputFiles, `${ARTIFACT_FILE}.map`) ?? "";
   const artifact: Artifact = { name: entry.name, hash: sha256(code), code, map, source: entry.source };
   // What was imported from disk may change there; only a module that stands alone compiles to the same for ever.
   const standsAlone = Object.keys(result.metafile.inputs).every((input) => /^(?:planaria|text):/.test(input));
-  const compiled = { artifact, shares: sharesOf(result.metafile, entry) };
+  const shares = sharesOf(result.metafile, entry);
+  if (head !== "") shares.set("the global URL", head.length);
+  const compiled = { artifact, shares };
   if (standsAlone) remember(key, compiled);
   return compiled;
 }
 
-function sharesOf({ outputs }: Metafile, { name }: Entry): ReadonlyMap<string, number> {
+function sharesOf({ outputs }: Metafile, { name }: Entry): Map<string, number> {
   const shares = new Map<string, number>();
   const inputs = Object.values(outputs).flatMap((output) => Object.entries(output.inputs));
   for (const [file, { bytesInOutput }] of inputs) {
@@ -279,9 +259,9 @@ function optionsOf(entry: Entry, plugins: Plugin[]) {
     minifyWhitespace: true,
     logLevel: "silent",
     logOverride: { "empty-import-meta": "error" },
-    define: { "process.env.NODE_ENV": '"production"', global: "globalThis" },
+    define: { "process.env.NODE_ENV": '"production"', global: "globalThis", ...URL_NAMES },
     tsconfigRaw: "{}",
-    banner: { js: `"use strict";globalThis.${DEFINITION_GLOBAL} = () => {` },
+    banner: { js: HEAD },
     footer: { js: "};" },
   } satisfies BuildOptions;
 }
@@ -367,10 +347,7 @@ async function refusal(entry: Entry, cause: unknown): Promise<SandboxError> {
 
 /** Who imports whom, by compiling once more with all that could not be found left out. Empty where that is no use. */
 async function graphOf(entry: Entry, { errors }: BuildFailure): Promise<ImportGraph> {
-  const isImport = ({ text }: Message): boolean =>
-    text.startsWith("Could not resolve") || text.includes(" is part of Node ");
-  if (!errors.every(isImport)) return new Map();
-  const leaveOut = (path: string): OnResolveResult => ({ path, external: true });
+  if (!errors.every(isAboutImports)) return new Map();
   const missing: Plugin = {
     name: "planaria-missing",
     setup: (esbuild) =>
@@ -387,6 +364,14 @@ async function graphOf(entry: Entry, { errors }: BuildFailure): Promise<ImportGr
   } catch {
     return new Map(); // something else is wrong as well: then the complaint has to do without the way to it
   }
+}
+
+function isAboutImports({ text }: Message): boolean {
+  return text.startsWith("Could not resolve") || text.includes(" is part of Node ");
+}
+
+function leaveOut(path: string): OnResolveResult {
+  return { path, external: true };
 }
 
 function isBuildFailure(cause: unknown): cause is BuildFailure {

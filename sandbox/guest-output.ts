@@ -9,6 +9,7 @@
  */
 
 import { isLongerThan, utf8Length } from "./guest/utf8.ts";
+import { adviseOnGlobals } from "./missing-globals.ts";
 import {
   ADDRESS_BYTES_MAX,
   DONE,
@@ -166,7 +167,7 @@ class Reader {
     const name = this.short(NAME_UNITS_MAX);
     const message = this.short(MESSAGE_UNITS_MAX);
     const stack = this.short(STACK_UNITS_MAX);
-    return code === "" ? { name, message, stack } : { name, message, stack, code };
+    return adviseOnGlobals(code === "" ? { name, message, stack } : { name, message, stack, code });
   }
 
   ops(count: number): readonly StateOp[] {

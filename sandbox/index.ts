@@ -14,7 +14,8 @@ export type { GuestFault, GuestLog, IsolateLimits, Outbound, StateOp, Turn } fro
 
 /** From TypeScript to what an isolate runs, and back from its stacks to the TypeScript. */
 export { compile, stopCompiler } from "./compile.ts";
-export type { Artifact, CompileInput } from "./compile.ts";
+export type { Artifact } from "./compile.ts";
+export type { CompileInput } from "./compile-entry.ts";
 export type { CompileComplaint } from "./compile-refusal.ts";
 export { mapLog, mapPosition, mapStack } from "./stack.ts";
 

@@ -6,7 +6,7 @@ import { ARTIFACT_FILE, PRELUDE_FILE } from "./protocol.ts";
 /** Parsed maps kept; an agent that fails in every turn should not have its map parsed in every turn. */
 const MAPS_MAX = 16;
 /** Compiler's own modules and the frames that are not the agent's: the prelude, and isolated-vm's seam. */
-const FOREIGN = [PRELUDE_FILE, "<isolated-vm boundary>", "planaria:"];
+const FOREIGN = [PRELUDE_FILE, "<isolated-vm boundary>", "planaria:", `${ARTIFACT_FILE}:1:`]; // nothing of the agent's is on line 1
 
 const maps = new Map<string, SourceMap>();
 

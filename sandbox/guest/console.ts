@@ -7,18 +7,9 @@
 
 import type { GuestLog } from "../protocol.ts";
 import { format, shown } from "./format.ts";
-import {
-  defineProperty,
-  indexOf,
-  mapDelete,
-  mapGet,
-  mapSet,
-  mapSize,
-  NativeMap,
-  slice,
-  toText,
-} from "./primordials.ts";
+import { indexOf, keysOf, mapDelete, mapGet, mapSet, mapSize, NativeMap, slice, toText } from "./primordials.ts";
 import { framesNow } from "./position.ts";
+import { lazily } from "./lazily.ts";
 import { nativeLike } from "./native-like.ts";
 import { tableText } from "./table-text.ts";
 import type { TurnRun } from "./turn.ts";
@@ -39,13 +30,28 @@ export interface ConsoleParts {
   readonly nowMs: () => number;
 }
 
-/** Replaces the global `console`. */
+/** Replaces the global `console`; it is made when it is first looked at. */
 export function installConsole(parts: ConsoleParts): void {
-  const lines = new Lines(parts.turn);
-  const own = { ...plainLines(lines), ...groups(lines), ...counters(lines), ...times(lines, parts.nowMs) };
-  for (const [name, method] of Object.entries(own)) nativeLike(name, 0, method);
-  defineProperty(globalThis, "console", { value: own, writable: true, configurable: true });
+  lazily({ console: () => consoleOf(parts) });
 }
+
+function consoleOf(parts: ConsoleParts): object {
+  const lines = new Lines(parts.turn);
+  const own: Record<string, Method> = {
+    ...plainLines(lines),
+    ...groups(lines),
+    ...counters(lines),
+    ...times(lines, parts.nowMs),
+  };
+  const names = keysOf(own);
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index] ?? "";
+    nativeLike(name, 0, own[name] ?? ignore);
+  }
+  return own;
+}
+
+function ignore(): void {}
 
 /** Lines with the indentation of the groups that are open; a turn begins without any. */
 class Lines {
@@ -93,7 +99,7 @@ function plainLines(lines: Lines): Record<string, Method> {
       if (!isTrue)
         lines.write("error", () => (args.length === 0 ? "Assertion failed" : `Assertion failed: ${format(args)}`));
     },
-    clear: () => undefined,
+    clear: ignore,
   };
 }
 

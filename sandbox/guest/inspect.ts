@@ -224,7 +224,7 @@ class Printer {
 }
 
 /** What inherits from `Error` is one to a reader; `instanceof` would ask the agent. */
-function isError(value: object): boolean {
+export function isError(value: object): value is Error {
   let prototype = getPrototypeOf(value);
   for (let count = 0; count < ANCESTORS_MAX && prototype !== null; count++) {
     if (prototype === errorPrototype) return true;

@@ -1,10 +1,10 @@
 /** Replacements of built-ins that look like them to whoever asks for their name and length. */
 
-import { defineProperty } from "./primordials.ts";
+import { define } from "./primordials.ts";
 
 /** Gives a function the name and length of a built-in. Methods and arrows refuse `new`, as most built-ins do. */
 export function nativeLike<F extends (...args: never[]) => unknown>(name: string, length: number, replacement: F): F {
-  defineProperty(replacement, "name", { value: name, configurable: true });
-  defineProperty(replacement, "length", { value: length, configurable: true });
+  define(replacement, "name", name, { writable: false });
+  define(replacement, "length", length, { writable: false });
   return replacement;
 }

@@ -25,23 +25,22 @@ export function stackFormatter(): Formatter | undefined {
   return formatter;
 }
 
-/** Takes what call sites are read with, while the realm is still clean. Works once `stackFormatter` is in its place. */
-export function learnCallSites(): void {
-  ask((_error, sites) => {
-    const site = sites[0];
-    if (site === undefined) return;
-    const methods = (getPrototypeOf(site) ?? site) as Readonly<Record<string, Reader>>; // V8's CallSite.prototype
-    fileOf = methods["getFileName"];
-    lineOf = methods["getLineNumber"];
-    columnOf = methods["getColumnNumber"];
-  });
-}
-
 /** `line:column` of the innermost frame that is the agent's; "" where the newest ten are not. Never throws. */
 export function position(): string {
+  if (fileOf === undefined) ask(learn);
   found = "";
   ask(firstOfAgent);
   return found;
+}
+
+/** Takes what call sites are read with; no agent ever held one whose prototype it could have changed. */
+function learn(_error: unknown, sites: readonly object[]): void {
+  const site = sites[0];
+  if (site === undefined) return;
+  const methods = (getPrototypeOf(site) ?? site) as Readonly<Record<string, Reader>>; // V8's CallSite.prototype
+  fileOf = methods["getFileName"];
+  lineOf = methods["getLineNumber"];
+  columnOf = methods["getColumnNumber"];
 }
 
 /** The frames of now as text, one per line, as in an error's stack. Never throws. */

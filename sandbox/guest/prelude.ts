@@ -10,9 +10,9 @@ import { installConsole } from "./console.ts";
 import { Guest } from "./guest.ts";
 import { lockDown } from "./lockdown.ts";
 import { defineProperty } from "./primordials.ts";
-import { learnCallSites } from "./position.ts";
 import { installRails } from "./rails.ts";
 import { installTimeAndChance, TimeAndChance } from "./time-and-chance.ts";
+import { installWeb } from "./web/install.ts";
 import { warmUp } from "./warm-up.ts";
 
 assertStrict();
@@ -23,7 +23,7 @@ lockDown();
 installTimeAndChance(time);
 installRails();
 installConsole({ turn: () => guest.turn, nowMs: () => time.nowMs });
-learnCallSites();
+installWeb(time, () => guest.turn);
 warmUp(time);
 
 defineProperty(globalThis, ENTER_GLOBAL, {

@@ -24,10 +24,15 @@ function uncurryThis<This, Args extends unknown[], Result>(
 }
 
 // The constructors that are needed after agent code ran: it may have replaced the globals.
+export const NativeDataView: DataViewConstructor = DataView;
+export const NativeDate: DateConstructor = Date;
 export const NativeError: ErrorConstructor = Error;
 export const NativeMap: MapConstructor = Map;
 export const NativePromise: PromiseConstructor = Promise;
 export const NativeProxy: ProxyConstructor = Proxy;
+export const NativeRegExp: RegExpConstructor = RegExp;
+export const NativeSet: SetConstructor = Set;
+export const NativeUint8Array: Uint8ArrayConstructor = Uint8Array;
 export const NativeRangeError: RangeErrorConstructor = RangeError;
 export const NativeTypeError: TypeErrorConstructor = TypeError;
 
@@ -93,6 +98,13 @@ export const sortBy: <T>(items: T[], compare: (a: T, b: T) => number) => T[] = u
   items: T[],
   compare: (a: T, b: T) => number,
 ) => T[]; // sort returns its receiver
+export const setAdd: <T>(set: Set<T>, item: T) => unknown = uncurryThis(Set.prototype.add);
+export const setDelete: <T>(set: Set<T>, item: T) => boolean = uncurryThis(Set.prototype.delete);
+export const fromCharCode: (...units: number[]) => string = String.fromCharCode;
+export const toLowerCase: (text: string) => string = uncurryThis(String.prototype.toLowerCase);
+export const regExpSource: (expression: RegExp) => string = uncurryThis(getterOf(RegExp.prototype, "source"));
+export const regExpFlags: (expression: RegExp) => string = uncurryThis(getterOf(RegExp.prototype, "flags"));
+export const toStringTag: typeof Symbol.toStringTag = Symbol.toStringTag;
 export const asyncIterator: typeof Symbol.asyncIterator = Symbol.asyncIterator;
 
 export const bufferByteLength: (buffer: ArrayBuffer) => number = uncurryThis(
@@ -112,14 +124,58 @@ export const viewByteOffset: (view: ArrayBufferView) => number = uncurryThis(
 export const viewLength: (view: ArrayBufferView) => number = uncurryThis(
   getterOf<ArrayBufferView, number>(viewPrototype, "length"),
 );
+/** "Uint8Array" and so on, whatever its prototype was made; undefined for a DataView. */
+export const viewTag: (view: ArrayBufferView) => string | undefined = uncurryThis(
+  getterOf<ArrayBufferView, string | undefined>(viewPrototype, Symbol.toStringTag),
+);
 /** Typed as an ArrayBuffer; `bufferSlice` throws when it is a shared one. */
 export const viewBuffer: (view: ArrayBufferView) => ArrayBuffer = uncurryThis(
   getterOf<ArrayBufferView, ArrayBuffer>(viewPrototype, "buffer"),
 );
 
+const integers = [Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array];
+const others = [Float16Array, Float32Array, Float64Array, BigInt64Array, BigUint64Array];
+const views: readonly ViewConstructor[] = [...integers, ...others];
+const viewConstructors: ReadonlyMap<string, ViewConstructor> = new Map(views.map((made) => [made.name, made]));
+type ViewConstructor = new (buffer: ArrayBuffer, offset: number, length: number) => ArrayBufferView;
+
+/** What makes views of that tag. */
+export function viewConstructor(tag: string): ViewConstructor {
+  return mapGet(viewConstructors, tag) ?? Uint8Array;
+}
+
+/** Where the bytes of any view are, also of a DataView. */
+export function spanOf(view: ArrayBufferView): readonly [buffer: ArrayBuffer, offset: number, length: number] {
+  if (viewTag(view) !== undefined) return [viewBuffer(view), viewByteOffset(view), viewByteLength(view)];
+  const data = view as DataView; // no typed array, and a view
+  return [dataBuffer(data), dataByteOffset(data), dataByteLength(data)];
+}
+const dataBuffer: (view: DataView) => ArrayBuffer = uncurryThis(getterOf(DataView.prototype, "buffer"));
+const dataByteOffset: (view: DataView) => number = uncurryThis(getterOf(DataView.prototype, "byteOffset"));
+const dataByteLength: (view: DataView) => number = uncurryThis(getterOf(DataView.prototype, "byteLength"));
+
+/**
+ * Defines a value as an assignment would have made it, but for what is said. Other than a plain descriptor this one has no
+ * prototype, which matters once agent code ran: `Object.prototype.get` would make another property of it.
+ */
+export function define(
+  target: object,
+  key: PropertyKey,
+  value: unknown,
+  { enumerable = false, writable = true }: { readonly enumerable?: boolean; readonly writable?: boolean } = {},
+): void {
+  defineProperty(target, key, {
+    __proto__: null,
+    value,
+    writable,
+    enumerable,
+    configurable: true,
+  } as PropertyDescriptor); // with a prototype of null
+}
+
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller alone knows the types of a built-in getter
-function getterOf<This, Result>(prototype: object, key: string): (this: This) => Result {
+function getterOf<This, Result>(prototype: object, key: PropertyKey): (this: This) => Result {
   const getter: unknown = getOwnPropertyDescriptor(prototype, key)?.get;
-  if (typeof getter !== "function") throw new TypeError(`the realm lacks the getter ${key}`);
+  if (typeof getter !== "function") throw new TypeError(`the realm lacks the getter ${String(key)}`);
   return getter as (this: This) => Result; // a built-in getter; its type is the caller's to know
 }

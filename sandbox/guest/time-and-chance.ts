@@ -25,6 +25,12 @@ export class TimeAndChance {
     return this.#seed;
   }
 
+  /** 32 random bits. */
+  word(): number {
+    this.#next ??= sfc32(this.#seed);
+    return this.#next();
+  }
+
   /** A number in [0, 1) with 53 random bits. */
   random(): number {
     this.#next ??= sfc32(this.#seed);

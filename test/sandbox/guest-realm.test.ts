@@ -30,7 +30,18 @@ describe("the realm", () => {
   it("keeps nothing of ours in its globals", async () => {
     const names = await guest.run("Object.getOwnPropertyNames(globalThis).filter((name) => /planaria/i.test(name))");
     assert.deepEqual(names, []);
-    for (const name of ["require", "process", "module", "fetch", "setTimeout", "queueMicrotask"]) {
+    for (const name of [
+      "require",
+      "process",
+      "module",
+      "global",
+      "self",
+      "Buffer",
+      "fetch",
+      "setTimeout",
+      "setInterval",
+      "setImmediate",
+    ]) {
       assert.equal(await guest.run(`typeof ${name}`), "undefined");
     }
   });
