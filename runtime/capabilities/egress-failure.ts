@@ -43,15 +43,20 @@ export function abortError({ reason }: AbortSignal): RuntimeError {
 
 /** The innermost code: undici and a connection to several addresses wrap the one that tells something. */
 function codeOf(error: unknown): string {
-  const { name, code, errors, cause } = (typeof error === "object" && error !== null ? error : {}) as {
+  const { name, message, code, errors, cause } = (typeof error === "object" && error !== null ? error : {}) as {
     // Any of them may be missing or something else.
     readonly name?: unknown;
+    readonly message?: unknown;
     readonly code?: unknown;
     readonly errors?: unknown;
     readonly cause?: unknown;
   };
   if (Array.isArray(errors) && errors.length > 0) return codeOf(errors[0]);
-  // undici gives its parser's errors a code only where the parser has one.
-  const own = typeof code === "string" ? code.slice(0, 64) : name === "HTTPParserError" ? "HPE_INVALID" : "";
+  const own = typeof code === "string" ? code.slice(0, 64) : name === "HTTPParserError" ? parserCode(message) : "";
   return cause !== undefined && (own === "" || own === "UND_ERR_SOCKET") ? codeOf(cause) : own;
+}
+
+/** undici's parser tells what it found in words only. An end where none may be is a connection that was cut. */
+function parserCode(message: unknown): string {
+  return String(message).includes("Invalid EOF") ? "ECONNRESET" : "HPE_INVALID";
 }

@@ -1,11 +1,10 @@
 /**
  * Takes secrets out of what a server answers: one that echoes its request would hand the agent the key that only the
  * Guardian may hold. A secret that is cut by the border of two chunks is found too: the tail of a chunk that may be the
- * beginning of one waits for what follows. A server that turns its text around (base64, a hash) is not caught.
+ * beginning of one waits for what follows. A server that changes the text (a hash, its letters turned around) is not caught.
  */
+import { STARS } from "./secrets.ts";
 
-/** What stands where a secret stood. */
-export const SCRUBBED = "[secret]";
 /** Shorter ones are no secrets, and would tear every text apart. */
 const LENGTH_MIN = 4;
 
@@ -18,7 +17,12 @@ export class Scrubber {
   constructor(secrets: readonly string[]) {
     const spellings = secrets
       .filter(({ length }) => length >= LENGTH_MIN)
-      .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)]);
+      .flatMap((secret) => [
+        secret,
+        JSON.stringify(secret).slice(1, -1),
+        encodeURIComponent(secret.toWellFormed()),
+        Buffer.from(secret).toString("base64"),
+      ]);
     const needles = new Set(spellings.map((text) => Buffer.from(text, "utf8").toString("latin1")));
     this.#needles = [...needles].toSorted((a, b) => b.length - a.length);
   }
@@ -46,7 +50,7 @@ export class Scrubber {
   }
 
   #replace(text: string): string {
-    return this.#needles.reduce((left, needle) => left.replaceAll(needle, SCRUBBED), text);
+    return this.#needles.reduce((left, needle) => left.replaceAll(needle, STARS), text);
   }
 
   /** Letters at the end that may be the beginning of a secret. */

@@ -11,7 +11,7 @@ import {
   withoutCredentials,
 } from "../../../runtime/capabilities/egress-headers.ts";
 import { nextHop } from "../../../runtime/capabilities/egress-redirect.ts";
-import { SCRUBBED, Scrubber } from "../../../runtime/capabilities/egress-scrub.ts";
+import { Scrubber } from "../../../runtime/capabilities/egress-scrub.ts";
 
 const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 
@@ -234,18 +234,18 @@ describe("secrets in answers", () => {
 
   it("a secret is taken out wherever chunks are cut", () => {
     const text = "a s3cr3t-k3y b s3cr3t-k3ys3cr3t-k3y s3cr3t";
-    const clean = `a ${SCRUBBED} b ${SCRUBBED}${SCRUBBED} s3cr3t`;
+    const clean = `a *** b ****** s3cr3t`;
     for (let cut = 0; cut <= text.length; cut++) {
       assert.equal(scrub(["s3cr3t-k3y"], [text.slice(0, cut), text.slice(cut)]), clean, `cut at ${cut}`);
     }
     assert.equal(scrub(["s3cr3t-k3y"], text.split("")), clean);
   });
   it("other spellings of it are taken out too", () => {
-    assert.equal(scrub(['a"b/c d'], ['{"k":"a\\"b/c d"} a%22b%2Fc%20d']), `{"k":"${SCRUBBED}"} ${SCRUBBED}`);
-    assert.equal(scrub(["schlüssel"], ["x schlüssel y"]), `x ${SCRUBBED} y`);
+    assert.equal(scrub(['a"b/c d'], ['{"k":"a\\"b/c d"} a%22b%2Fc%20d']), `{"k":"***"} ***`);
+    assert.equal(scrub(["schlüssel"], ["x schlüssel y"]), `x *** y`);
   });
   it("the longer of two secrets goes first, and what is no secret passes", () => {
-    assert.equal(scrub(["abcd", "abcdef"], ["abcdef abcd abc"]), `${SCRUBBED} ${SCRUBBED} abc`);
+    assert.equal(scrub(["abcd", "abcdef"], ["abcdef abcd abc"]), `*** *** abc`);
     assert.equal(scrub(["ab"], ["ab"]), "ab");
     const scrubber = new Scrubber(["needle"]);
     assert.equal(Buffer.from(scrubber.push(Buffer.from("data: [DONE]\n\n"))).toString(), "data: [DONE]\n\n");
