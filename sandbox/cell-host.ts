@@ -8,7 +8,7 @@
 import { strict as assert } from "node:assert";
 import type { Clock, Timer } from "../vault/index.ts";
 import { LOAD_TICKET, type CellConfig, type PlaceSpec } from "./cell-config.ts";
-import { CellResident } from "./cell-resident.ts";
+import { CellResident, type CellPace } from "./cell-resident.ts";
 import { RecordType, type FrameRecord, type FrameWriter } from "./frames.ts";
 import type { IsolatePool } from "./isolate-pool.ts";
 import type { Lane } from "./lane.ts";
@@ -28,6 +28,7 @@ export interface CellHostOptions {
 export class CellHost {
   readonly #options: CellHostOptions;
   readonly #residents = new Map<number, CellResident>();
+  readonly #pace: CellPace = { stretch: 1 };
   #beat: Timer | undefined;
   /** When the Guardian last heard from us. */
   #spokenMs: number;
@@ -67,6 +68,9 @@ export class CellHost {
       case RecordType.dispose:
         this.#dispose(record.slot);
         return;
+      case RecordType.pace:
+        this.#pace.stretch = Number(record.text);
+        return;
       case RecordType.stop:
         this.#options.lane.drain();
         this.#options.writer.flush();
@@ -96,7 +100,7 @@ export class CellHost {
     assert(!this.#residents.has(slot), `slot ${slot} is taken`);
     // The Guardian, which we trust, made this text from a PlaceSpec.
     const spec = JSON.parse(text) as PlaceSpec;
-    this.#residents.set(slot, new CellResident(slot, spec, this.#options.pool.take(spec.heapMb)));
+    this.#residents.set(slot, new CellResident(slot, spec, this.#options.pool.take(spec.heapMb), this.#pace));
     this.#speakUp();
   }
 

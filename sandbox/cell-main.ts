@@ -80,7 +80,7 @@ function main(config: CellConfig): void {
   const reader = new FrameReader({
     frameBytesMax: config.frameBytesMax,
     textBytesMax: Number.MAX_SAFE_INTEGER, // The Guardian is trusted, and its texts are bounded where they are made.
-    types: [RecordType.place, RecordType.stop],
+    types: [RecordType.place, RecordType.pace],
     slotMax: config.slotMax,
     onRecord: (record) => host.receive(record),
   });

@@ -14,10 +14,16 @@ export interface Entry {
   readonly text: string;
 }
 
+/** By how much limits on the clock are stretched now, for all residents of a cell. */
+export interface CellPace {
+  stretch: number;
+}
+
 /** An agent placed in this cell. */
 export class CellResident {
   readonly slot: number;
   readonly spec: PlaceSpec;
+  readonly #pace: CellPace;
   /** The artifact's script; empty once it was evaluated. */
   code = "";
   /** The turn in progress, or the last one. */
@@ -25,6 +31,8 @@ export class CellResident {
   /** Used by the turn in progress, all its entries together. */
   cpuUs = 0;
   wallUs = 0;
+  /** What the guest says that a turn had logged which ran out of time; "" where it says nothing. */
+  said = "";
   /** True while an entry runs on another thread. */
   isInside = false;
   /** True between the guest's "wait" and the turn's end. */
@@ -33,7 +41,8 @@ export class CellResident {
   #turns: Entry[] = [];
   #answers: Entry[] = [];
 
-  constructor(slot: number, spec: PlaceSpec, isolate: Isolate) {
+  constructor(slot: number, spec: PlaceSpec, isolate: Isolate, pace: CellPace) {
+    this.#pace = pace;
     this.slot = slot;
     this.spec = spec;
     this.#isolate = isolate;
@@ -49,9 +58,14 @@ export class CellResident {
     return this.isInside || this.isWaiting || this.#turns.length > 0;
   }
 
-  /** V8's time limit for the next entry. */
+  /** V8's time limit for the next entry: longer where the machine has not a core for each who wants one. */
   get entryMs(): number {
-    return this.ticket === LOAD_TICKET ? this.spec.loadMs : this.spec.wallMs;
+    return Math.round((this.ticket === LOAD_TICKET ? this.spec.loadMs : this.spec.wallMs) * this.stretch);
+  }
+
+  /** By how much limits on the clock are stretched now. */
+  get stretch(): number {
+    return this.#pace.stretch;
   }
 
   addTurn(ticket: number, text: string): void {

@@ -25,6 +25,7 @@ import { findLayers, layerMissing, permittedLayers, requiredLayers, type LayerNa
 import { checkCellLimits, checkIsolateLimits, outputBytesMax, type CellLimits } from "./limits.ts";
 import type { PlaceOptions } from "./outcome.ts";
 import { loadText } from "./protocol.ts";
+import { Pace } from "./pace.ts";
 import { Resident } from "./resident.ts";
 import { SlotTable } from "./slot-table.ts";
 
@@ -84,6 +85,7 @@ export class Cell implements AsyncDisposable {
   readonly #reader: FrameReader;
   readonly #writer: FrameWriter;
   readonly #watch: CellWatch;
+  readonly #pace: Pace;
   readonly #ready: PromiseWithResolvers<void> = Promise.withResolvers();
   readonly #exit: PromiseWithResolvers<CellExit> = Promise.withResolvers();
   #state: "starting" | "alive" | "ended" = "starting";
@@ -116,6 +118,7 @@ export class Cell implements AsyncDisposable {
         return launched.pipe.writableLength === 0;
       },
     });
+    this.#pace = new Pace(clock);
     this.#watch = new CellWatch({
       clock,
       pid: this.pid,
@@ -140,20 +143,13 @@ export class Cell implements AsyncDisposable {
   /** As `start`, with given layers and a given program in the cell's place. For tests of this floor. */
   static async startWith(options: CellOptions, layers: Layers, bundle: string): Promise<Cell> {
     const { clock, limits, lane, poolSize, poolRefillSize, poolHeapMb } = options;
+    const pool = { poolSize, poolRefillSize, poolHeapMb };
     const startedMs = clock.monotonicMs();
     const { slotMax } = new SlotTable(limits.isolatesMax);
     const blackBox = new BlackBox({ slotMax });
     const { frameBytesMax, heartbeatMs, memoryMb } = limits;
     const beatMs = Math.ceil(heartbeatMs / BEATS_PER_HEARTBEAT);
-    const config: Omit<CellConfig, "engineFile" | "strayFds"> = {
-      lane,
-      poolSize,
-      poolRefillSize,
-      poolHeapMb,
-      frameBytesMax,
-      slotMax,
-      beatMs,
-    };
+    const config: Omit<CellConfig, "engineFile" | "strayFds"> = { lane, ...pool, frameBytesMax, slotMax, beatMs };
     const isJitless = options.profile === "hardened";
     const launch = { bundle, config, isJitless, layers, blackBoxFd: blackBox.fd, memoryMb };
     const launched = await launchCell(launch).catch((error: unknown) => {
@@ -264,6 +260,7 @@ export class Cell implements AsyncDisposable {
     if (this.#state === "ended") return;
     if (type === RecordType.dispose) this.#slots.close(slot);
     else this.#watch.wake();
+    this.#pace.tell(this.#writer);
     this.#writer.add(type, slot, ticket, text);
     if (this.#isFlushQueued) return;
     this.#isFlushQueued = true;
@@ -293,6 +290,7 @@ export class Cell implements AsyncDisposable {
   }
 
   #read(bytes: Buffer): void {
+    this.#pace.heard();
     this.#watch.heard(false); // A long text may be on its way; a text that never ends is over its limit soon.
     try {
       this.#reader.push(bytes);
@@ -344,7 +342,7 @@ export class Cell implements AsyncDisposable {
     return {
       hasWork: this.#slots.live().some((resident) => resident.hasWork),
       hasResidents: this.#slots.count > 0,
-      entryMs: Math.max(0, ...busy.map((resident) => resident.entryMs)),
+      entryMs: Math.max(0, ...busy.map((resident) => resident.entryMs)) * this.#pace.stretch,
     };
   }
 
@@ -359,7 +357,7 @@ export class Cell implements AsyncDisposable {
   #speechlessMs(): number {
     if (this.#options.lane === "async") return 0;
     const [inside] = this.#slots.inside(this.#blackBox.read(), "sync");
-    return inside?.entryMs ?? 0;
+    return (inside?.entryMs ?? 0) * this.#pace.stretch;
   }
 
   /** The cell is over: kills the process, names suspects, settles what is outstanding. Only the first reason counts. */
@@ -370,12 +368,9 @@ export class Cell implements AsyncDisposable {
     this.#launched.child.kill("SIGKILL");
     this.#watch.stop();
     const entries = this.#blackBox.read();
-    const suspects = this.#slots.inside(entries, this.#options.lane).map(({ agent }) => agent);
-    this.#end = {
-      reason: isStarting ? "start_failed" : reason,
-      detail,
-      suspects: [...new Set([...named, ...suspects])],
-    };
+    const inside = this.#slots.inside(entries, this.#options.lane).map(({ agent }) => agent);
+    const suspects = [...new Set([...named, ...inside])];
+    this.#end = { reason: isStarting ? "start_failed" : reason, detail, suspects };
     this.#slots.loseAll(entries, `cell ${this.id} was lost: ${detail}`);
     this.#blackBox.close();
   }

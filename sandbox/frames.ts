@@ -30,6 +30,8 @@ export const RecordType = {
   dispose: 6,
   /** Take nothing more and end. */
   stop: 7,
+  /** By how much limits on the clock are stretched from here on: text is the factor. */
+  pace: 8,
   /** The cell is ready: text is the JSON of a `CellGreeting`. */
   ready: 16,
   /** A sign of life; `heapBytes` is the resident memory of the whole cell. */

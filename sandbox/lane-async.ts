@@ -18,6 +18,7 @@ import { reportEntry } from "./cell-report.ts";
 import type { CellResident, Entry } from "./cell-resident.ts";
 import { RecordType, type FrameWriter } from "./frames.ts";
 import { entryFault, type EntryFault, type Isolate } from "./isolate.ts";
+import { saidSoon } from "./last-said.ts";
 import { faultText, RESUMES_MAX, type Lane } from "./lane.ts";
 import { RESUME_TEXT } from "./protocol.ts";
 
@@ -137,6 +138,7 @@ export class AsyncLane implements Lane {
         if (output !== RESUME_TEXT) return { output, fault: undefined, heapBytes: await isolate.heapBytes() };
       } catch (error) {
         const fault = entryFault(error);
+        if (fault === "timeout") resident.said = await saidSoon(isolate);
         if (fault !== "thrown") return { output: undefined, fault: named(fault, resident), heapBytes: 0 };
       }
       next = RESUME_TEXT;
@@ -146,7 +148,7 @@ export class AsyncLane implements Lane {
 
   #armDispose(resident: CellResident, isolate: Isolate): void {
     this.#watch?.cancel();
-    this.#watch = this.#clock.after(resident.entryMs + DISPOSE_AFTER_MS, () => {
+    this.#watch = this.#clock.after(resident.entryMs + DISPOSE_AFTER_MS * resident.stretch, () => {
       isolate.dispose();
       this.#armStuck(resident);
     });
@@ -154,7 +156,7 @@ export class AsyncLane implements Lane {
 
   #armStuck(resident: CellResident): void {
     this.#watch?.cancel();
-    this.#watch = this.#clock.after(STUCK_AFTER_MS, () => {
+    this.#watch = this.#clock.after(STUCK_AFTER_MS * resident.stretch, () => {
       this.#isStuck = true;
       this.#writer.add(RecordType.stuck, resident.slot, resident.ticket, "");
       this.#writer.flush();

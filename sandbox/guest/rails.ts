@@ -7,7 +7,14 @@
  * What has a rail, and where the figures come from, is listed in the tables below.
  */
 
-import { apply, defineProperty, getOwnPropertyDescriptor, isArray, NativeRangeError } from "./primordials.ts";
+import {
+  apply,
+  defineProperty,
+  getOwnPropertyDescriptor,
+  isArray,
+  NativeRangeError,
+  NativeTypeError,
+} from "./primordials.ts";
 import { nativeLike } from "./native-like.ts";
 
 /** Items of an array, or units of a text, that one native call may walk: a few milliseconds of work. */
@@ -20,6 +27,7 @@ const DIGITS_MAX = 2 ** 17;
 const PRINTABLE_MAX = 2n ** BigInt(Math.floor(DIGITS_MAX * Math.log2(10)));
 
 type Check = (self: unknown, args: readonly unknown[]) => void;
+type Method = (this: unknown, ...args: never[]) => unknown;
 
 const ARRAY_METHODS = [
   [
@@ -69,6 +77,10 @@ const STRING_METHODS = [
 
 const TEXT_FUNCTIONS = ["encodeURIComponent", "encodeURI", "decodeURIComponent", "decodeURI", "escape", "unescape"];
 
+const toPrimitiveSymbol: typeof Symbol.toPrimitive = Symbol.toPrimitive;
+/** The language's own way for objects without one of their own: the method of `Date` takes any of them. */
+const dateToPrimitive = Date.prototype[Symbol.toPrimitive] as (this: unknown, hint: string) => unknown; // its type knows dates only
+
 let isSuspended = false;
 
 /** Runs our own code without rails: it has limits of its own, and a state may be larger than a rail. */
@@ -86,11 +98,12 @@ export function suspendRails<T>(run: () => T): T {
 export function installRails(): void {
   for (const name of ARRAY_METHODS) guard(Array.prototype, name, arrayCheck(name));
   guard(Array, "from", (_self, args) => assertLength(lengthOf(args[0]), "Array.from"));
+  guard(Function.prototype, "apply", (_self, args) => assertLength(lengthOf(args[1]), "apply"));
+  guard(Reflect, "apply", (_self, args) => assertLength(lengthOf(args[2]), "Reflect.apply"));
+  guard(Reflect, "construct", (_self, args) => assertLength(lengthOf(args[1]), "Reflect.construct"));
   for (const name of STRING_METHODS) guard(String.prototype, name, stringCheck(name));
   guard(String.prototype, "normalize", (self) => assertLength(textLength(self), "normalize", NORMALIZE_MAX));
-  guard(String.prototype, "repeat", (self, args) => assertLength(textLength(self) * count(args[0]), "repeat"));
-  guard(String.prototype, "padStart", (_self, args) => assertLength(count(args[0]), "padStart"));
-  guard(String.prototype, "padEnd", (_self, args) => assertLength(count(args[0]), "padEnd"));
+  for (const name of ["repeat", "padStart", "padEnd"] as const) guardLengthening(name);
   guard(String, "raw", (_self, args) => assertLength(lengthOf(rawOf(args[0])), "String.raw"));
   guard(JSON, "parse", (_self, args) => assertLength(textLength(args[0]), "JSON.parse"));
   for (const name of TEXT_FUNCTIONS) guard(globalThis, name, (_self, args) => assertLength(textLength(args[0]), name));
@@ -108,8 +121,11 @@ function installBigIntRails(): void {
   guard(Native.prototype, "toLocaleString", printCheck);
   const Wrapped = function BigInt(value: unknown): unknown {
     if (new.target !== undefined) throw new TypeError("BigInt is not a constructor");
-    if (!isSuspended) assertLength(textLength(value), "BigInt", DIGITS_MAX);
-    return apply(Native, undefined, [value]);
+    if (isSuspended) return apply(Native, undefined, [value]);
+    // The very value that is checked goes in: an object could become another text the second time.
+    const plain = toPrimitive(value);
+    assertLength(textLength(plain), "BigInt", DIGITS_MAX);
+    return apply(Native, undefined, [plain]);
   };
   nativeLike("BigInt", 1, Wrapped);
   defineProperty(Wrapped, "prototype", { value: Native.prototype, writable: false });
@@ -122,18 +138,35 @@ function installBigIntRails(): void {
 
 /** Replaces `target[name]` by a wrapper that checks first. A realm that lacks the method has nothing to guard. */
 function guard(target: object, name: string, check: Check): void {
-  const property = getOwnPropertyDescriptor(target, name);
-  const native: unknown = property?.value;
-  if (typeof native !== "function" || property === undefined) return;
-  const holder = {
+  wrap(target, name, (native) => ({
     // A method is strict and takes `this` unboxed, so that a boxed string cannot fool the checks.
     wrapped(this: unknown, ...args: unknown[]): unknown {
       if (!isSuspended) check(this, args);
       return apply(native, this, args);
     },
-  };
+  }));
+}
+
+/** `repeat` and its like: the very text and count that are checked go in, for both may be objects that change their mind. */
+function guardLengthening(name: "repeat" | "padStart" | "padEnd"): void {
+  wrap(String.prototype, name, (native) => ({
+    wrapped(this: unknown, ...args: unknown[]): unknown {
+      if (isSuspended || this === undefined || this === null) return apply(native, this, args);
+      const text = typeof this === "string" ? this : `${this as number}`; // a template makes a text of anything, as the built-in does
+      const length = +(args[0] as string); // any value can be asked for its number
+      assertLength(name === "repeat" ? text.length * count(length) : count(length), name);
+      args[0] = length;
+      return apply(native, text, args);
+    },
+  }));
+}
+
+function wrap(target: object, name: string, wrapperOf: (native: Method) => { readonly wrapped: Method }): void {
+  const property = getOwnPropertyDescriptor(target, name);
+  const native: unknown = property?.value;
+  if (typeof native !== "function" || property === undefined) return;
   // oxlint-disable-next-line typescript/unbound-method -- a method off its holder is the point
-  const { wrapped } = holder;
+  const { wrapped } = wrapperOf(native as Method); // a function, by the check above
   nativeLike(name, native.length, wrapped);
   defineProperty(target, name, { ...property, value: wrapped });
 }
@@ -161,17 +194,31 @@ function stringCheck(name: string): Check {
 /** The length that a native method would loop to. Getters of the agent may run, or lie. */
 function lengthOf(value: unknown): number {
   if (typeof value === "string") return value.length;
-  if (typeof value !== "object" || value === null || !("length" in value)) return 0;
-  return count(value.length);
+  if (isArray(value)) return count(value.length);
+  if (value === undefined || value === null) return 0; // the built-in says what it thinks of it
+  // Functions, and numbers by way of their prototype, have one as well.
+  return count((value as { readonly length?: unknown }).length);
 }
 
 function textLength(value: unknown): number {
   return typeof value === "string" ? value.length : 0;
 }
 
+/** What a built-in makes of a count; throws what it would throw. */
 function count(value: unknown): number {
-  if (typeof value === "number") return value > 0 ? value : 0;
-  return typeof value === "string" ? count(+value) : 0;
+  const number = +(value as string); // any value can be asked for its number
+  return number > 0 ? number : 0;
+}
+
+/** What an object becomes where a number is wanted: itself where it is none. Runs its methods, once; throws as the language does. */
+function toPrimitive(value: unknown): unknown {
+  if ((typeof value !== "object" || value === null) && typeof value !== "function") return value;
+  const own = (value as { readonly [Symbol.toPrimitive]?: unknown })[toPrimitiveSymbol]; // any object can be asked
+  if (own === undefined || own === null) return apply(dateToPrimitive, value, ["number"]);
+  const plain = apply(own as (hint: string) => unknown, value, ["number"]); // what is no function is refused by `apply`
+  if ((typeof plain === "object" && plain !== null) || typeof plain === "function")
+    throw new NativeTypeError("Cannot convert object to primitive value");
+  return plain;
 }
 
 function rawOf(template: unknown): unknown {

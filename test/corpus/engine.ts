@@ -1,0 +1,180 @@
+/** Attacks through parts of the engine that go round the caps: WebAssembly, shared memory, buffers that grow, weak references, clocks. */
+import { OUT_OF_TIME, type Family } from "./snippet.ts";
+
+const lacks = (what: string, why: string, code = `return typeof ${what} === 'undefined' ? 'contained' : 'there';`) => ({
+  name: `there is no ${what}`,
+  code,
+  expect: ["contained"] as const,
+  why,
+});
+
+/** Parts of the engine. */
+export const engine: Family = {
+  name: "engine",
+  snippets: [
+    lacks("WebAssembly", "memories and tables are not charged to the heap"),
+    lacks("SharedArrayBuffer", "a clock and memory that is not charged"),
+    lacks("Atomics", "blocks the thread"),
+    lacks("WeakRef", "shows when the collector runs"),
+    lacks("FinalizationRegistry", "runs script outside of any timed entry"),
+    lacks("Temporal", "clocks below a millisecond, and loops that nothing interrupts"),
+    lacks(
+      "performance that moves",
+      "a clock below a millisecond",
+      "const now = () => globalThis.performance?.now?.(); const t = now(); for (let i = 0; i < 20_000; i++) if (now() !== t) return 'moves'; return 'contained';",
+    ),
+    lacks("setTimeout", "no timers but durable ones"),
+    lacks("setImmediate", "as above"),
+    lacks("process", "no Node"),
+    lacks("globalThis.require", "no Node"),
+    lacks("Buffer", "no Node"),
+    lacks("fetch", "no network but through a capability"),
+    lacks("Worker", "no threads"),
+    lacks(
+      "SharedArrayBuffer by any other name",
+      "through the memory of a module",
+      "try { return new WebAssembly.Memory({ initial: 1, maximum: 10, shared: true }).buffer.constructor.name; } catch { return 'contained'; }",
+    ),
+    lacks(
+      "ArrayBuffer.prototype.resize",
+      "memory that grows uncharged",
+      "return ArrayBuffer.prototype.resize === undefined && ArrayBuffer.prototype.transfer === undefined ? 'contained' : 'there';",
+    ),
+    {
+      name: "a buffer with a maximum",
+      code: "return new ArrayBuffer(8, { maxByteLength: 2 ** 33 }).maxByteLength;",
+      expect: ["RUNTIME_HANDLER_THREW"],
+      why: "reserves 8 GB of addresses each; the next innocent isolate would abort the process",
+    },
+    {
+      name: "a buffer with a maximum from a getter that changes its mind",
+      code: "let n = 0; const b = new ArrayBuffer(8, { get maxByteLength() { return n++ === 0 ? undefined : 2 ** 33; } }); return b.resizable ? 'grows' : 'contained';",
+      expect: ["contained", "RUNTIME_HANDLER_THREW"],
+      why: "asked twice, it answers differently",
+    },
+    {
+      name: "a buffer with a maximum through Reflect.construct",
+      code: "return Reflect.construct(ArrayBuffer, [8, { maxByteLength: 2 ** 33 }], Object).constructor === Object ? 'contained' : 'grows';",
+      expect: ["RUNTIME_HANDLER_THREW"],
+      why: "by another way",
+    },
+    {
+      name: "a buffer with a maximum by way of a subclass",
+      code: "class B extends ArrayBuffer {} return new B(8, { maxByteLength: 2 ** 33 }).resizable ? 'grows' : 'contained';",
+      expect: ["RUNTIME_HANDLER_THREW"],
+      why: "super() goes the same way",
+    },
+    {
+      name: "the real ArrayBuffer through a species",
+      code: "const A = Object.getPrototypeOf(Uint8Array); const c = new Uint8Array(8).buffer.constructor; return c === ArrayBuffer && new Uint8Array(8).buffer.slice(0).constructor === ArrayBuffer && A ? 'contained' : 'another';",
+      expect: ["contained"],
+      why: "the constructor on the prototype is the wrapped one",
+    },
+    {
+      name: "buffers of 32 GB of addresses",
+      code: "const all = []; for (let i = 0; i < 5000; i++) all.push(new ArrayBuffer(0, { maxByteLength: 2 ** 35 })); return 'reserved';",
+      expect: ["RUNTIME_HANDLER_THREW"],
+      why: "127 TiB in 20 ms in a bare isolate",
+    },
+    {
+      name: "structuredClone as a way to detach",
+      code: "if (typeof structuredClone === 'undefined') return 'contained'; const b = new ArrayBuffer(8); try { structuredClone(b, { transfer: [b] }); } catch { return 'contained'; } return b.byteLength === 8 || b.byteLength === 0 ? 'contained' : 'odd';",
+      expect: ["contained"],
+      why: "where there is one it gives a copy and no more",
+    },
+    {
+      name: "a clock made of a loop",
+      code: "const t = Date.now(); for (let i = 0; i < 200_000; i++) if (Date.now() !== t) return 'moves'; return 'contained';",
+      expect: ["contained"],
+      why: "time stands still during a turn",
+    },
+    {
+      name: "the real Date through its instances",
+      code: "const D = new Date().constructor; const t = D.now(); for (let i = 0; i < 100_000; i++) if (new D().getTime() !== t) return 'moves'; return 'contained';",
+      expect: ["contained"],
+      why: "the constructor on the prototype is the wrapped one",
+    },
+    {
+      name: "the real Date without new",
+      code: "const a = Date(); return typeof a === 'string' && a === Date() ? 'contained' : a;",
+      expect: ["contained"],
+      why: "Date() as a function says the time, too",
+    },
+    {
+      name: "the real clock through Intl",
+      code: "const f = new Intl.DateTimeFormat('en', { fractionalSecondDigits: 3, second: 'numeric' }); const t = f.format(); for (let i = 0; i < 2_000; i++) if (f.format() !== t) return 'moves'; return 'contained';",
+      expect: ["contained"],
+      why: "format without a date takes now",
+    },
+    {
+      name: "the real clock through formatToParts",
+      code: "const f = new Intl.DateTimeFormat('en', { fractionalSecondDigits: 3, second: 'numeric' }); const t = JSON.stringify(f.formatToParts()); for (let i = 0; i < 500; i++) if (JSON.stringify(f.formatToParts()) !== t) return 'moves'; return 'contained';",
+      expect: ["contained"],
+      why: "as above",
+    },
+    {
+      name: "the real clock through a bound format",
+      code: "const get = Object.getOwnPropertyDescriptor(Intl.DateTimeFormat.prototype, 'format').get; const f = get.call(new Intl.DateTimeFormat('en', { fractionalSecondDigits: 3, second: 'numeric' })); const t = f(); for (let i = 0; i < 2_000; i++) if (f() !== t || f(undefined) !== t) return 'moves'; return 'contained';",
+      expect: ["contained"],
+      why: "the getter hands out a native function",
+    },
+    {
+      name: "real chance",
+      code: "const a = Math.random(); return a >= 0 && a < 1 && Math.random !== undefined ? 'contained' : '';",
+      expect: ["contained"],
+      why: "the turn's own stream",
+    },
+    {
+      name: "asm.js",
+      code: "const m = new Function('stdlib', 'foreign', 'heap', '\"use asm\"; function f() { return 1; } return { f: f };'); return m(globalThis, {}, new ArrayBuffer(65536)).f() === 1 ? 'contained' : '';",
+      expect: ["contained"],
+      why: "would be compiled by WebAssembly's compiler",
+    },
+    {
+      name: "gc and natives",
+      code: "try { return typeof gc === 'undefined' && eval('%DebugPrint(1)') ? 'there' : 'there'; } catch (e) { return e instanceof SyntaxError ? 'contained' : String(e); }",
+      expect: ["contained"],
+      why: "V8's own functions are not on",
+    },
+    {
+      name: "d8 and the inspector",
+      code: "return ['d8', 'print', 'load', 'read', 'quit', 'inspector', 'ivm', 'isolate', '_ivm', 'global', 'window', 'self', 'Deno', 'Bun'].filter((k) => k in globalThis).join() || 'contained';",
+      expect: ["contained"],
+      why: "nothing but the language",
+    },
+    {
+      name: "a date in every calendar",
+      code: "for (const c of Intl.supportedValuesOf('calendar')) new Date(-8.64e15).toLocaleString('en-u-ca-' + c); return 'contained';",
+      expect: ["contained", "RUNTIME_HANDLER_THREW", ...OUT_OF_TIME],
+      why: "loops over centuries in C++",
+    },
+    {
+      name: "a segmenter over a long text",
+      code: "const s = new Intl.Segmenter('th', { granularity: 'word' }); const t = 'กขค'.repeat(2 ** 19); for (const x of s.segment(t)) if (x.index < 0) return 'out'; return 'contained';",
+      expect: ["contained", "SANDBOX_HEAP_EXCEEDED", "RUNTIME_HANDLER_THREW", ...OUT_OF_TIME],
+      why: "dictionaries in C++",
+      isSlow: true,
+    },
+    {
+      name: "a number format of a million digits",
+      code: "return new Intl.NumberFormat('en').format('9'.repeat(2 ** 21)).length > 5 ? 'contained' : '';",
+      expect: ["contained", "RUNTIME_HANDLER_THREW", "SANDBOX_CELL_LOST", ...OUT_OF_TIME],
+      answer: "any",
+      why: "parses texts of digits",
+      isSlow: true,
+    },
+    {
+      name: "a BigInt to a locale",
+      code: "return (1n << (2n ** 22n)).toLocaleString().length;",
+      expect: ["RUNTIME_HANDLER_THREW"],
+      why: "prints like toString",
+    },
+    {
+      name: "a number format of a BigInt",
+      code: "return new Intl.NumberFormat('en').format(1n << (2n ** 22n)).length;",
+      expect: ["RUNTIME_HANDLER_THREW", "SANDBOX_CELL_LOST", ...OUT_OF_TIME],
+      why: "prints it behind the rail",
+      isSlow: true,
+    },
+  ],
+};

@@ -1,0 +1,171 @@
+/** Attacks through promises and microtasks: floods, thenables, what is never settled, what is rejected behind one's back. */
+import { OUT_OF_TIME, type Family } from "./snippet.ts";
+
+/** Promises and microtasks. */
+export const promise: Family = {
+  name: "promise",
+  snippets: [
+    {
+      name: "a microtask that begets the next",
+      code: "const next = () => Promise.resolve().then(next); await next();",
+      expect: ["SANDBOX_HEAP_EXCEEDED", ...OUT_OF_TIME],
+      why: "the queue never runs dry",
+    },
+    {
+      name: "await without end",
+      code: "for (;;) await null;",
+      expect: OUT_OF_TIME,
+      why: "a loop of microtasks without garbage",
+    },
+    {
+      name: "queueMicrotask without end",
+      code: "const f = () => { (globalThis.queueMicrotask ?? ((g) => Promise.resolve().then(g)))(f); }; f(); await 1; return 'contained';",
+      expect: ["contained", ...OUT_OF_TIME],
+      why: "left behind by a turn that has ended",
+      isSlow: true,
+    },
+    {
+      name: "a flood of microtasks",
+      code: "for (;;) Promise.resolve().then(() => {});",
+      expect: ["SANDBOX_HEAP_EXCEEDED", ...OUT_OF_TIME],
+      why: "the queue is on the heap",
+    },
+    {
+      name: "a microtask that outlives its turn",
+      code: "(async () => { for (;;) await null; })(); return 'contained';",
+      expect: ["contained", ...OUT_OF_TIME],
+      why: "the turn has its reply, the loop goes on",
+      isSlow: true,
+    },
+    {
+      name: "a rejection that nobody handles",
+      code: "Promise.reject(new Error('stray')); return 'contained';",
+      expect: ["contained"],
+      why: "V8 throws it from the next entry",
+    },
+    {
+      name: "ten thousand rejections that nobody handles",
+      code: "for (let i = 0; i < 10_000; i++) Promise.reject(i); return 'contained';",
+      expect: ["contained", "SANDBOX_DISPOSED"],
+      why: "as many as the cell will resume for",
+    },
+    {
+      name: "rejections in every microtask",
+      code: "const f = async () => { Promise.reject(1); await null; f(); }; f(); await null; await null; return 'contained';",
+      expect: ["contained", "SANDBOX_DISPOSED", "SANDBOX_HEAP_EXCEEDED", ...OUT_OF_TIME],
+      why: "each entry ends in a stray one",
+      isSlow: true,
+    },
+    {
+      name: "never settled",
+      code: "await new Promise(() => {});",
+      expect: ["SANDBOX_TURN_STALLED"],
+      why: "nobody could ever settle it",
+    },
+    {
+      name: "never settled, as a thenable",
+      code: "return { then() {} };",
+      expect: ["SANDBOX_TURN_STALLED"],
+      why: "the reply never comes",
+    },
+    {
+      name: "a thenable that returns itself",
+      code: "const t = { then(resolve) { resolve(t); } }; return t;",
+      expect: OUT_OF_TIME,
+      why: "resolution without end",
+      isSlow: true,
+    },
+    {
+      name: "a thenable that settles often",
+      code: "return { then(resolve, reject) { resolve('contained'); resolve('again'); reject(new Error('no')); throw 1; } };",
+      expect: ["contained"],
+      why: "the first word counts",
+    },
+    {
+      name: "a thenable whose then is asked twice",
+      code: "let n = 0; return { get then() { n++; return n === 1 ? undefined : () => { for (;;); }; } };",
+      expect: ["SANDBOX_VALUE_UNCLONABLE", "contained", "RUNTIME_HANDLER_THREW", ...OUT_OF_TIME],
+      why: "harmless when we look, a trap when awaited",
+    },
+    {
+      name: "Object.prototype.then",
+      code: "Object.prototype.then = function (resolve) { resolve('contained'); }; return {};",
+      expect: ["contained", "SANDBOX_VALUE_UNCLONABLE"],
+      why: "every object is a thenable now",
+    },
+    {
+      name: "Object.prototype.then that never calls back",
+      code: "Object.prototype.then = () => {}; return {};",
+      expect: ["SANDBOX_TURN_STALLED"],
+      why: "what our own code awaits must not be an object of the realm",
+    },
+    {
+      name: "Promise.prototype.then replaced",
+      code: "const then = Promise.prototype.then; Promise.prototype.then = function (...a) { return then.apply(this, a.map(() => () => 'evil')); }; await null; return await Promise.resolve('contained');",
+      expect: ["contained"],
+      why: "await does not ask for it, and neither do we",
+    },
+    {
+      name: "Promise.prototype.constructor with a species",
+      code: "Object.defineProperty(Promise, Symbol.species, { get() { throw new Error('species'); } }); return await ctx.call('witness', 'add', 0).then(() => 'contained');",
+      expect: ["RUNTIME_HANDLER_THREW"],
+      why: "then asks for the species; only the agent's own chain breaks",
+    },
+    {
+      name: "a subclass of Promise from the handler",
+      code: "class P extends Promise {} return new P((resolve) => resolve('contained'));",
+      expect: ["contained"],
+      why: "a promise of another make",
+    },
+    {
+      name: "a promise in the reply",
+      code: "return { p: Promise.resolve(1) };",
+      expect: ["SANDBOX_VALUE_UNCLONABLE"],
+      why: "promises do not cross",
+    },
+    {
+      name: "Promise.all of a million",
+      code: "await Promise.all(new Array(2 ** 20).fill(0).map(async () => {})); return 'contained';",
+      expect: ["contained", "SANDBOX_HEAP_EXCEEDED", ...OUT_OF_TIME],
+      why: "one handler each",
+    },
+    {
+      name: "Promise.race that leaks",
+      code: "const never = new Promise(() => {}); for (;;) { Promise.race([never, 1]); }",
+      expect: ["SANDBOX_HEAP_EXCEEDED", ...OUT_OF_TIME],
+      why: "reactions pile up at the one that never settles",
+    },
+    {
+      name: "async generators without end",
+      code: "const g = (async function* () { for (;;) yield 1; })(); for await (const x of g) if (x > 1) return 'out';",
+      expect: OUT_OF_TIME,
+      why: "a queue in the generator",
+      isSlow: true,
+    },
+    {
+      name: "an async iterator that never says done",
+      code: "for await (const x of { [Symbol.asyncIterator]: () => ({ next: async () => ({ value: 1, done: false }) }) }) void x;",
+      expect: OUT_OF_TIME,
+      why: "the same by hand",
+      isSlow: true,
+    },
+    {
+      name: "a call that nobody awaits",
+      code: "ctx.call('witness', 'add', 0); ctx.call('witness', 'nix', 0); return 'contained';",
+      expect: ["contained"],
+      why: "its rejection must not hit the next turn",
+    },
+    {
+      name: "a context that outlives its turn",
+      code: "globalThis.kept = globalThis.kept ?? ctx; if (globalThis.kept !== ctx) { globalThis.kept.cast('witness', 'add', 1); return 'sent'; } return 'contained';",
+      expect: ["contained"],
+      why: "used again in the next turn it must refuse",
+    },
+    {
+      name: "a reply that changes while it is written",
+      code: "const o = { a: 1, get b() { o.c = o; return 2; } }; return o;",
+      expect: ["SANDBOX_VALUE_UNCLONABLE", "RUNTIME_HANDLER_THREW"],
+      why: "a cycle appears between looking and writing",
+    },
+  ],
+};

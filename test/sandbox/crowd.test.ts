@@ -1,0 +1,74 @@
+/** How limits on the clock are stretched on a crowded machine: the decisions, and a turn that gets a sixteenth of a core. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { averaged, Crowd, runnableIn, stretchOf, STRETCH_MAX } from "../../sandbox/crowd.ts";
+import { FrameReader } from "../../sandbox/frame-reader.ts";
+import { FrameWriter, RecordType } from "../../sandbox/frames.ts";
+import { Pace } from "../../sandbox/pace.ts";
+import { SimulatedClock } from "../support/simulated-clock.ts";
+
+describe("the crowd", () => {
+  it("is read from the fourth word of /proc/loadavg", () => {
+    assert.equal(runnableIn("10.28 10.89 8.41 13/306 17784\n"), 13);
+    assert.equal(runnableIn(""), 0);
+  });
+
+  it("stretches nothing while there is a core for every second thread, and never beyond its end", () => {
+    assert.deepEqual(
+      [0, 2, 4, 5, 8, 16, 1_000].map((threads) => stretchOf(threads, 2)),
+      [1, 1, 1, 2.5, 4, 8, STRETCH_MAX],
+    );
+  });
+
+  it("is no moment's rush, and forgets the past after a second", () => {
+    assert.ok(averaged(2, 30, 20) < 5);
+    assert.ok(averaged(2, 30, 900) > 25);
+    assert.equal(averaged(30, 2, 1_001), 2);
+  });
+
+  it("can be seen here, or counts as none", () => {
+    using crowd = new Crowd();
+    const stretch = crowd.stretchAt(0);
+    assert.ok(stretch >= 1 && stretch <= STRETCH_MAX);
+    assert.equal(crowd.stretchAt(1), stretch);
+  });
+});
+
+describe("the pace of a cell", () => {
+  it("is told in a record before the turn that it is for, and only when it changes", () => {
+    const records: string[] = [];
+    const reader = new FrameReader({
+      frameBytesMax: 4096,
+      textBytesMax: 4096,
+      types: [RecordType.place, RecordType.pace],
+      slotMax: 1,
+      onRecord: ({ type, text }) => records.push(`${type} ${text}`),
+    });
+    const writer = new FrameWriter({ frameBytesMax: 4096, sink: (frame) => (reader.push(Buffer.from(frame)), true) });
+    const clock = new SimulatedClock();
+    let stretch = 1;
+    const pace = new Pace(clock, { stretchAt: () => stretch });
+    pace.tell(writer);
+    stretch = 4;
+    pace.tell(writer);
+    pace.tell(writer);
+    writer.flush();
+    assert.deepEqual(records, [`${RecordType.pace} 4`]);
+    assert.equal(pace.stretch, 4);
+  });
+
+  it("keeps allowing what was told before the last word, as long as an entry may run with it", () => {
+    const writer = new FrameWriter({ frameBytesMax: 4096, sink: () => true });
+    const clock = new SimulatedClock();
+    let stretch = 6;
+    const pace = new Pace(clock, { stretchAt: () => stretch });
+    pace.tell(writer);
+    stretch = 1;
+    pace.tell(writer);
+    pace.heard();
+    assert.equal(pace.stretch, 6);
+    clock.advance(10_001);
+    pace.heard();
+    assert.equal(pace.stretch, 1);
+  });
+});
