@@ -54,6 +54,8 @@ const OPEN_FILES_MAX = 256;
 const STACK_BYTES_MAX = 8 * MEBIBYTE;
 /** Preferred over the Guardian when the kernel runs out of memory (0 is neutral, 1000 is first). */
 const OOM_SCORE = "500";
+/** Built-ins that a cell goes without: Node's permission model does not look at the files of databases (nodejs/node#54269). */
+const UNGUARDED = ["--no-experimental-sqlite", "--no-experimental-ffi"];
 /** Background priority for the lane of unproven code: it gets what others leave, and still its heartbeats through. */
 const NICENESS = "10";
 
@@ -123,6 +125,7 @@ function nodeArgs({ layers, bundle, config, isJitless }: LaunchOptions): readonl
     [isWrapped ? INSIDE.node : process.execPath, "--no-node-snapshot", "--disable-warning=SecurityWarning"],
     ["--permission", "--allow-addons", ...readable.map((path) => `--allow-fs-read=${path}`)],
     ["--disable-sigusr1", "--disable-proto=delete", "--no-harmony-temporal"],
+    UNGUARDED.filter((flag) => process.allowedNodeEnvironmentFlags.has(flag)),
     // Without replacing code on the stack, a loop that hoards stays where V8 looks at its memory limit: optimised in
     // mid-run it reached 2 GiB under a limit of 16 MiB, and no time limit stopped it. What is called often is optimised.
     [isJitless ? "--jitless" : "--no-use-osr"],

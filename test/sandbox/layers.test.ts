@@ -1,136 +1,21 @@
-/** The layers of isolation, tried from inside, and what happens where one is missing. */
+/** The layers of isolation: what is found out about them, and what happens where one is missing. What they hold: `owned-cell.test.ts`. */
 import { strict as assert } from "node:assert";
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { bubblewrapArgs, INSIDE } from "../../sandbox/bubblewrap.ts";
-import { engineFile, sharedLibraries } from "../../sandbox/cell-files.ts";
 import { findExecutable } from "../../sandbox/executable.ts";
 import { cellBundle } from "../../sandbox/bundle.ts";
 import { Cell, confirmedLayers, LAYER_ADVICE, LAYER_NAMES, probeLayers } from "../../sandbox/index.ts";
-import { extraPipe, findLayers } from "../../sandbox/layers.ts";
+import { findLayers } from "../../sandbox/layers.ts";
 import { hasSeccompTables, seccompProgram } from "../../sandbox/seccomp.ts";
-import {
-  Actor,
-  brief,
-  OPTIONS,
-  plainLayers,
-  Program,
-  recorder,
-  replyOf,
-  startCell,
-  withoutBubblewrap,
-} from "./support.ts";
+import { Actor, brief, OPTIONS, Program, recorder, replyOf, startCell, withoutBubblewrap } from "./support.ts";
 
 const skip = await withoutBubblewrap();
 const skipStray =
   process.platform === "linux" && findExecutable("bash") !== undefined
     ? false
     : "needs /proc and bash to leave one open";
-
-/** What arbitrary code in a cell's place tries; each answer is an error's code or what it got. */
-const ATTEMPTS = `
-const fs = require("node:fs");
-const { spawnSync } = require("node:child_process");
-const net = require("node:net");
-const attempt = (action) => { try { return String(action() ?? "done"); } catch (error) { return error.code ?? error.message; } };
-const results = {
-  readHost: attempt(() => fs.readFileSync("/etc/passwd", "utf8").length),
-  readSource: attempt(() => fs.readFileSync(process.argv[3], "utf8").length),
-  writeRoot: attempt(() => fs.writeFileSync("/new", "x")),
-  writeCell: attempt(() => fs.writeFileSync("/cell/node", "x")),
-  writeDev: attempt(() => fs.writeFileSync("/dev/shm/new", "x")),
-  spawnNode: attempt(() => { const { error, status } = spawnSync(process.execPath, ["--version"]); if (error) throw error; return status; }),
-  spawnShell: attempt(() => { const { error, status } = spawnSync("/bin/sh", ["-c", "true"]); if (error) throw error; return status; }),
-  killGuardian: attempt(() => process.kill(Number(process.argv[4]), 0)),
-  environment: Object.keys(process.env).toSorted().join(),
-  processes: attempt(() => fs.readdirSync("/proc").filter((name) => /^\\d+$/.test(name)).join()),
-  root: attempt(() => fs.readdirSync("/").toSorted().join()),
-};
-const socket = net.connect({ host: "127.0.0.1", port: Number(process.argv[2]) });
-const tell = (network) => fs.writeSync(1, JSON.stringify({ ...results, network }));
-socket.on("connect", () => tell("connected"));
-socket.on("error", (error) => tell(error.code));
-`;
-
-async function attemptInside(isFiltered: boolean, port: number): Promise<Record<string, string>> {
-  using program = new Program(ATTEMPTS);
-  const { bubblewrap } = await findLayers();
-  const args = bubblewrapArgs({
-    node: process.execPath,
-    engine: engineFile(),
-    bundle: program.file,
-    bundleExtension: ".cjs",
-    libraries: await sharedLibraries(),
-    infoFd: 3,
-    seccompFd: isFiltered ? 4 : undefined,
-  });
-  const command = [
-    ...args,
-    INSIDE.node,
-    `${INSIDE.bundle}.cjs`,
-    String(port),
-    import.meta.filename,
-    String(process.pid),
-  ];
-  const child = spawn(bubblewrap ?? "", command, { stdio: ["ignore", "pipe", "inherit", "pipe", "pipe"] });
-  if (isFiltered && hasSeccompTables(process.arch)) {
-    extraPipe(child, 4).end(seccompProgram({ arch: process.arch, isJitless: false }));
-  }
-  let text = "";
-  for await (const part of child.stdout ?? []) text += String(part);
-  return JSON.parse(text) as Record<string, string>; // The program above prints this shape.
-}
-
-describe("arbitrary code in a cell's place", { skip }, () => {
-  it("has no network, no file of ours, no other process and no place to write", async () => {
-    const server = createServer().listen(0, "127.0.0.1");
-    await new Promise((resolve) => server.once("listening", resolve));
-    const address = server.address();
-    assert(typeof address === "object" && address !== null);
-    for (const isFiltered of (await findLayers()).hasSeccomp ? [true, false] : [false]) {
-      const found = await attemptInside(isFiltered, address.port);
-      const seen = { filter: isFiltered, ...found };
-      assert.equal(found["readHost"], "ENOENT", JSON.stringify(seen));
-      assert.equal(found["readSource"], "ENOENT");
-      assert.equal(found["writeRoot"], "EROFS");
-      assert.equal(found["writeCell"], "EROFS");
-      assert.equal(found["writeDev"], "EROFS");
-      assert.equal(found["spawnShell"], isFiltered ? "EPERM" : "ENOENT");
-      if (isFiltered) assert.equal(found["spawnNode"], "EPERM");
-      assert.equal(found["killGuardian"], "ESRCH");
-      assert.equal(found["environment"], "LD_LIBRARY_PATH,PWD,UV_USE_IO_URING");
-      assert.equal(found["processes"], "1");
-      assert.match(found["root"] ?? "", /^cell,dev,(lib|lib64|nix|usr|,)*proc(,usr)?$/);
-      assert.equal(found["network"], isFiltered ? "EPERM" : "ECONNREFUSED");
-    }
-    server.close();
-  });
-});
-
-describe("Node's permission model", () => {
-  it("holds also without the layers of the system", async () => {
-    using program = new Program(`
-      const fs = require("node:fs");
-      const attempt = (action) => { try { return String(action() ?? "done"); } catch (error) { return error.code; } };
-      fs.writeSync(2, JSON.stringify([
-        attempt(() => fs.readFileSync("/etc/passwd").length),
-        attempt(() => fs.writeFileSync("/tmp/new", "x")),
-        attempt(() => require("node:child_process").spawnSync("/bin/true").status),
-        attempt(() => new (require("node:worker_threads").Worker)("1", { eval: true }) && "worker"),
-        Object.keys(process.env).join(),
-      ]));
-      process.kill(process.pid, "SIGKILL");`);
-    const { events, onEvent } = recorder();
-    await assert.rejects(Cell.startWith({ ...OPTIONS, onEvent }, await plainLayers(), program.file));
-    const [printed] = events;
-    assert(printed?.type === "cell.stderr");
-    const denied = "ERR_ACCESS_DENIED";
-    assert.deepEqual(JSON.parse(printed.text), [denied, denied, denied, denied, "UV_USE_IO_URING"]);
-  });
-});
 
 describe("a cell in bubblewrap", { skip }, () => {
   for (const profile of ["trusted", "hardened"] as const) {
