@@ -62,11 +62,14 @@ export type { RowOp, RowPage, RowQuery } from "./rows.ts";
 export { decode, encode } from "./codec.ts";
 
 /** Programs of this machine, run for an agent. */
-export { startJob } from "./job.ts";
+export { canSandboxJobs, startJob } from "./job.ts";
 export type { Job, JobEnd, JobExit } from "./job.ts";
 export { JOB_LIMITS } from "./job-options.ts";
 export type { JobLimits, JobOptions } from "./job-options.ts";
 export type { JobFolder } from "./job-view.ts";
+export { folderProgram } from "./folder-program.ts";
+export { pathNames, writeFault } from "./folder/path.ts";
+export type { FolderEntry } from "./folder/work.ts";
 
 /** What this machine offers, and the file that cells run. */
 export { LAYER_ADVICE, LAYER_NAMES, probeLayers } from "./layers.ts";

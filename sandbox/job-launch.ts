@@ -44,6 +44,8 @@ const MEBIBYTE = 1024 * 1024;
  * and a stack of 8 MiB for each of a dozen threads.
  */
 const RESERVED_MB = 768;
+/** The kernel counts threads, of which node has a dozen; the watch counts processes. */
+const THREADS_PER_PROCESS = 16;
 const STACK_BYTES_MAX = 8 * MEBIBYTE;
 /** Programs get what the Guardian and its cells leave. */
 const NICENESS = "10";
@@ -119,7 +121,8 @@ function limits({ limits: given }: JobOptions, isInside: boolean): readonly stri
   const data = (given.memoryMb + RESERVED_MB) * MEBIBYTE;
   const all = ["--core=0", `--nofile=${given.openFilesMax}`, `--fsize=${given.fileBytesMax}`, `--data=${data}`];
   // Without a namespace of its own it would count what else the user runs.
-  const processes = isInside && isAtLeast(NAMESPACED_NPROC) ? [`--nproc=${given.processesMax}`] : [];
+  const tasks = given.processesMax * THREADS_PER_PROCESS;
+  const processes = isInside && isAtLeast(NAMESPACED_NPROC) ? [`--nproc=${tasks}`] : [];
   return [...all, `--stack=${STACK_BYTES_MAX}`, ...processes];
 }
 

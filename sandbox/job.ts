@@ -12,10 +12,11 @@
  */
 import type { Readable, Writable } from "node:stream";
 import type { Socket } from "node:net";
-import type { Timer } from "../vault/index.ts";
+import type { Clock, Timer } from "../vault/index.ts";
 import { NamespaceGauge, ProcessGauge } from "./job-gauge.ts";
 import { launchInside, launchOutside, programPid, type LaunchedJob } from "./job-launch.ts";
-import { checkJob, type JobOptions } from "./job-options.ts";
+import { checkJob, JOB_LIMITS, type JobOptions } from "./job-options.ts";
+import { findLayers } from "./layers.ts";
 import { JobWatch, type JobVerdict } from "./job-watch.ts";
 
 /** Why a job ended: by itself, because it was told to, because of a limit, or because its sandbox could not be made. */
@@ -61,6 +62,28 @@ const PIPES_MS_MAX = 200;
 export async function startJob(options: JobOptions): Promise<Job> {
   checkJob(options);
   return new RunningJob(options, await (options.sandbox === "none" ? launchOutside(options) : launchInside(options)));
+}
+
+let canSandbox: Promise<boolean> | undefined;
+
+/** Whether jobs really run in their sandbox on this machine: one is run, the first time that this is asked. */
+export function canSandboxJobs(clock: Clock): Promise<boolean> {
+  canSandbox ??= trySandbox(clock);
+  return canSandbox;
+}
+
+async function trySandbox(clock: Clock): Promise<boolean> {
+  const { prlimit } = await findLayers();
+  if (prlimit === undefined) return false;
+  const program = { file: prlimit, args: ["--version"], env: {}, folders: [], cwd: undefined, isNetworked: false };
+  try {
+    const job = await startJob({ ...program, sandbox: "required", limits: JOB_LIMITS, clock });
+    job.stdout.resume();
+    job.stderr.resume();
+    return (await job.exited).code === 0;
+  } catch {
+    return false; // The refusal of whoever needs it says why.
+  }
 }
 
 class RunningJob implements Job {

@@ -2,7 +2,8 @@
 import type { Capability } from "./contract.ts";
 import { execCapability } from "./exec.ts";
 import { fetchCapability } from "./fetch.ts";
+import { filesCapability } from "./files.ts";
 import { llmCapability } from "./llm.ts";
 
 /** By name, as `ctx.host` shows them. */
-export const BUILT_IN: readonly Capability[] = [fetchCapability(), llmCapability(), execCapability];
+export const BUILT_IN: readonly Capability[] = [fetchCapability(), llmCapability(), execCapability, filesCapability()];
