@@ -14,8 +14,10 @@
  *
  * Code and state live in one branch, so one commit moves both, and a fork or a restore takes both.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { Artifact, RowOp } from "../sandbox/index.ts";
 import type { Op, View } from "../vault/index.ts";
+import { withGrants } from "./capabilities/grants.ts";
 import { RuntimeError } from "./errors.ts";
 import { AGENT_LIMITS, QUARANTINE } from "./options.ts";
 import type { ParsedSpawnOptions } from "./options.ts";
@@ -123,6 +125,17 @@ function quarantineOf(
 ): Pick<AgentSpec, keyof typeof QUARANTINE> {
   const { quarantineDeaths = QUARANTINE.quarantineDeaths, quarantineMs = QUARANTINE.quarantineMs } = spec;
   return { quarantineDeaths, quarantineMs };
+}
+
+/**
+ * What a restore of an earlier state must write with it: the grants of then are not brought back. What an agent may do outside
+ * is what its owner says now, whatever state it goes back to.
+ */
+export function grantsOps(then: View, now: Pick<AgentSpec, "host">): readonly Op[] {
+  const spec = readSpec(then);
+  if (spec === undefined || isDeepStrictEqual(spec.host, now.host)) return [];
+  const { host: _then, ...rest } = spec;
+  return [specOp({ ...rest, ...withGrants(now.host) })];
 }
 
 /** Which code is current, `undefined` before the first start. */

@@ -23,7 +23,7 @@ import { Rungs } from "./rungs.ts";
 
 /** The agent as the ladder sees it. */
 export interface Climber extends Kept {
-  readonly spec: Pick<AgentSpec, "intensity" | "quarantineMs">;
+  readonly spec: Pick<AgentSpec, "intensity" | "quarantineMs" | "host">;
   readonly branch: Branch;
   readonly current: CurrentCode | undefined;
   readonly traffic: { clear(): void };
@@ -65,7 +65,7 @@ export class LadderKeeper implements Keeper {
     this.#host = host;
     this.#onMoved = onMoved;
     this.#onEnd = onEnd;
-    this.#rungs = new Rungs(host.vault, () => agent.branch);
+    this.#rungs = new Rungs(host.vault, { branch: () => agent.branch, spec: () => agent.spec });
   }
 
   get isFree(): boolean {

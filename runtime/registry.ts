@@ -17,8 +17,7 @@ import { Agent } from "./agent.ts";
 import type { AgentHost } from "./agent-host.ts";
 import type { AgentOptions } from "./agent-phase.ts";
 import type { AgentSpec } from "./agent-record.ts";
-import { readCurrent, readSpec, specOp } from "./agent-record.ts";
-import { withGrants } from "./capabilities/grants.ts";
+import { grantsOps, readCurrent, readSpec, specOp } from "./agent-record.ts";
 import type { Down } from "./down.ts";
 import { downError } from "./down.ts";
 import { RuntimeError } from "./errors.ts";
@@ -177,11 +176,11 @@ export class AgentRegistry {
     await this.#claimed(id, async () => {
       if (this.#vault.head(id) !== undefined) throw existsError(id);
       const view = at === undefined ? source.branch : await source.branch.at(at);
-      const { branch, commit } = this.#vault.fork(view, { name: id, durability: this.#durability });
+      const ops = grantsOps(view, source.spec);
+      const { branch, commit } = this.#vault.fork(view, { name: id, ops, durability: this.#durability });
       await commit.durable;
       // At an earlier point, as it was then, but with the grants of now; and whoever was supervised, its fork stands alone.
-      const { supervisor: _supervisor, host: _host, ...then }: AgentSpec = { ...source.spec, ...readSpec(branch), id };
-      const spec = { ...then, ...withGrants(source.spec.host) };
+      const { supervisor: _supervisor, ...spec }: AgentSpec = { ...source.spec, ...readSpec(branch), id };
       // A call that knew the name may have come first: then that agent has the branch.
       if (!this.#agents.has(id)) this.#agents.set(id, this.#newAgent({ id, spec, branch }));
       this.#host().events.emit({ type: "agent.forked", agent: id, from, seq: commit.seq });

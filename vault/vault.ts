@@ -166,31 +166,34 @@ export class Vault implements AsyncDisposable {
 
   /**
    * A new branch that begins with the state of `from`. O(1) in the size of the state, unless `from` is a point between
-   * snapshots: then the changes since the pages below it are written out. Throws VAULT_NAME_TAKEN, VAULT_BRANCH_UNKNOWN
+   * snapshots: then the changes since the pages below it are written out. `ops` are written on top of it, in the same commit. Throws VAULT_NAME_TAKEN, VAULT_BRANCH_UNKNOWN
    * and what `commit` throws.
    */
   fork(
     from: Branch | View,
-    options: { readonly name?: string } & CommitOptions = {},
+    options: { readonly name?: string; readonly ops?: readonly Op[] } & CommitOptions = {},
   ): { readonly branch: Branch; readonly commit: Commit } {
     const id = this.#newId();
+    const ops = validOps(options.ops ?? []);
     const steps = [plain({ type: "fork", branch: id, source: this.#sourceOf(from) })];
+    if (ops.length > 0) steps.push(plain({ type: "write", branch: id, epoch: 0, ops }));
     if (options.name !== undefined) steps.push(nameStep(options.name, id));
     return this.#submitNew(id, steps, options);
   }
 
   /**
    * The branch's content becomes that of `view`. What it held stays reachable as the snapshot `before-restore-<seq>`,
-   * where seq is that of this commit.
+   * where seq is that of this commit. `ops` are written on top of it, in the same commit.
    */
-  restore(branch: BranchId, view: View, options: CommitOptions = {}): Commit {
+  restore(branch: BranchId, view: View, options: CommitOptions & { readonly ops?: readonly Op[] } = {}): Commit {
     this.#assertOpen();
     const label = `before-restore-${this.#nextSeq}`;
     const source = this.#sourceOf(view);
-    return this.#submit(
-      [plain({ type: "snapshot", branch, label }), plain({ type: "restore", branch, source })],
-      options,
-    );
+    const steps = [plain({ type: "snapshot", branch, label }), plain({ type: "restore", branch, source })];
+    if ((options.ops ?? []).length > 0) {
+      steps.push(stepOf(this.#parts.state, { type: "write", branch, ops: options.ops ?? [] }));
+    }
+    return this.#submit(steps, options);
   }
 
   /**

@@ -279,7 +279,8 @@ export class Broker {
     const timeoutMs = grant.quota.timeoutMs ?? verb.timeoutMs ?? TIMEOUT_MS;
     if (message.deadlineMs === undefined) return timeoutMs;
     const leftMs = message.deadlineMs - this.#on.clock.monotonicMs();
-    if (leftMs > 0) return Math.min(timeoutMs, leftMs);
+    // Whoever waits gives up first, and calls off what the turn has open.
+    if (leftMs > 0) return Math.min(timeoutMs, Math.ceil(leftMs) + 1);
     const text = `${name}.${verbName} was not called: whoever called ${message.method} waits no more, its time is up`;
     throw new RuntimeError("RUNTIME_DEADLINE_EXCEEDED", text, {
       details: { capability: name, method: message.method },

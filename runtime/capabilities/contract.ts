@@ -55,16 +55,16 @@ export interface CapabilityCall<Grant> {
   /** Answers longer than this are refused, in bytes of encoded text: stop reading there. */
   readonly answerBytesMax: number;
   /** The value of an environment variable of the Guardian; it is scrubbed from the answer. Throws RUNTIME_CAPABILITY_UNAVAILABLE. */
-  secret(variable: string): string;
+  secret(this: void, variable: string): string;
   /**
    * What this life of the agent holds under this name (of this capability); `open` makes it when there is none. It is closed
    * when the life ends. One that ended by itself is let go with `release`.
    */
-  hold<Thing extends Held>(name: string, open: () => Promise<Thing>): Promise<Thing>;
+  hold<Thing extends Held>(this: void, name: string, open: () => Promise<Thing>): Promise<Thing>;
   /** Forgets what is held under this name, and closes it. */
-  release(name: string): Promise<void>;
+  release(this: void, name: string): Promise<void>;
   /** Notes something for the operator: an event `capability.noted`. At most 512 characters are kept. */
-  note(text: string): void;
+  note(this: void, text: string): void;
 }
 
 /** One thing that a capability can do. */

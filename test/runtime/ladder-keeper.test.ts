@@ -68,11 +68,15 @@ describe("a climb over damaged pages", () => {
   it("leaves everything as it is where the spec cannot be read, which the earlier code would need as well", async (t) => {
     const { vault, branch } = await promoted(t);
     const current = currentOf(branch);
-    const rungs = new Rungs(vault, () => withDamagedSpec(branch));
+    const rungs = new Rungs(vault, { branch: () => withDamagedSpec(branch), spec: () => ({}) });
     const before = vault.stats().seq;
     assert.equal(await rungs.earlierCode(current), undefined);
     assert.equal(vault.stats().seq, before);
-    assert.notEqual(await new Rungs(vault, () => branch).earlierCode(current), undefined, "with its spec it goes back");
+    assert.notEqual(
+      await new Rungs(vault, { branch: () => branch, spec: () => ({}) }).earlierCode(current),
+      undefined,
+      "with its spec it goes back",
+    );
   });
 
   it("ends with the keeper where what it led to cannot be read after all", async (t) => {
