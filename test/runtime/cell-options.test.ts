@@ -1,7 +1,13 @@
 /** The part of the runtime's door that is about cells: who shares one, when one is replaced, what must protect them. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { AGENT_LIMITS, parseDefinition, parseRuntimeOptions, parseSpawnOptions } from "../../runtime/options.ts";
+import {
+  AGENT_LIMITS,
+  parseDefinition,
+  parseRecordSettings,
+  parseRuntimeOptions,
+  parseSpawnOptions,
+} from "../../runtime/options.ts";
 
 const open = (options: Readonly<Record<string, unknown>>) => parseRuntimeOptions({ vault: "./data", ...options });
 const defaults = { durability: "os", limits: AGENT_LIMITS } as const;
@@ -49,6 +55,7 @@ describe("a trust domain", () => {
     const spawned = (domain?: string) => parseSpawnOptions({ id: "a", source: "s", domain }, defaults);
     assert.equal(spawned("tenant-a").domain, "tenant-a");
     assert.ok(!("domain" in spawned()));
+    assert.equal(parseRecordSettings({ domain: "tenant-a" }, "a.agent.md")["domain"], "tenant-a");
     assert.equal(parseDefinition("d", { source: "s", domain: "" }, defaults).domain, "");
     for (const domain of ["a/b", "ä", "x".repeat(65), " "])
       assert.throws(() => spawned(domain), { code: "RUNTIME_OPTIONS_INVALID", message: /domain/ });
