@@ -1,6 +1,6 @@
 /**
  * What an agent's module imports as "planaria/agent": the types of a definition, and a function that returns it unchanged.
- * It has no imports and works inside the isolate.
+ * It imports nothing but types and works inside the isolate.
  *
  *     export default agent({
  *       version: 1,
@@ -11,6 +11,12 @@
  *       },
  *     });
  */
+import type { ExecHost } from "./host-exec.ts";
+import type { FilesHost } from "./host-files.ts";
+
+/** What agents say to built-in capabilities, and what they are answered. */
+export type * from "./host-exec.ts";
+export type * from "./host-files.ts";
 
 /** `T` with every property, item and entry read-only: what a handler declared `reads: true` sees. */
 export type ReadOnly<T> = T extends (...args: never[]) => unknown
@@ -136,7 +142,10 @@ export interface DownNotice {
  *
  * One whose answers come in parts returns an `AsyncIterable`. Nothing of it is there for an agent whose spec does not grant it.
  */
-export interface Host {}
+export interface Host {
+  readonly exec: ExecHost;
+  readonly files: FilesHost;
+}
 
 /** How a durable step is tried. */
 export interface StepOptions {

@@ -61,6 +61,9 @@ export type { RowOp, RowPage, RowQuery } from "./rows.ts";
 /** Values as text: what crosses to and from an isolate. */
 export { decode, encode } from "./codec.ts";
 
+/** What agents say to built-in capabilities, and what they are answered. */
+export type { ExecAsked, ExecResult } from "./host-exec.ts";
+
 /** Programs of this machine, run for an agent. */
 export { canSandboxJobs, startJob } from "./job.ts";
 export type { Job, JobEnd, JobExit } from "./job.ts";

@@ -1,7 +1,8 @@
 /** The door of `exec`: which programs a grant names, and what a call may ask of one. */
 import { z } from "zod";
 import type { Schema } from "./contract.ts";
-import type { Hole, HoleValue } from "./exec-args.ts";
+import type { ExecAsked } from "../../sandbox/index.ts";
+import type { Hole } from "./exec-args.ts";
 import { programOf, programShape, type Program, type ProgramGrant } from "./program-grant.ts";
 
 /** One program, as a grant says it. Only `file` is needed. */
@@ -53,13 +54,6 @@ export interface ExecProgram extends Program {
 
 /** The programs of a grant, by name. */
 export type ExecPrograms = ReadonlyMap<string, ExecProgram>;
-
-/** What a call gives a program. */
-export interface ExecAsked {
-  /** What stands in the holes of its arguments, by name. */
-  readonly args?: Readonly<Record<string, HoleValue>> | undefined;
-  readonly input?: string | Uint8Array | readonly unknown[] | undefined;
-}
 
 /** The longest that one run may take: the time limit of the verbs. */
 export const RUN_MS_MAX = 600_000;

@@ -6,28 +6,13 @@
  * 1. The program ends when the call does, however that ends: the life of the agent holds it, and the call lets go of it.
  * 2. What a call holds of a program's output is bounded by the grant, whatever the program writes.
  */
-import type { Job, JobExit } from "../../sandbox/index.ts";
+import type { ExecAsked, ExecResult, Job, JobExit } from "../../sandbox/index.ts";
 import { RuntimeError } from "../errors.ts";
 import type { CapabilityCall } from "./contract.ts";
 import { filledArgs } from "./exec-args.ts";
-import type { ExecAsked, ExecProgram, ExecPrograms } from "./exec-grant.ts";
+import type { ExecProgram, ExecPrograms } from "./exec-grant.ts";
 import { LastWords, linesOf, readHead, type Read } from "./output.ts";
 import { failureOf, HeldJob, startProgram } from "./program.ts";
-
-/** How a run ended, as an agent sees it. */
-export interface ExecResult {
-  /** Its exit code; a program that was ended by signal N has 128 + N in the sandbox. */
-  readonly code: number | null;
-  /** Only without a sandbox: the signal that ended it. */
-  readonly signal: string | null;
-  /** Text, bytes, a value or a list of values: as the grant's `output` says. */
-  readonly stdout: unknown;
-  /** The last 16 KiB of it. */
-  readonly stderr: string;
-  /** It wrote more than is here. */
-  readonly isTruncated: boolean;
-  readonly ms: number;
-}
 
 type Call = CapabilityCall<ExecPrograms>;
 
@@ -51,7 +36,7 @@ export function granted(call: Call, name: string): Named {
 }
 
 /** Runs it to its end. */
-export async function runToEnd(call: Call, named: Named, asked: ExecAsked): Promise<ExecResult> {
+export async function runToEnd(call: Call, named: Named, asked: ExecAsked): Promise<ExecResult<unknown>> {
   const { name, program } = named;
   return await running(call, named, asked, async (job) => {
     const complaints = new LastWords(job.stderr, { bytesMax: STDERR_BYTES_MAX, clock: call.clock });

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
 import { execCapability } from "../../../runtime/capabilities/exec.ts";
 import type { ExecProgramGrant } from "../../../runtime/capabilities/exec-grant.ts";
-import type { ExecResult } from "../../../runtime/capabilities/exec-run.ts";
+import type { ExecResult } from "../../../sandbox/index.ts";
 import { direct, type CallSetting, type DirectCalls } from "../../support/capability-call.ts";
 import { withoutJobs } from "../../support/jobs.ts";
 import { processesWith } from "../../support/processes.ts";
