@@ -12,11 +12,15 @@
  *     });
  */
 import type { ExecHost } from "./host-exec.ts";
+import type { FetchHost } from "./host-fetch.ts";
 import type { FilesHost } from "./host-files.ts";
+import type { LlmHost } from "./host-llm.ts";
 
 /** What agents say to built-in capabilities, and what they are answered. */
 export type * from "./host-exec.ts";
+export type * from "./host-fetch.ts";
 export type * from "./host-files.ts";
+export type * from "./host-llm.ts";
 
 /** `T` with every property, item and entry read-only: what a handler declared `reads: true` sees. */
 export type ReadOnly<T> = T extends (...args: never[]) => unknown
@@ -143,6 +147,8 @@ export interface DownNotice {
  * One whose answers come in parts returns an `AsyncIterable`. Nothing of it is there for an agent whose spec does not grant it.
  */
 export interface Host {
+  readonly fetch: FetchHost;
+  readonly llm: LlmHost;
   readonly exec: ExecHost;
   readonly files: FilesHost;
 }

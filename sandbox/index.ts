@@ -22,6 +22,21 @@ export { mapLog, mapPosition, mapStack } from "./stack.ts";
 /** An agent's definition, for references typed by it. */
 export type { AnyAgentDefinition, ArgumentOf, MethodsOf, ReplyOf } from "./agent.ts";
 
+/** What agents say to built-in capabilities, and what they are answered. */
+export type { ExecAsked, ExecResult } from "./host-exec.ts";
+export type { FetchHead, FetchInit } from "./host-fetch.ts";
+export type {
+  ChatAnswer,
+  ChatContentPart,
+  ChatEnd,
+  ChatMessage,
+  ChatPart,
+  ChatRequest,
+  ChatToolCall,
+  ChatUsage,
+  LlmRequest,
+} from "./host-llm.ts";
+
 /** Who a message between agents is for, and what only the runtime may send. */
 export { DOWN_METHOD, EXIT_METHOD, isReserved, parseName, unpackAddress, unpackMonitor } from "./protocol.ts";
 
@@ -60,9 +75,6 @@ export type { RowOp, RowPage, RowQuery } from "./rows.ts";
 
 /** Values as text: what crosses to and from an isolate. */
 export { decode, encode } from "./codec.ts";
-
-/** What agents say to built-in capabilities, and what they are answered. */
-export type { ExecAsked, ExecResult } from "./host-exec.ts";
 
 /** Programs of this machine, run for an agent. */
 export { canSandboxJobs, startJob } from "./job.ts";

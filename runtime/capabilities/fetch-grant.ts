@@ -1,5 +1,6 @@
 /** The door of `fetch`: what a grant may say and what a call may ask for. A grant is compiled once here into a policy. */
 import { z } from "zod";
+import type { FetchInit } from "../../sandbox/index.ts";
 import type { Schema } from "./contract.ts";
 import type { EgressPolicy, SecretHeader } from "./egress.ts";
 import { URL_LENGTH_MAX, needsPrivate, parseAllowed } from "./egress-allow.ts";
@@ -36,19 +37,6 @@ export interface SecretHeaderGrant {
   readonly prefix?: string | undefined;
   /** The origin that gets it. Needed where `allow` names more than one origin, or a wildcard. */
   readonly origin?: string | undefined;
-}
-
-/** What a call of `fetch` may ask for. */
-export interface FetchInit {
-  readonly method?: string | undefined;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-  readonly body?: string | Uint8Array | undefined;
-  /** Sent as JSON, with its content type. */
-  readonly json?: unknown;
-  /** How the answer's body is given. Default text; a stream knows text and bytes. */
-  readonly as?: "text" | "json" | "bytes" | undefined;
-  /** Default follow. */
-  readonly redirect?: "follow" | "manual" | undefined;
 }
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;

@@ -6,6 +6,7 @@
  *
  * The checks are the egress's; here are the words of an agent and how an answer is handed over.
  */
+import type { FetchHead, FetchInit } from "../../sandbox/index.ts";
 import { RuntimeError } from "../errors.ts";
 import type { Capability, CapabilityCall } from "./contract.ts";
 import { defineCapability } from "./define.ts";
@@ -18,15 +19,7 @@ import {
   type EgressRequest,
 } from "./egress.ts";
 import { agentHeaders } from "./egress-headers.ts";
-import { fetchArgs, fetchGrant, type FetchArgs, type FetchInit } from "./fetch-grant.ts";
-
-/** The head of an answer, as an agent sees it. */
-interface FetchHead {
-  readonly status: number;
-  readonly statusText: string;
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-}
+import { fetchArgs, fetchGrant, type FetchArgs } from "./fetch-grant.ts";
 
 type Call = CapabilityCall<EgressPolicy>;
 

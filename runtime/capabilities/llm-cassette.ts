@@ -13,7 +13,7 @@ import { hash, randomUUID } from "node:crypto";
 import { open, readFile, rename, rm } from "node:fs/promises";
 import { basename } from "node:path";
 import { RuntimeError } from "../errors.ts";
-import type { ChatAnswer } from "./llm-chat.ts";
+import type { ChatAnswer } from "../../sandbox/index.ts";
 
 /** One recorded answer. */
 export interface Recording {

@@ -10,7 +10,7 @@ import type { Clock } from "../../vault/index.ts";
 import { RuntimeError } from "../errors.ts";
 import type { EgressAnswer, EgressRequest } from "./egress.ts";
 import { abortError } from "./egress-failure.ts";
-import type { ChatAnswer, ChatPart, ChatRequest } from "./llm-chat.ts";
+import type { ChatAnswer, ChatPart, ChatRequest } from "../../sandbox/index.ts";
 import { eventData } from "./llm-events.ts";
 import { Assembly, STREAM_FIELDS, failureOf, readAnswer, requestBody, type MaxTokensField } from "./llm-protocol.ts";
 import { retryAfterMs, retryWaitMs } from "./llm-retry.ts";

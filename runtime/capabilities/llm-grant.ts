@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Schema } from "./contract.ts";
 import type { EgressPolicy } from "./egress.ts";
 import { URL_LENGTH_MAX, needsPrivate, parseAllowed } from "./egress-allow.ts";
-import type { ChatMessage, ChatRequest } from "./llm-chat.ts";
+import type { ChatMessage, LlmRequest } from "../../sandbox/index.ts";
 import type { MaxTokensField } from "./llm-protocol.ts";
 
 /** What a grant of `llm` says. `endpoint` and `models` are needed. */
@@ -51,9 +51,6 @@ export interface LlmPolicy {
   readonly contextBytesMax: number;
   readonly answers: LlmAnswers | undefined;
 }
-
-/** A request as an agent makes it. */
-export type LlmRequest = Omit<ChatRequest, "model"> & { readonly model?: string | undefined };
 
 /** The arguments of `chat` and `stream`. */
 export type LlmArgs = readonly [request: LlmRequest];

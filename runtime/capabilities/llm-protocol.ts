@@ -11,7 +11,7 @@ import type {
   ChatRequest,
   ChatToolCall,
   ChatUsage,
-} from "./llm-chat.ts";
+} from "../../sandbox/index.ts";
 
 /** The field that limits an answer: newer models of OpenAI refuse the older name, and other servers know only that. */
 export type MaxTokensField = "max_tokens" | "max_completion_tokens";
@@ -111,7 +111,8 @@ export class Assembly {
     }
     if (typeof fields["model"] === "string") this.#model = fields["model"].slice(0, 256);
     this.#usage = usageOf(fields["usage"]) ?? this.#usage;
-    const [choice] = Array.isArray(fields["choices"]) ? (fields["choices"] as readonly unknown[]) : [];
+    const choices: readonly unknown[] = Array.isArray(fields["choices"]) ? fields["choices"] : [];
+    const [choice] = choices;
     const said = fieldsOf(choice);
     if (said === undefined) {
       if (kind === "message") throw failed("The endpoint's answer has no choices.");

@@ -15,9 +15,9 @@ import type { Capability, CapabilityCall } from "./contract.ts";
 import { defineCapability } from "./define.ts";
 import { Egress, type EgressLeave, type EgressOptions } from "./egress.ts";
 import { Cassette, requestHash, type Recording } from "./llm-cassette.ts";
-import type { ChatAnswer, ChatEnd, ChatPart, ChatRequest, ChatUsage } from "./llm-chat.ts";
+import type { ChatAnswer, ChatEnd, ChatPart, ChatRequest, ChatUsage, LlmRequest } from "../../sandbox/index.ts";
 import { LlmClient } from "./llm-client.ts";
-import { llmArgs, llmGrant, type LlmArgs, type LlmPolicy, type LlmRequest } from "./llm-grant.ts";
+import { llmArgs, llmGrant, type LlmArgs, type LlmPolicy } from "./llm-grant.ts";
 import { requestBody } from "./llm-protocol.ts";
 import { Tokens, type Booking } from "./llm-tokens.ts";
 

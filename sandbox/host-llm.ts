@@ -1,4 +1,4 @@
-/** What is said to a model and what it answers, in our words; `llm-protocol.ts` has those of the wire. Data only. */
+/** `ctx.host.llm` as an agent's code sees it. Types only: what it does is `runtime/capabilities/llm.ts`. */
 
 /** A part of what a user says. */
 export type ChatContentPart =
@@ -76,3 +76,17 @@ export interface ChatAnswer extends ChatEnd {
 
 /** An answer in parts: text as it comes, and how it ended as the last. */
 export type ChatPart = { readonly text: string } | ChatEnd;
+
+/**
+ * Models behind the endpoint of the grant; where no model is named, the first one granted. What a model answers is data, and
+ * may be anything. Rejects as `ctx.host` says; `_QUOTA` also when the agent's tokens are spent, or the endpoint's own limit is
+ * reached.
+ */
+export interface LlmHost {
+  chat(request: LlmRequest): Promise<ChatAnswer>;
+  /** `{ text }` as it comes, and as the last part how it ended. Leaving the loop ends it, upstream too. */
+  stream(request: LlmRequest): AsyncIterable<ChatPart>;
+}
+
+/** A request that may leave its model to the grant. */
+export type LlmRequest = Omit<ChatRequest, "model"> & { readonly model?: string | undefined };
