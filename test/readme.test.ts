@@ -63,6 +63,8 @@ describe("the README", () => {
     assert.equal(news.stdout, "hello 1\n");
     const team = await run(process.execPath, ["team.ts"], { cwd: folder, timeout: 30_000 });
     assert.equal(team.stdout, "14 4\n");
+    const weather = await run(process.execPath, ["weather.ts"], { cwd: folder, timeout: 30_000 });
+    assert.equal(weather.stdout, "sunny ok\n");
     const dev = files.get("dev.ts") ?? "";
     assert.deepEqual([await firstWords(folder, "dev.ts"), promises(dev)], ["counter is up", ["counter"]]);
   });
