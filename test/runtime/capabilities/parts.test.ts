@@ -119,9 +119,9 @@ describe("secrets", () => {
 describe("what is told of an error", () => {
   it("names no file of ours, and leaves addresses and fractions alone", () => {
     const told = (message: string): string => refusalOf(new Error(message)).message;
-    assert.equal(told("open '/home/me/secret.txt'"), "open '(path)'");
-    assert.equal(told("at file:///work/x/y.ts:1:2"), "at (path):1:2");
-    assert.equal(told("in C:\\Users\\me\\x.txt"), "in (path)");
+    assert.equal(told("open '/srv/data/secret.txt'"), "open '(path)'");
+    assert.equal(told("at file:///opt/x/y.ts:1:2"), "at (path):1:2");
+    assert.equal(told("in C:\\data\\x.txt"), "in (path)");
     for (const same of ["GET https://example.org/a/b 404", "1/2 of it", "and/or", "notes/a.txt", "/"])
       assert.equal(told(same), same);
   });
