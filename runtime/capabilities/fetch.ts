@@ -153,13 +153,12 @@ function decoderOf({ headers }: EgressAnswer): TextDecoder {
 
 function parsed(text: string, { url, status }: EgressAnswer): unknown {
   try {
-    // A property "__proto__" is no data, and nothing that an agent could be given.
+    // A property "__proto__" is no data, and nothing that an agent could be given. JSON can spell it with escapes.
+    if (!text.includes("__proto__") && !text.includes("\\u00")) return JSON.parse(text);
     return JSON.parse(text, (key, value: unknown) => (key === "__proto__" ? undefined : value));
   } catch {
-    const { origin } = new URL(url);
-    throw new RuntimeError("RUNTIME_CAPABILITY_FAILED", `The answer of ${origin} (${status}) is no JSON.`, {
-      details: { status },
-    });
+    const message = `The answer of ${new URL(url).origin} (${status}) is no JSON, or nested too deeply.`;
+    throw new RuntimeError("RUNTIME_CAPABILITY_FAILED", message, { details: { status } });
   }
 }
 

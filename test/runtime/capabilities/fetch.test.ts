@@ -61,7 +61,7 @@ describe("a request", () => {
   });
 
   it("is read as JSON or as bytes where that is asked", async (t) => {
-    const body = '{"a":[1,{"__proto__":{"x":1},"b":2}]}';
+    const body = String.raw`{"a":[1,{"__proto__":{"x":1},"\u005f_proto__":3,"b":2}]}`;
     const server = await webServer(t, (_request, response) => response.end(body));
     const { ask } = fetching([server.origin]);
     const { json } = (await ask("call", server.origin, { as: "json" })) as { readonly json: unknown };
@@ -141,6 +141,8 @@ describe("a request", () => {
     const { ask } = fetching([server.origin]);
     await assert.rejects(ask("call", server.origin, { method: "POST" }), code("DENIED"));
     await assert.rejects(ask("call", server.origin, { as: "json" }), code("FAILED"));
+    const deep = await webServer(t, (_request, response) => response.end(`${"[".repeat(300_000)}"__proto__"`));
+    await assert.rejects(fetching([deep.origin]).ask("call", deep.origin, { as: "json" }), code("FAILED"));
   });
 });
 
