@@ -29,7 +29,7 @@ export interface CellFacts {
 
 /**
  * A cell that has just begun is not replaced for its memory: when its agents simply need that much, the next cell would be
- * due at once, and they would move for ever. Once a minute they may: that costs 25 agents some 5 ms each.
+ * due at once, and they would move for ever. Once a minute they may: it takes a fraction of a second.
  */
 const MEMORY_AGE_MS_MIN = 60_000;
 /** An agent that restarts is back long before this. */
