@@ -12,7 +12,7 @@ import type { AgentHost } from "./agent-host.ts";
 import type { ExitNotice } from "./monitors.ts";
 import type { AgentSpec, CurrentCode } from "./agent-record.ts";
 import { codeOps, following, specOp } from "./agent-record.ts";
-import { currentOf } from "./incarnation.ts";
+import { currentOf } from "./current-code.ts";
 import type { Profile } from "./cell-pool.ts";
 import { RuntimeError } from "./errors.ts";
 import { Shadow } from "./shadow.ts";

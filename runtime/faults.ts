@@ -50,7 +50,11 @@ const GUEST_CODES: ReadonlySet<string> = new Set<SandboxErrorCode>([
 export function handlerError(place: FaultPlace, fault: GuestFault): Error {
   const stack = mapStack(fault.stack, place.artifact);
   const code = fault.code;
-  if (isGuestCode(code)) return new SandboxError(code, fault.message, { details: { ...plain(place), stack } });
+  if (isGuestCode(code)) {
+    const refused = new SandboxError(code, fault.message, { details: { ...plain(place), stack } });
+    if (stack !== "") refused.stack = stack;
+    return refused;
+  }
   const error = new RuntimeError(
     "RUNTIME_HANDLER_THREW",
     `${place.agent}.${place.method} threw ${fault.name}: ${fault.message}`,

@@ -8,7 +8,7 @@ import type { AgentSpec, CurrentCode } from "./agent-record.ts";
 import { codeOps, following, specOp } from "./agent-record.ts";
 import { RuntimeError } from "./errors.ts";
 import type { Incarnation } from "./incarnation.ts";
-import { currentOf } from "./incarnation.ts";
+import { currentOf } from "./current-code.ts";
 
 /** Which code to load, and where it may run. */
 export interface CodeChoice {

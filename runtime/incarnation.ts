@@ -15,7 +15,7 @@
  * 3. When the vault refuses or loses a commit, this life is ahead of the disk and ends.
  * 4. It ends exactly once and reports that once.
  */
-import { isHostVerb, isReserved, isStepVerb, SandboxError } from "../sandbox/index.ts";
+import { isHostVerb, isStepVerb, SandboxError } from "../sandbox/index.ts";
 import type {
   Artifact,
   CellExit,
@@ -27,7 +27,6 @@ import type {
   Resident,
 } from "../sandbox/index.ts";
 import type { Action, Branch, Clock, Commit, Durability, Op, Vault } from "../vault/index.ts";
-import type { CurrentCode } from "./agent-record.ts";
 import { askOnce, beginRun } from "./ask-ledger.ts";
 import { draftOps, stateEntries } from "./agent-record.ts";
 import { CallIds, leavesTrace, recordedReply } from "./call-ids.ts";
@@ -36,6 +35,7 @@ import type { CellPool, LiveTenant, Profile } from "./cell-pool.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import { errorReason, faultReason, handlerError, limitError, lostError } from "./faults.ts";
 import type { FaultPlace } from "./faults.ts";
+import { placedLoad } from "./load-error.ts";
 import { lifeOf } from "./handover.ts";
 import type { Asked, AskAnswer, Message } from "./message.ts";
 import { callOff, endsWithCell, isAbandoned, settleMessage } from "./message.ts";
@@ -142,6 +142,7 @@ export class Incarnation implements LiveTenant {
       onAsk: (question) => life.#questions.put(question),
       onRead: (read) => life.#reads.put(read),
       onTaken: () => life.#reads.serve(),
+      onLogged: (logs) => host.log(life.#place("load"), logs),
     });
     return life;
   }
@@ -164,7 +165,7 @@ export class Incarnation implements LiveTenant {
   /** Resolves when the code is loaded. Rejects with the sandbox's error. */
   async ready(): Promise<void> {
     if (this.#resident === undefined) throw new Error("not placed");
-    this.#loaded = await this.#resident.loaded;
+    this.#loaded = await placedLoad(this.#resident.loaded, this.options.artifact);
     this.#heapBytes = this.#loaded.heapBytes;
   }
 
@@ -310,6 +311,7 @@ export class Incarnation implements LiveTenant {
       case "threw":
         return this.#threw(message, outcome);
       case "exceeded": {
+        this.#host.log(this.#place(message.method), outcome.logs ?? []);
         const error = limitError(this.#place(message.method), outcome);
         const text = `${message.method}: ${outcome.message}`;
         return this.#end({ name: "limit", code: outcome.code, message: text }, message, error);
@@ -500,12 +502,4 @@ export class Incarnation implements LiveTenant {
 /** What `history()` shows of a turn. */
 function noteOf(message: Message): Uint8Array {
   return Buffer.from(JSON.stringify({ kind: message.kind, method: message.method }));
-}
-
-/** What the current code is, once a life was loaded. */
-export function currentOf(life: Incarnation, originHash: string): CurrentCode {
-  const { artifact, profile } = life.options;
-  const { version, methods } = life.loaded;
-  const hears = methods.map(({ name }) => name).filter((name) => isReserved(name));
-  return { hash: artifact.hash, version, originHash, profile, ...(hears.length === 0 ? {} : { hears }) };
 }

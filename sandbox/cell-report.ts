@@ -30,7 +30,7 @@ export function reportEntry(
   const code = exceededBy(resident, output, fault, heapBytes);
   if (output === undefined || code !== undefined) {
     const { slot, ticket, cpuUs, wallUs } = resident;
-    const text = exceededText(resident, code ?? "SANDBOX_DISPOSED");
+    const text = `${exceededText(resident, code ?? "SANDBOX_DISPOSED")}\n${output ?? resident.said}`;
     resident.discard();
     writer.addMeasured(RecordType.exceeded, slot, ticket, text, cpuUs, wallUs, heapBytes);
     return;

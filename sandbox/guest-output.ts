@@ -22,6 +22,7 @@ import {
   METHODS_MAX,
   NAME_UNITS_MAX,
   RESUME_TEXT,
+  SAY,
   segmentsOf,
   SIGNAL_METHODS,
   STACK_UNITS_MAX,
@@ -50,7 +51,7 @@ import { STEP_SCOPE_BYTES_MAX } from "./step-text.ts";
 
 /** Everything a guest can say. */
 export type GuestOutput =
-  | { readonly kind: "loaded"; readonly declared: Declared }
+  | { readonly kind: "loaded"; readonly declared: Declared; readonly logs: readonly GuestLog[] }
   | {
       readonly kind: "done";
       readonly id: number;
@@ -64,7 +65,9 @@ export type GuestOutput =
   | { readonly kind: "wait"; readonly id: number; readonly asks: readonly Ask[]; readonly reads: readonly RowRead[] }
   | { readonly kind: "resume" }
   /** The guest as a whole is unusable: the module is no agent, or the protocol was broken. */
-  | { readonly kind: "fault"; readonly fault: GuestFault };
+  | { readonly kind: "fault"; readonly fault: GuestFault; readonly logs: readonly GuestLog[] }
+  /** What a turn that was stopped had logged. */
+  | { readonly kind: "said"; readonly logs: readonly GuestLog[] };
 
 /** The most that the largest limits allow is a wait for 65,536 reads of eight parts each. */
 const SEGMENTS_MAX = 9 * STATE_KEYS_MAX;
@@ -87,7 +90,7 @@ export function parseOutput(text: string, limits: IsolateLimits): GuestOutput {
 function readOutput(kind: string, reader: Reader): GuestOutput {
   switch (kind) {
     case LOADED:
-      return { kind: "loaded", declared: parseDeclared(reader.text()) };
+      return { kind: "loaded", declared: parseDeclared(reader.text()), logs: reader.lastLogs() };
     case DONE:
       return readDone(reader);
     case THREW:
@@ -97,7 +100,9 @@ function readOutput(kind: string, reader: Reader): GuestOutput {
     case RESUME_TEXT:
       return { kind: "resume" };
     case FAULT:
-      return { kind: "fault", fault: reader.fault() };
+      return { kind: "fault", fault: reader.fault(), logs: reader.lastLogs() };
+    case SAY:
+      return { kind: "said", logs: reader.logs(reader.integer()) };
     default:
       throw invalid("it has no known kind");
   }
@@ -261,6 +266,11 @@ class Reader {
       if (!POSITION.test(at)) throw invalid("a log line comes from nowhere");
       return { level, text, at };
     });
+  }
+
+  /** Left out where there are none. */
+  lastLogs(): readonly GuestLog[] {
+    return this.#next === this.#segments.length ? [] : this.logs(this.integer());
   }
 
   end(): void {

@@ -18,6 +18,7 @@ import { reportEntry } from "./cell-report.ts";
 import type { CellResident, Entry } from "./cell-resident.ts";
 import { RecordType, type FrameWriter } from "./frames.ts";
 import { entryFault, type EntryFault, type Isolate } from "./isolate.ts";
+import { saidSoon } from "./last-said.ts";
 import { faultText, RESUMES_MAX, type Lane } from "./lane.ts";
 import { RESUME_TEXT } from "./protocol.ts";
 
@@ -137,6 +138,7 @@ export class AsyncLane implements Lane {
         if (output !== RESUME_TEXT) return { output, fault: undefined, heapBytes: await isolate.heapBytes() };
       } catch (error) {
         const fault = entryFault(error);
+        if (fault === "timeout") resident.said = await saidSoon(isolate);
         if (fault !== "thrown") return { output: undefined, fault: named(fault, resident), heapBytes: 0 };
       }
       next = RESUME_TEXT;

@@ -10,6 +10,7 @@ import { reportEntry } from "./cell-report.ts";
 import type { CellResident } from "./cell-resident.ts";
 import type { FrameWriter } from "./frames.ts";
 import { entryFault, type EntryFault, type Isolate } from "./isolate.ts";
+import { saidBy } from "./last-said.ts";
 import { faultText, RESUMES_MAX, type Lane } from "./lane.ts";
 import { RESUME_TEXT } from "./protocol.ts";
 
@@ -103,6 +104,7 @@ export class SyncLane implements Lane {
         if (output !== RESUME_TEXT) return output;
       } catch (error) {
         this.#fault = entryFault(error);
+        if (this.#fault === "timeout") resident.said = saidBy(isolate);
         if (this.#fault !== "thrown") return undefined;
       }
       // A handler on its way through microtasks, or a stray rejection in place of the answer: ask again.

@@ -38,6 +38,8 @@ export type Outcome =
       readonly kind: "exceeded";
       readonly code: "SANDBOX_HEAP_EXCEEDED" | "SANDBOX_CPU_EXCEEDED" | "SANDBOX_WALL_EXCEEDED";
       readonly message: string;
+      /** What it had logged, where the guest could still say so: not of a heap that is gone. */
+      readonly logs?: readonly GuestLog[];
     }
   /**
    * The isolate or its cell ended before the turn did. `wasRunning`: it may have been inside the guest; false: it
@@ -92,4 +94,6 @@ export interface PlaceOptions {
   readonly onRead: (read: TurnRead) => void;
   /** The agent has taken an answer: there is room for another. */
   readonly onTaken: () => void;
+  /** What the module logged while it was evaluated, whether it came to its end or not. */
+  readonly onLogged?: (logs: readonly GuestLog[]) => void;
 }

@@ -14,7 +14,8 @@
  *                                                       W  id, nAsks, nReads, (ask, verb, step, text)…,
  *                                                             (ask, kind, table, key, to, after, prefix, rowsMax)…
  *                                                       R
- *                                                       F  code, name, message, stack
+ *     S                                                 F  code, name, message, stack (, nLogs, logs…)
+ *                                                       S  nLogs, logs…
  *
  * "R" out of the guest means: a handler is on its way through microtasks, which V8 runs only after the entry has
  * returned; enter again with `RESUME_TEXT` to collect the result. `RESUME_TEXT` is always safe to send: it repeats the
@@ -124,6 +125,8 @@ export const DONE = "D";
 export const THREW = "T";
 export const WAIT = "W";
 export const FAULT = "F";
+/** What has this turn logged? Asked of a guest whose entry was stopped, before its isolate is thrown away; answered with the same letter. */
+export const SAY = "S";
 
 /** Where the artifact's script leaves the definition; the guest takes it and deletes the property. */
 export const DEFINITION_GLOBAL = "__planariaDefinition";

@@ -16,7 +16,7 @@ import { SandboxError, type SandboxErrorCode } from "./errors.ts";
 import { RecordType, type FrameRecord } from "./frames.ts";
 import type { Loaded, Outcome, PlaceOptions, TurnAnswer, TurnMeter } from "./outcome.ts";
 import { parseOutput, type GuestOutput } from "./guest-output.ts";
-import { answerText, type Turn } from "./protocol.ts";
+import { answerText, type GuestLog, type Turn } from "./protocol.ts";
 import { isIdle, TurnQueue, type PendingTurn } from "./turn-queue.ts";
 
 /** What a resident may do to its cell. */
@@ -145,6 +145,7 @@ export class Resident {
   #receiveLoaded(record: FrameRecord): void {
     if (this.#state !== "placing" || record.turn !== LOAD_TICKET) throw notHonest(`${this.agent} loaded twice`);
     const output = parseOutput(record.text, this.#options.limits);
+    if (output.kind === "fault" || output.kind === "loaded") this.#options.onLogged?.(output.logs);
     if (output.kind === "fault") {
       const { fault } = output;
       const error = new SandboxError("SANDBOX_LOAD_FAILED", `${this.agent} is no agent: ${fault.message}`, {
@@ -178,6 +179,7 @@ export class Resident {
         return;
       case "loaded":
       case "resume":
+      case "said":
       case "wait":
         throw notHonest(`"${output.kind}" as the last word of a turn`);
     }
@@ -211,12 +213,12 @@ export class Resident {
   }
 
   #receiveExceeded(record: FrameRecord): void {
-    const lineEnd = record.text.indexOf("\n");
-    const code = record.text.slice(0, lineEnd);
-    const message = record.text.slice(lineEnd + 1);
+    const [code = "", message = "", ...rest] = record.text.split("\n");
+    const logs = this.#saidIn(rest.join("\n"));
     if (code !== "SANDBOX_DISPOSED" && !EXCEEDED_CODES.has(code)) throw notHonest("an end without a reason");
     if (this.#state === "placing") {
       if (record.turn !== LOAD_TICKET) throw notHonest("a turn ended before loading did");
+      this.#options.onLogged?.(logs);
       // Checked above: one of the codes of this floor.
       this.#close(message, { error: new SandboxError(code as SandboxErrorCode, message) });
       return;
@@ -224,8 +226,15 @@ export class Resident {
     this.#headOf(record);
     if (code === "SANDBOX_DISPOSED") this.#turns.settleHead(lost(code, true, message));
     // Checked above: it is one of EXCEEDED_CODES.
-    else this.#turns.settleHead({ kind: "exceeded", code: code as ExceededCode, message });
+    else this.#turns.settleHead({ kind: "exceeded", code: code as ExceededCode, message, logs });
     this.#close(`the isolate is gone: ${message}`);
+  }
+
+  /** What a turn had logged that was stopped: in its own last words, or in what it said as it was too late. */
+  #saidIn(text: string): readonly GuestLog[] {
+    if (text === "") return [];
+    const output = parseOutput(text, this.#options.limits);
+    return "logs" in output ? output.logs : [];
   }
 
   #headOf(record: FrameRecord): PendingTurn {

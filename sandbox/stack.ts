@@ -44,9 +44,10 @@ function mapLine(line: string, map: SourceMap | undefined, name: string): string
 function mapText(text: string, map: SourceMap | undefined, name: string): string {
   if (map === undefined) return text;
   return text.replace(POSITION, (found, row: string, column: string) => {
-    const origin = map.findOrigin(Number(row), Number(column));
-    if (!("fileName" in origin)) return found;
-    return `${sourceName(origin.fileName, name)}:${origin.lineNumber}:${origin.columnNumber}`;
+    // The beginning of what stands there: counting on from it, as `findOrigin` does, would count the blanks that were left out.
+    const entry = map.findEntry(Number(row) - 1, Number(column) - 1);
+    if (!("originalSource" in entry) || entry.generatedLine !== Number(row) - 1) return found;
+    return `${sourceName(entry.originalSource, name)}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
   });
 }
 

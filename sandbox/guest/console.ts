@@ -8,7 +8,7 @@
 import type { GuestLog } from "../protocol.ts";
 import { format, shown } from "./format.ts";
 import { indexOf, keysOf, mapDelete, mapGet, mapSet, mapSize, NativeMap, slice, toText } from "./primordials.ts";
-import { framesNow } from "./position.ts";
+import { frames, framesOf } from "./position.ts";
 import { lazily } from "./lazily.ts";
 import { nativeLike } from "./native-like.ts";
 import { tableText } from "./table-text.ts";
@@ -157,9 +157,9 @@ function labelOf(given: unknown): string {
 
 /** The frames are mapped outside, as an error's are. */
 function traceText(args: readonly unknown[]): string {
-  const frames = framesNow();
+  const text = framesOf(frames());
   const head = args.length === 0 ? "Trace" : `Trace: ${format(args)}`;
-  return frames === "" ? head : `${head}\n${frames}`;
+  return text === "" ? head : `${head}\n${text}`;
 }
 
 /** What throws while it is written as text is worth less than the turn. */

@@ -17,16 +17,17 @@
  */
 
 import { UNDEFINED_TEXT } from "../codec.ts";
-import { pack, unpack } from "../envelope.ts";
+import { unpack } from "../envelope.ts";
 import { SandboxError } from "../errors.ts";
 import {
   ANSWER,
   DEFINITION_GLOBAL,
   LOAD,
-  LOADED,
   RESUME_TEXT,
+  SAY,
   STATE_KEYS_MAX,
   TURN,
+  type GuestLog,
   type IsolateLimits,
   type Turn,
 } from "../protocol.ts";
@@ -35,7 +36,7 @@ import { faultOf } from "./fault.ts";
 import { LifeContext } from "./handover.ts";
 import { surfaceOf } from "../host-text.ts";
 import { invoke, isThenable, makeNote, replaces, replaceState, replyText, settle, type Loaded } from "./handler.ts";
-import { doneText, faultText, LAST_RESORT, threwText, waitText } from "./output.ts";
+import { doneText, faultText, LAST_RESORT, loadedText, saidText, threwText, waitText } from "./output.ts";
 import { apply, deleteProperty, freeze, getGlobal, jsonParse, jsonStringify, slice, toNumber } from "./primordials.ts";
 import { suspendRails } from "./rails.ts";
 import { State } from "./state.ts";
@@ -53,6 +54,8 @@ export class Guest {
   readonly #time: TimeAndChance;
   #loaded: Loaded | undefined;
   #turn: TurnRun | undefined;
+  /** What the module says while it is evaluated. */
+  #saying: TurnRun | undefined;
   #lastOutput: string = RESUME_TEXT;
 
   constructor(time: TimeAndChance) {
@@ -61,7 +64,7 @@ export class Guest {
 
   /** The turn in progress, for those who log into it. */
   get turn(): TurnRun | undefined {
-    return this.#turn;
+    return this.#turn ?? this.#saying;
   }
 
   /** One text in, one text out. Never throws. */
@@ -69,7 +72,7 @@ export class Guest {
     try {
       this.#lastOutput = this.#dispatch(text);
     } catch (thrown) {
-      this.#lastOutput = lastWords(thrown);
+      this.#lastOutput = lastWords(thrown, this.#saying?.logs ?? []);
     }
     return this.#lastOutput;
   }
@@ -77,6 +80,7 @@ export class Guest {
   #dispatch(text: unknown): string {
     if (typeof text !== "string") throw broken("it is no text");
     if (text === RESUME_TEXT) return this.#turn === undefined ? this.#lastOutput : this.#progress(this.#turn);
+    if (text === SAY) return saidText(this.turn?.logs ?? []);
     const segments = unpack(text, { segmentsMax: SEGMENTS_MAX }, 1);
     switch (slice(text, 0, 1)) {
       case LOAD:
@@ -93,6 +97,8 @@ export class Guest {
   #load(segments: readonly string[]): string {
     if (this.#loaded !== undefined) throw broken("the agent is loaded already");
     const limits = jsonParse(segments[0] ?? "") as IsolateLimits; // written by the Guardian from its own checked limits
+    const saying = new TurnRun(0, "init", limits);
+    this.#saying = saying;
     const state = new State(limits.stateBytesMax);
     for (let index = HEAD_SEGMENTS; index + 1 < segments.length; index += 2)
       state.restore(segments[index] ?? "", segments[index + 1] ?? "");
@@ -103,7 +109,8 @@ export class Guest {
     const host = surfaceOf(segments[4] ?? "");
     const parts = { limits, state, time: this.#time, self, requireMethod, text: segments[2] ?? "", life, host };
     this.#loaded = { definition, parts };
-    return LOADED + pack([jsonStringify(declaredBy(definition)) ?? ""]);
+    this.#saying = undefined;
+    return loadedText(jsonStringify(declaredBy(definition)) ?? "", saying.logs);
   }
 
   #begin(segments: readonly string[]): string {
@@ -203,9 +210,9 @@ function takeGlobal(): unknown {
   return value;
 }
 
-function lastWords(thrown: unknown): string {
+function lastWords(thrown: unknown, logs: readonly GuestLog[]): string {
   try {
-    return faultText(faultOf(thrown));
+    return faultText(faultOf(thrown), logs);
   } catch {
     return LAST_RESORT;
   }

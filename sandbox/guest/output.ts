@@ -4,6 +4,8 @@ import { pack } from "../envelope.ts";
 import {
   DONE,
   FAULT,
+  LOADED,
+  SAY,
   THREW,
   WAIT,
   type Ask,
@@ -75,9 +77,26 @@ export function waitText(id: number, asks: readonly Ask[], reads: readonly RowRe
   return WAIT + pack(segments);
 }
 
-/** A guest that cannot go on, or cannot take what it was given. */
-export function faultText(fault: GuestFault): string {
-  return FAULT + pack([fault.code ?? "", fault.name, fault.message, fault.stack]);
+/** A guest that cannot go on, or cannot take what it was given; with what the module said until then. */
+export function faultText(fault: GuestFault, logs: readonly GuestLog[]): string {
+  const segments: string[] = [fault.code ?? "", fault.name, fault.message, fault.stack];
+  if (logs.length > 0) segments[4] = `${logs.length}`;
+  addLogs(segments, logs);
+  return FAULT + pack(segments);
+}
+
+/** A module that was evaluated: what it declares, and what it said meanwhile. */
+export function loadedText(declared: string, logs: readonly GuestLog[]): string {
+  const segments: string[] = [declared, `${logs.length}`];
+  addLogs(segments, logs);
+  return LOADED + pack(segments);
+}
+
+/** What was logged so far, by a turn that is to be ended. */
+export function saidText(logs: readonly GuestLog[]): string {
+  const segments: string[] = [`${logs.length}`];
+  addLogs(segments, logs);
+  return SAY + pack(segments);
 }
 
 function opText(text: string | undefined): string {

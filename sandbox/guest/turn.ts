@@ -13,6 +13,7 @@ import { LOG_LINES_MAX, type Ask, type GuestLog, type IsolateLimits, type Outbou
 import type { RowQuery, RowRead } from "../rows.ts";
 import {
   assign,
+  define,
   mapDelete,
   mapForEach,
   mapGet,
@@ -22,7 +23,7 @@ import {
   NativePromise,
   toWellFormed,
 } from "./primordials.ts";
-import { position } from "./position.ts";
+import { frames, framesOf, position } from "./position.ts";
 import { readOnly } from "./read-only.ts";
 import { RowDraft } from "./row-draft.ts";
 import { utf8Length } from "./utf8.ts";
@@ -38,6 +39,8 @@ export interface Answer {
 }
 
 interface OpenAsk {
+  /** Where it was asked: its frames are the stack of a refusal, which comes from nowhere else in the agent's code. */
+  readonly from: object;
   /** Takes the text of an answer; throws what the text does not say rightly. */
   readonly take: (text: string) => void;
   readonly reject: (error: unknown) => void;
@@ -114,7 +117,7 @@ export class TurnRun {
   ask(verb: string, write: () => string): Promise<unknown> {
     const answer = new NativePromise<unknown>((resolve, reject) => {
       const take = (text: string): void => resolve(decode(text, { bytesMax: Infinity }));
-      this.#put({ verb, step: this.stepScope(), write }, { take, reject });
+      this.#put({ verb, step: this.stepScope(), write }, { take, reject, from: frames() });
     });
     return quiet(answer);
   }
@@ -122,7 +125,7 @@ export class TurnRun {
   /** As `ask`, for an answer that is no encoded value. `step`: whose question it is, "" for the turn's own. */
   askText(verb: string, text: string, step = ""): Promise<string> {
     const answer = new NativePromise<string>((resolve, reject) => {
-      this.#put({ verb, step, write: () => text }, { take: resolve, reject });
+      this.#put({ verb, step, write: () => text }, { take: resolve, reject, from: frames() });
     });
     return quiet(answer);
   }
@@ -145,7 +148,7 @@ export class TurnRun {
       if (this.#readCount >= max)
         throw exceeded("SANDBOX_READS_EXCEEDED", `reads more than ${max} times from its tables`);
       this.#readCount++;
-      const ask = this.#await({ take: resolve, reject });
+      const ask = this.#await({ take: resolve, reject, from: frames() });
       this.#unsentReads[this.#unsentReads.length] = { ...query, ask };
     });
     return quiet(answer);
@@ -180,7 +183,7 @@ export class TurnRun {
     this.#openCount--;
     if (open.isLoose === true) this.#looseCount--;
     try {
-      if (!isOk) throw assign(new NativeError(message), { code: text });
+      if (!isOk) throw refusal(message, text, open.from);
       open.take(text);
     } catch (thrown) {
       open.reject(thrown);
@@ -232,6 +235,12 @@ async function swallow(promise: Promise<unknown>): Promise<void> {
   } catch {
     // Whoever awaits the promise itself sees the error.
   }
+}
+
+function refusal(message: string, code: string, from: object): Error {
+  const error = assign(new NativeError(message), { code });
+  define(error, "stack", `Error: ${message}\n${framesOf(from)}`);
+  return error;
 }
 
 function exceeded(

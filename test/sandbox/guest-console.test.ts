@@ -182,7 +182,7 @@ export default { version: 1, state: () => ({}), on: {
       "second @ mine.agent.ts:7:13",
       "1 0 [1] @ mine.agent.ts:8:9",
       "n 3 @ mine.agent.ts:1:45",
-      "nowhere @ mine.agent.ts:10:14",
+      "nowhere @ mine.agent.ts:10:9",
     ]);
   });
 

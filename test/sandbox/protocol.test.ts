@@ -37,7 +37,7 @@ describe("what goes into a guest", () => {
 describe("what comes out of a guest", () => {
   it("is parsed when it is honest", () => {
     const declared = { version: 1, methods: [{ name: "a", reads: true }], hasMigrate: false, hasStop: true };
-    assert.deepEqual(parse("L", JSON.stringify(declared)), { kind: "loaded", declared });
+    assert.deepEqual(parse("L", JSON.stringify(declared), "0"), { kind: "loaded", declared, logs: [] });
     assert.deepEqual(
       parse(
         "D",
@@ -97,7 +97,11 @@ describe("what comes out of a guest", () => {
     assert.deepEqual(parse("F", "C", "Error", "m", "s"), {
       kind: "fault",
       fault: { code: "C", name: "Error", message: "m", stack: "s" },
+      logs: [],
     });
+    const logs = [{ level: "warn", text: "hi", at: "" }];
+    assert.deepEqual(parse("S", "1", "warn", "hi", ""), { kind: "said", logs });
+    assert.deepEqual(parse("L", JSON.stringify(declared), "1", "warn", "hi", ""), { kind: "loaded", declared, logs });
     assert.deepEqual(parseOutput(protocol.RESUME_TEXT, LIMITS), { kind: "resume" });
   });
 
