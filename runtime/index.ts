@@ -20,7 +20,9 @@ export type {
   Schema,
 } from "./capabilities/contract.ts";
 export type { ExecGrant, ExecProgramGrant } from "./capabilities/exec-grant.ts";
+export type { FetchGrant, SecretHeaderGrant } from "./capabilities/fetch-grant.ts";
 export type { FilesGrant } from "./capabilities/files-grant.ts";
+export type { LlmAnswers, LlmGrant } from "./capabilities/llm-grant.ts";
 export type { AuditEntry, AuditOutcome } from "./capabilities/audit-row.ts";
 export type { AuditQuery } from "./reading-options.ts";
 export type { AskPlace, QuestionHandler } from "./router.ts";
