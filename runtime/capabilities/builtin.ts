@@ -4,6 +4,13 @@ import { execCapability } from "./exec.ts";
 import { fetchCapability } from "./fetch.ts";
 import { filesCapability } from "./files.ts";
 import { llmCapability } from "./llm.ts";
+import { mcpCapability } from "./mcp.ts";
 
 /** By name, as `ctx.host` shows them. */
-export const BUILT_IN: readonly Capability[] = [fetchCapability(), llmCapability(), execCapability, filesCapability()];
+export const BUILT_IN: readonly Capability[] = [
+  fetchCapability(),
+  llmCapability(),
+  execCapability,
+  filesCapability(),
+  mcpCapability(),
+];

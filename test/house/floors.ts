@@ -17,6 +17,7 @@ const doors: Readonly<Record<string, RegExp>> = {
   croner: /^runtime\/cron\.ts$/,
   undici: /^runtime\/capabilities\/egress-exchange\.ts$/, // its client alone
   "eventsource-parser": /^runtime\/capabilities\/llm-events\.ts$/,
+  "@modelcontextprotocol/client": /^runtime\/capabilities\/mcp-package\.ts$/, // optional: loaded when a server is opened
   pino: /^runtime\/log\.ts$/,
   "pure-rand": /^runtime\/random\.ts$/,
   zod: /^(?:(?:runtime|evolution)\/(?:[a-z]+-)?options|runtime\/capabilities\/[a-z]+-grant)\.ts$/, // each capability checks its own grant and arguments
