@@ -131,6 +131,14 @@ describe(
         /honest/,
       ],
       [
+        "more questions than a turn may ask",
+        `const ask = (no) => [String(no + 1), "call", "", "x"];
+       const attack = (slot, ticket, id) => send(record(20, slot, ticket,
+         "W" + pack(String(id), "300", "0", ...Array.from({ length: 300 }, (_, no) => ask(no)).flat())));`,
+        "bad_frame",
+        /asks more often than it may/,
+      ],
+      [
         "a log without end",
         `const attack = (slot, ticket, id) => send(record(19, slot, ticket, "D" + pack(String(id), "1", "0", "0", "0", "9999999")));`,
         "bad_frame",
