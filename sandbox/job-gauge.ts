@@ -2,7 +2,7 @@
  * What the processes of a job hold together. The namespace's own /proc lists them all, whoever their parents became; a
  * descriptor of it stays bound to that namespace, whatever becomes of pids.
  */
-import { closeSync, constants, openSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { closeSync, constants, openSync, readdirSync, readFileSync, readlinkSync, read } from "node:fs";
 import { MemoryGauge } from "./process-gauge.ts";
 
 /** What was found in one look. */
@@ -15,6 +15,8 @@ export interface JobLook {
 /** Looks at a job. */
 export interface JobGauge {
   look(): JobLook;
+  /** Whether no process of it is left; for a job without a namespace, as far as can be known. */
+  isGone(): Promise<boolean>;
   close(): void;
 }
 
@@ -29,15 +31,19 @@ export class NamespaceGauge implements JobGauge {
   /** From here on shared pages are looked at: until then a sum that counts them in each process is enough. */
   readonly #bytesMax: number;
   #fd: number | undefined;
+  /** Of process 1 itself: it tells nothing of a later process of the same pid. */
+  readonly #stat: number | undefined;
   #isClosed = false;
 
   constructor(initPid: number, bytesMax: number) {
     this.#initPid = initPid;
+    this.#stat = opened(`/proc/${initPid}/stat`);
     this.#bytesMax = bytesMax;
   }
 
   look(): JobLook {
-    if (!this.#isClosed) this.#fd ??= openNamespace(this.#initPid);
+    if (this.#isClosed) return NOTHING;
+    this.#fd ??= openNamespace(this.#initPid);
     if (this.#fd === undefined) return NOTHING;
     const folder = `/proc/self/fd/${this.#fd}`;
     const pids = list(folder).filter((name) => /^\d+$/.test(name) && name !== "1");
@@ -46,9 +52,14 @@ export class NamespaceGauge implements JobGauge {
     return { bytes: isClose ? sum(pids, (pid) => ownBytes(`${folder}/${pid}`)) : bytes, processCount: pids.length };
   }
 
+  /** Process 1 ends, or becomes a zombie, when the kernel has ended and buried all others (pid_namespaces(7)). */
+  async isGone(): Promise<boolean> {
+    const text = this.#stat === undefined ? "" : await textAt(this.#stat);
+    return text === "" || /^[ZX]$/.test(text.charAt(text.lastIndexOf(")") + 2));
+  }
+
   close(): void {
-    if (this.#fd !== undefined) closeSync(this.#fd);
-    this.#fd = undefined;
+    for (const fd of [this.#fd, this.#stat]) if (fd !== undefined && !this.#isClosed) closeSync(fd);
     this.#isClosed = true;
   }
 }
@@ -65,6 +76,10 @@ export class ProcessGauge implements JobGauge {
     return { bytes: this.#memory.grownBytes(), processCount: 1 };
   }
 
+  async isGone(): Promise<boolean> {
+    return await Promise.resolve(true);
+  }
+
   close(): void {
     this.#memory.close();
   }
@@ -74,11 +89,25 @@ export class ProcessGauge implements JobGauge {
 function openNamespace(initPid: number): number | undefined {
   const folder = `/proc/${initPid}/root/proc`;
   if (finds(`${folder}/self`)) return undefined; // A process finds itself only in its own /proc: that one is still ours.
+  return opened(folder);
+}
+
+function opened(path: string): number | undefined {
   try {
-    return openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+    return openSync(path, constants.O_RDONLY);
   } catch {
     return undefined; // Not there yet, or no more.
   }
+}
+
+/** Empty for a process that is gone. */
+function textAt(fd: number): Promise<string> {
+  const buffer = Buffer.alloc(512);
+  return new Promise((resolve) => {
+    read(fd, buffer, 0, buffer.length, 0, (error, length) => {
+      resolve(error === null ? buffer.toString("latin1", 0, length) : "");
+    });
+  });
 }
 
 function finds(link: string): boolean {

@@ -46,7 +46,6 @@ export class JobWatch {
   stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    this.#options.gauge.close();
   }
 
   #arm(delayMs: number): void {

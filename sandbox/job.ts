@@ -13,7 +13,7 @@
 import type { Readable, Writable } from "node:stream";
 import type { Socket } from "node:net";
 import type { Clock, Timer } from "../vault/index.ts";
-import { NamespaceGauge, ProcessGauge } from "./job-gauge.ts";
+import { NamespaceGauge, ProcessGauge, type JobGauge } from "./job-gauge.ts";
 import { launchInside, launchOutside, programPid, type LaunchedJob } from "./job-launch.ts";
 import { checkJob, JOB_LIMITS, type JobOptions } from "./job-options.ts";
 import { findLayers } from "./layers.ts";
@@ -50,6 +50,10 @@ export interface Job {
   kill(): Promise<JobExit>;
 }
 
+/** Looks whether the last process is gone, one after the other: some milliseconds, which is what it takes … */
+const QUICK_LOOKS = 500;
+/** … and then the time between two of them. */
+const BURIAL_MS = 20;
 /** Without a sandbox somebody may hold the pipes of a program that has ended; nobody waits longer for them. */
 const PIPES_MS_MAX = 200;
 
@@ -94,6 +98,7 @@ class RunningJob implements Job {
   readonly exited: Promise<JobExit>;
   readonly #options: JobOptions;
   readonly #launched: LaunchedJob;
+  readonly #gauge: JobGauge;
   readonly #watch: JobWatch;
   readonly #startedMs: number;
   #verdict: { readonly reason: JobEnd; readonly detail: string } | undefined;
@@ -111,10 +116,11 @@ class RunningJob implements Job {
     [this.stdin, this.stdout, this.stderr] = [stdin, stdout, stderr];
     for (const stream of [stdin, stdout, stderr]) stream.on("error", () => {}); // See `Job.stdin`.
     const bytesMax = options.limits.memoryMb * 1024 * 1024;
+    this.#gauge = initPid === undefined ? new ProcessGauge(this.pid) : new NamespaceGauge(initPid, bytesMax);
     this.#watch = new JobWatch({
       clock: options.clock,
       limits: options.limits,
-      gauge: initPid === undefined ? new ProcessGauge(this.pid) : new NamespaceGauge(initPid, bytesMax),
+      gauge: this.#gauge,
       said: () => ({
         bytes: stdout.bytesRead + stderr.bytesRead,
         isWaiting: stdout.readableLength + stderr.readableLength > 0,
@@ -164,11 +170,22 @@ class RunningJob implements Job {
     this.#grace?.cancel();
     this.#watch.stop();
     if (initPid === undefined) await this.#leavePipes();
+    else await this.#buried(initPid);
+    this.#gauge.close();
     const isUnstarted = (await exitCode) === undefined && initPid !== undefined && by === null;
     const own = isUnstarted
       ? { reason: "unstarted" as const, detail: "its sandbox could not be made" }
       : ended(code, by);
     return { ...(this.#verdict ?? own), code, signal: by, ms: this.#options.clock.monotonicMs() - this.#startedMs };
+  }
+
+  /** bubblewrap ends when the program has, and process 1 with what is left of the namespace a moment later. */
+  async #buried(initPid: number): Promise<void> {
+    for (let look = 1; !(await this.#gauge.isGone()); look += 1) {
+      if (look === 1) signal(initPid, "SIGKILL"); // It is still the same process: the gauge looked at that very one.
+      // A look keeps this process alive, a timer does not: it may end when somebody takes that long.
+      if (look > QUICK_LOOKS) await new Promise<void>((resolve) => this.#options.clock.after(BURIAL_MS, resolve));
+    }
   }
 
   /** Ends what is left of its process group, and the waiting for those who left it and hold its pipes. */

@@ -119,6 +119,20 @@ for (const { sandbox, skip } of ways) {
   });
 }
 
+describe("a job without a sandbox", { skip: skipOutside }, () => {
+  it("ends, and so do its outputs, though something that left its process group holds them", async () => {
+    const word = newWord();
+    const script = 'setsid sh -c "echo left; sleep 60; : $1" & read -r line; exit 3';
+    const job = await startJob({ ...JOB, file: "/bin/sh", args: ["-c", script, "sh", word], sandbox: "none" });
+    await once(job.stdout, "data"); // It has left.
+    const { exit } = await ran(job, "\n");
+    assert.equal(exit.code, 3);
+    const left = processesWith(word);
+    for (const pid of left) process.kill(pid, "SIGKILL");
+    assert(left.length > 0, "this is what a sandbox is for");
+  });
+});
+
 describe("in its sandbox nothing of a job is left:", { skip: skipInside }, () => {
   const detached = "setsid sh -c \"trap '' TERM; (setsid sh -c 'sleep 60; : $1' &) ; sleep 60; : $1\"";
 

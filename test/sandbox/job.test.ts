@@ -38,7 +38,7 @@ describe("a job", { skip }, () => {
        const tell = (network) => console.log(JSON.stringify({
          secret: attempt(() => fs.readFileSync(${JSON.stringify(join(secret, "key"))}, "utf8")),
          users: attempt(() => fs.readFileSync("/etc/passwd", "utf8").length),
-         home: attempt(() => fs.readdirSync(${JSON.stringify(process.env["HOME"] ?? "/root")})),
+         ours: attempt(() => fs.readdirSync(${JSON.stringify(import.meta.dirname)})),
          environment: Object.keys(process.env).toSorted().join(),
          first: attempt(() => fs.readFileSync("/proc/1/environ", "utf8")),
          memory: attempt(() => fs.writeFileSync("/proc/1/mem", "x")),
@@ -61,7 +61,7 @@ describe("a job", { skip }, () => {
     assert.deepEqual(JSON.parse(out), {
       secret: "ENOENT",
       users: "ENOENT",
-      home: "ENOENT",
+      ours: "ENOENT",
       environment: "GIVEN,HOME,LANG,PATH,PWD,TMPDIR",
       first: "",
       memory: "EROFS",
