@@ -246,8 +246,8 @@ function optionsOf(entry: Entry, plugins: Plugin[]) {
     write: false,
     metafile: true,
     format: "iife",
-    platform: "neutral",
     // What a package has for browsers needs nothing of Node, which is as near as packages come to what is here.
+    platform: "browser",
     mainFields: ["browser", "module", "main"],
     conditions: ["module", "browser"],
     target: TARGET,
