@@ -128,14 +128,15 @@ function quarantineOf(
 }
 
 /**
- * What a restore of an earlier state must write with it: the grants of then are not brought back. What an agent may do outside
- * is what its owner says now, whatever state it goes back to.
+ * What a restore of an earlier state must write with it: the grants and the trust domain of then are not brought back. What an
+ * agent may do outside, and with whom it lives, is what its owner says now, whatever state it goes back to.
  */
-export function grantsOps(then: View, now: Pick<AgentSpec, "host">): readonly Op[] {
+export function standingOps(then: View, now: Pick<AgentSpec, "host" | "domain">): readonly Op[] {
   const spec = readSpec(then);
-  if (spec === undefined || isDeepStrictEqual(spec.host, now.host)) return [];
-  const { host: _then, ...rest } = spec;
-  return [specOp({ ...rest, ...withGrants(now.host) })];
+  if (spec === undefined || (isDeepStrictEqual(spec.host, now.host) && spec.domain === now.domain)) return [];
+  const { host: _host, domain: _domain, ...rest } = spec;
+  const domain = now.domain === undefined ? {} : { domain: now.domain };
+  return [specOp({ ...rest, ...withGrants(now.host), ...domain })];
 }
 
 /** Which code is current, `undefined` before the first start. */

@@ -23,7 +23,7 @@ import { Rungs } from "./rungs.ts";
 
 /** The agent as the ladder sees it. */
 export interface Climber extends Kept {
-  readonly spec: Pick<AgentSpec, "intensity" | "quarantineMs" | "host">;
+  readonly spec: Pick<AgentSpec, "intensity" | "quarantineMs" | "host" | "domain">;
   readonly branch: Branch;
   readonly current: CurrentCode | undefined;
   readonly traffic: { clear(): void };

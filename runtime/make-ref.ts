@@ -5,7 +5,7 @@
 import type { AnyAgentDefinition } from "../sandbox/index.ts";
 import type { Clock, HistoryEntry, Point, Vault, View } from "../vault/index.ts";
 import type { Agent } from "./agent.ts";
-import { grantsOps, requireCode, stateKeyOf, tableOf } from "./agent-record.ts";
+import { standingOps, requireCode, stateKeyOf, tableOf } from "./agent-record.ts";
 import type { CallOptions } from "./call-options.ts";
 import { RuntimeError } from "./errors.ts";
 import { handoverIn } from "./handover.ts";
@@ -64,7 +64,7 @@ async function restore<Def extends AnyAgentDefinition>(host: RefHost<Def>, at: P
     const { branch } = agent; // read here: a roll-back that was before us may have moved the agent to another one
     const view = await branch.at(at);
     requireCode(agent.id, view);
-    const commit = host.vault.restore(branch.id, view, { durability: "disk", ops: grantsOps(view, agent.spec) });
+    const commit = host.vault.restore(branch.id, view, { durability: "disk", ops: standingOps(view, agent.spec) });
     await commit.durable;
     agent.traffic.clear();
     host.restored(commit.seq);

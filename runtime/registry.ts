@@ -17,7 +17,7 @@ import { Agent } from "./agent.ts";
 import type { AgentHost } from "./agent-host.ts";
 import type { AgentOptions } from "./agent-phase.ts";
 import type { AgentSpec } from "./agent-record.ts";
-import { grantsOps, readCurrent, readSpec, specOp } from "./agent-record.ts";
+import { standingOps, readCurrent, readSpec, specOp } from "./agent-record.ts";
 import type { Down } from "./down.ts";
 import { downError } from "./down.ts";
 import { RuntimeError } from "./errors.ts";
@@ -176,7 +176,7 @@ export class AgentRegistry {
     await this.#claimed(id, async () => {
       if (this.#vault.head(id) !== undefined) throw existsError(id);
       const view = at === undefined ? source.branch : await source.branch.at(at);
-      const ops = grantsOps(view, source.spec);
+      const ops = standingOps(view, source.spec);
       const { branch, commit } = this.#vault.fork(view, { name: id, ops, durability: this.#durability });
       await commit.durable;
       // At an earlier point, as it was then, but with the grants of now; and whoever was supervised, its fork stands alone.

@@ -16,7 +16,7 @@ import type { Artifact } from "../sandbox/index.ts";
 import type { Action, Branch, Vault, View } from "../vault/index.ts";
 import { Slices, VaultError } from "../vault/index.ts";
 import type { AgentSpec, CurrentCode, EarlierCode } from "./agent-record.ts";
-import { codeOps, grantsOps, keptEntries, readArtifact, readCurrent, readSpec } from "./agent-record.ts";
+import { codeOps, standingOps, keptEntries, readArtifact, readCurrent, readSpec } from "./agent-record.ts";
 
 /** Snapshots that are looked at for one that can be read. */
 const SNAPSHOTS_MAX = 32;
@@ -43,9 +43,9 @@ export class Rungs {
   readonly #vault: Vault;
   readonly #branch: () => Branch;
   /** As it is now. */
-  readonly #spec: () => Pick<AgentSpec, "host">;
+  readonly #spec: () => Pick<AgentSpec, "host" | "domain">;
 
-  constructor(vault: Vault, agent: { readonly branch: () => Branch; readonly spec: () => Pick<AgentSpec, "host"> }) {
+  constructor(vault: Vault, agent: { readonly branch: () => Branch; readonly spec: () => Pick<AgentSpec, "host" | "domain"> }) {
     this.#vault = vault;
     this.#branch = agent.branch;
     this.#spec = agent.spec;
@@ -108,7 +108,7 @@ export class Rungs {
   async #restore(to: string, view: View, skipped: readonly Skipped[]): Promise<Step> {
     const branch = this.#branch();
     branch.fence();
-    const commit = this.#vault.restore(branch.id, view, { durability: "disk", ops: grantsOps(view, this.#spec()) });
+    const commit = this.#vault.restore(branch.id, view, { durability: "disk", ops: standingOps(view, this.#spec()) });
     await commit.durable;
     return { before: `before-restore-${commit.seq}`, to, skipped };
   }

@@ -217,9 +217,9 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     title: "agents of different domains share cells",
-    file: "runtime/cell-pool.ts",
-    find: "const key = `${profile}/${domain}`;",
-    replace: "const key = `${profile}`;",
+    file: "runtime/incarnation.ts",
+    find: "](options, life, {",
+    replace: "]({ profile: options.profile }, life, {",
     suites: [inFile("test/runtime/domains.test.ts")],
   },
   {

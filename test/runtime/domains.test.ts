@@ -77,10 +77,17 @@ describe("agents of different domains", () => {
     const a = await runtime.spawn({ id: "a", source: COUNTER, domain: "a" });
     await runtime.spawn({ id: "b", source: COUNTER, domain: "b" });
     await a.fork({ id: "a-fork" });
+    await a.snapshot("early");
     assert.equal((await homes(runtime, byFirstLetter)).size, 2);
     await a.stop();
     await runtime.spawn({ id: "a", source: COUNTER, domain: "b" });
-    await homes(runtime, (agent) => (agent === "a-fork" ? "a" : "b"));
+    const moved = (agent: string): string => (agent === "a-fork" ? "a" : "b");
+    await homes(runtime, moved);
+    // The owner's word stands, also where the agent goes back to a state of before it was given.
+    await a.restore({ label: "early" });
+    await homes(runtime, moved);
+    await a.fork({ id: "b-fork", at: { label: "early" } });
+    await homes(runtime, moved);
   });
 });
 
