@@ -23,7 +23,7 @@ export const HOST_VALUE = "=";
 export const HOST_STREAM = "~";
 
 /** What a batch of a stream begins with: more may come, or it was the last one. */
-export const STREAM_GOES_ON = "1";
+const STREAM_GOES_ON = "1";
 export const STREAM_IS_OVER = "0";
 
 /** Parts of a stream in one answer. */

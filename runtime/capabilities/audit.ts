@@ -173,7 +173,7 @@ const KEY = "k:";
 const ANSWER = "a:";
 
 /** The calls that are recorded in this state of the branch. */
-export function entriesIn(view: View, { agent, capability, after, limit }: AuditFilter): readonly AuditEntry[] {
+function entriesIn(view: View, { agent, capability, after, limit }: AuditFilter): readonly AuditEntry[] {
   const range = after === undefined ? { prefix: ROW, reverse: true } : { from: ROW + digits(after + 1), to: ROW_END };
   const entries: AuditEntry[] = [];
   for (const [, value] of view.range(range)) {

@@ -41,7 +41,6 @@ export function contextOf(turn: TurnRun, parts: ContextParts): object {
   const { limits, state, time, self, text, life } = parts;
   const bytesMax = limits.messageBytesMax;
   let steps: Steps | undefined; // made with the first one
-  let host: object | undefined; // made when it is first looked at: most turns do not
   const address = (agent: unknown, method: unknown, argument: unknown): string =>
     packAddress({
       agent: nameOf(agent, "agent"),
@@ -49,9 +48,7 @@ export function contextOf(turn: TurnRun, parts: ContextParts): object {
       text: encode(argument, { bytesMax, root: "arg" }),
     });
   return freeze({
-    get host() {
-      return (host ??= hostOf(turn, parts.host, limits));
-    },
+    host: hostOf(turn, parts.host, limits),
     state: new NativeProxy(createObject(null), turn.reads ? readTraps(state, turn) : writeTraps(state, turn)),
     self,
     text,

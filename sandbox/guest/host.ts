@@ -49,27 +49,92 @@ const NOT_VERBS: ReadonlyMap<string, true> = new Map(
   ["then", "toJSON", "constructor", "toString", "valueOf", "prototype", "name", "length"].map((name) => [name, true]),
 );
 
-/** What a handler sees as `ctx.host`. */
+/** What a handler sees as `ctx.host`. Made for every turn, so it costs two small objects until somebody looks at it. */
 export function hostOf(turn: TurnRun, surface: HostSurface, limits: IsolateLimits): object {
-  const caller: Caller = (name, verb, args) => called(turn, { name, verb, args }, limits);
+  return new NativeProxy(NOTHING, new HostTraps(turn, surface, limits));
+}
+
+/** Target of every proxy. Nobody gets hold of it, and no trap lets anything be written to it. */
+const NOTHING: object = createObject(null);
+
+/** A record of capabilities that is made when it is first looked at, and answers to any other name as well. */
+class HostTraps implements ProxyHandler<object> {
+  readonly #turn: TurnRun;
+  readonly #surface: HostSurface;
+  readonly #limits: IsolateLimits;
+  #granted: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(turn: TurnRun, surface: HostSurface, limits: IsolateLimits) {
+    this.#turn = turn;
+    this.#surface = surface;
+    this.#limits = limits;
+  }
+
+  get(_target: object, key: PropertyKey): unknown {
+    if (typeof key !== "string") return undefined;
+    const granted = this.#record();
+    if (hasOwn(granted, key)) return granted[key];
+    if (key === "toString") return (): string => describe(this.#surface);
+    return mapHas(NOT_VERBS, key) ? undefined : unknownOf(this.#caller(), key);
+  }
+
+  has(_target: object, key: PropertyKey): boolean {
+    return hasOwn(this.#surface, key);
+  }
+
+  ownKeys(): string[] {
+    return keysOf(this.#surface);
+  }
+
+  getOwnPropertyDescriptor(_target: object, key: PropertyKey): PropertyDescriptor | undefined {
+    if (typeof key !== "string" || !hasOwn(this.#surface, key)) return undefined;
+    return { value: this.#record()[key], enumerable: true, configurable: true, writable: false };
+  }
+
+  set(): boolean {
+    return false;
+  }
+
+  defineProperty(): boolean {
+    return false;
+  }
+
+  deleteProperty(): boolean {
+    return false;
+  }
+
+  setPrototypeOf(): boolean {
+    return false;
+  }
+
+  preventExtensions(): boolean {
+    return false;
+  }
+
+  #record(): Readonly<Record<string, unknown>> {
+    return (this.#granted ??= grantedOf(this.#caller(), this.#surface));
+  }
+
+  #caller(): Caller {
+    return (name, verb, args) => called(this.#turn, { name, verb, args }, this.#limits);
+  }
+}
+
+function grantedOf(caller: Caller, surface: HostSurface): Readonly<Record<string, unknown>> {
   const granted = createObject(null) as Record<string, unknown>; // an object is a record
   const names = keysOf(surface);
-  let known = "";
   for (let index = 0; index < names.length; index++) {
     const name = names[index] ?? "";
-    known += index === 0 ? name : `, ${name}`;
-    const value = capabilityOf(caller, name, surface[name] ?? []);
-    defineProperty(granted, name, { value, enumerable: true });
+    defineProperty(granted, name, { value: capabilityOf(caller, name, surface[name] ?? []), enumerable: true });
   }
-  const described = (): string => `ctx.host (${known})`;
-  return new NativeProxy(freeze(granted), {
-    get: (_target, key) => {
-      if (typeof key !== "string") return undefined;
-      if (hasOwn(granted, key)) return granted[key];
-      if (key === "toString") return described;
-      return mapHas(NOT_VERBS, key) ? undefined : unknownOf(caller, key);
-    },
-  });
+  return granted;
+}
+
+function describe(surface: HostSurface): string {
+  const names = keysOf(surface);
+  let known = "";
+  for (let index = 0; index < names.length; index++) known += `${index === 0 ? "" : ", "}${names[index] ?? ""}`;
+  return `ctx.host (${known})`;
 }
 
 function capabilityOf(caller: Caller, name: string, verbs: readonly string[]): object {

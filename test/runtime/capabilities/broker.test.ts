@@ -35,6 +35,7 @@ const double = defineCapability({
 
 const USER = `
 import { agent } from "planaria/agent";
+const throws = (act) => { try { act(); } catch { return true; } return false; };
 export default agent({
   version: 1,
   state: () => ({}),
@@ -49,7 +50,7 @@ export default agent({
     reads: { reads: true, handle: (ctx) => ctx.host.weather.forecast("Bern") },
     shape: async (ctx) => {
       const host = await ctx.host;
-      return { same: host === ctx.host, frozen: Object.isFrozen(host), keys: Object.keys(host), text: String(host), json: JSON.stringify(host), has: "nope" in host };
+      return { same: host === ctx.host, closed: [() => { host.x = 1; }, () => { delete host.double; }, () => Object.defineProperty(host, "x", { value: 1 }), () => Object.setPrototypeOf(host, {})].every(throws), keys: Object.keys(host), text: String(host), json: JSON.stringify(host), has: "nope" in host };
     },
   },
 });
@@ -70,7 +71,7 @@ describe("a capability that was granted", () => {
     assert.deepEqual(await agent.call("parts", ["weather", "days", 3]), [{ day: 1 }, { day: 2 }, { day: 3 }]);
     assert.deepEqual(await agent.call("shape"), {
       same: true,
-      frozen: true,
+      closed: true,
       keys: ["weather", "double"],
       text: "ctx.host (weather, double)",
       json: '{"weather":{}}',
