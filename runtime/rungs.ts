@@ -45,7 +45,10 @@ export class Rungs {
   /** As it is now. */
   readonly #spec: () => Pick<AgentSpec, "host" | "domain">;
 
-  constructor(vault: Vault, agent: { readonly branch: () => Branch; readonly spec: () => Pick<AgentSpec, "host" | "domain"> }) {
+  constructor(
+    vault: Vault,
+    agent: { readonly branch: () => Branch; readonly spec: () => Pick<AgentSpec, "host" | "domain"> },
+  ) {
     this.#vault = vault;
     this.#branch = agent.branch;
     this.#spec = agent.spec;
