@@ -2,7 +2,7 @@
  * What the processes of a job hold together. The namespace's own /proc lists them all, whoever their parents became; a
  * descriptor of it stays bound to that namespace, whatever becomes of pids.
  */
-import { closeSync, constants, openSync, readdirSync, readFileSync, readlinkSync, read } from "node:fs";
+import { closeSync, constants, openSync, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
 import { MemoryGauge } from "./process-gauge.ts";
 
 /** What was found in one look. */
@@ -16,7 +16,7 @@ export interface JobLook {
 export interface JobGauge {
   look(): JobLook;
   /** Whether no process of it is left; for a job without a namespace, as far as can be known. */
-  isGone(): Promise<boolean>;
+  isGone(): boolean;
   close(): void;
 }
 
@@ -53,8 +53,8 @@ export class NamespaceGauge implements JobGauge {
   }
 
   /** Process 1 ends, or becomes a zombie, when the kernel has ended and buried all others (pid_namespaces(7)). */
-  async isGone(): Promise<boolean> {
-    const text = this.#stat === undefined ? "" : await textAt(this.#stat);
+  isGone(): boolean {
+    const text = this.#stat === undefined ? "" : textAt(this.#stat);
     return text === "" || /^[ZX]$/.test(text.charAt(text.lastIndexOf(")") + 2));
   }
 
@@ -76,8 +76,8 @@ export class ProcessGauge implements JobGauge {
     return { bytes: this.#memory.grownBytes(), processCount: 1 };
   }
 
-  async isGone(): Promise<boolean> {
-    return await Promise.resolve(true);
+  isGone(): boolean {
+    return true;
   }
 
   close(): void {
@@ -101,13 +101,13 @@ function opened(path: string): number | undefined {
 }
 
 /** Empty for a process that is gone. */
-function textAt(fd: number): Promise<string> {
+function textAt(fd: number): string {
   const buffer = Buffer.alloc(512);
-  return new Promise((resolve) => {
-    read(fd, buffer, 0, buffer.length, 0, (error, length) => {
-      resolve(error === null ? buffer.toString("latin1", 0, length) : "");
-    });
-  });
+  try {
+    return buffer.toString("latin1", 0, readSync(fd, buffer, 0, buffer.length, 0));
+  } catch {
+    return "";
+  }
 }
 
 function finds(link: string): boolean {

@@ -50,10 +50,8 @@ export interface Job {
   kill(): Promise<JobExit>;
 }
 
-/** Looks whether the last process is gone, one after the other: some milliseconds, which is what it takes … */
-const QUICK_LOOKS = 500;
-/** … and then the time between two of them. */
-const BURIAL_MS = 20;
+/** Looks whether the last process is gone are 1 ms apart, then twice as far each time, and at last this far. */
+const BURIAL_MS_MAX = 1_024;
 /** Without a sandbox somebody may hold the pipes of a program that has ended; nobody waits longer for them. */
 const PIPES_MS_MAX = 200;
 
@@ -181,11 +179,14 @@ class RunningJob implements Job {
 
   /** bubblewrap ends when the program has, and process 1 with what is left of the namespace a moment later. */
   async #buried(initPid: number): Promise<void> {
-    for (let look = 1; !(await this.#gauge.isGone()); look += 1) {
-      if (look === 1) signal(initPid, "SIGKILL"); // It is still the same process: the gauge looked at that very one.
-      // A look keeps this process alive, a timer does not: it may end when somebody takes that long.
-      if (look > QUICK_LOOKS) await new Promise<void>((resolve) => this.#options.clock.after(BURIAL_MS, resolve));
+    const { port1 } = new MessageChannel();
+    port1.ref(); // A timer does not keep this process alive, and somebody awaits this.
+    for (let waitMs = 1; !this.#gauge.isGone(); waitMs = Math.min(2 * waitMs, BURIAL_MS_MAX)) {
+      if (waitMs === 1) signal(initPid, "SIGKILL"); // It is still the same process: the gauge looked at that very one.
+      await new Promise<void>((resolve) => this.#options.clock.after(waitMs, resolve));
+      if (waitMs === BURIAL_MS_MAX) port1.unref(); // Something in the kernel holds it: nobody's end waits for that.
     }
+    port1.close();
   }
 
   /** Ends what is left of its process group, and the waiting for those who left it and hold its pipes. */
