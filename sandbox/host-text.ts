@@ -22,8 +22,9 @@ export const HOST_END = "host.end";
 export const HOST_VALUE = "=";
 export const HOST_STREAM = "~";
 
-/** What a batch of a stream begins with: more may come, or it was the last one. */
+/** A batch of a stream begins with it where more may come … */
 const STREAM_GOES_ON = "1";
+/** … and with this where it was the last one. */
 export const STREAM_IS_OVER = "0";
 
 /** Parts of a stream in one answer. */
