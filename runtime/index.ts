@@ -23,6 +23,7 @@ export type { ExecGrant, ExecProgramGrant } from "./capabilities/exec-grant.ts";
 export type { FetchGrant, SecretHeaderGrant } from "./capabilities/fetch-grant.ts";
 export type { FilesGrant } from "./capabilities/files-grant.ts";
 export type { LlmAnswers, LlmGrant } from "./capabilities/llm-grant.ts";
+export type { McpGrant, McpProgramGrant, McpServerGrant, McpToolGrant } from "./capabilities/mcp-grant.ts";
 export type { AuditEntry, AuditOutcome } from "./capabilities/audit-row.ts";
 export type { AuditQuery } from "./reading-options.ts";
 export type { AskPlace, QuestionHandler } from "./router.ts";

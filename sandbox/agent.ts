@@ -15,12 +15,14 @@ import type { ExecHost } from "./host-exec.ts";
 import type { FetchHost } from "./host-fetch.ts";
 import type { FilesHost } from "./host-files.ts";
 import type { LlmHost } from "./host-llm.ts";
+import type { McpHost } from "./host-mcp.ts";
 
 /** What agents say to built-in capabilities, and what they are answered. */
 export type * from "./host-exec.ts";
 export type * from "./host-fetch.ts";
 export type * from "./host-files.ts";
 export type * from "./host-llm.ts";
+export type * from "./host-mcp.ts";
 
 /** `T` with every property, item and entry read-only: what a handler declared `reads: true` sees. */
 export type ReadOnly<T> = T extends (...args: never[]) => unknown
@@ -151,6 +153,7 @@ export interface Host {
   readonly llm: LlmHost;
   readonly exec: ExecHost;
   readonly files: FilesHost;
+  readonly mcp: McpHost;
 }
 
 /** How a durable step is tried. */

@@ -36,6 +36,7 @@ export type {
   ChatUsage,
   LlmRequest,
 } from "./host-llm.ts";
+export type { McpAnswer, McpPart, McpTool } from "./host-mcp.ts";
 
 /** Who a message between agents is for, and what only the runtime may send. */
 export { DOWN_METHOD, EXIT_METHOD, isReserved, parseName, unpackAddress, unpackMonitor } from "./protocol.ts";

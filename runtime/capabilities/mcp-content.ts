@@ -1,23 +1,7 @@
 /** What a tool answered, as an agent gets it: parts of text, bytes and links, and the structured value where there is one. */
+import type { McpAnswer, McpPart } from "../../sandbox/index.ts";
 import type { McpToolAnswer } from "./mcp-package.ts";
 import { plainJson } from "./mcp-tools.ts";
-
-/** A part of an answer. All of it is the server's word: untrusted. */
-export type McpPart =
-  | { readonly type: "text"; readonly text: string }
-  | { readonly type: "image" | "audio"; readonly mimeType: string; readonly bytes: Uint8Array }
-  | { readonly type: "resource"; readonly uri: string; readonly mimeType?: string; readonly text: string }
-  | { readonly type: "resource"; readonly uri: string; readonly mimeType?: string; readonly bytes: Uint8Array }
-  | { readonly type: "link"; readonly uri: string; readonly name: string; readonly mimeType?: string };
-
-/** An answer. */
-export interface McpAnswer {
-  /** The tool says that it failed; the parts say how. */
-  readonly isError: boolean;
-  readonly content: readonly McpPart[];
-  /** A value by the tool's output schema, which nobody has checked. */
-  readonly structured?: unknown;
-}
 
 /** The answer for the agent. What the protocol adds for hosts with a screen is left out. */
 export function answerOf({ content, isError, structuredContent }: McpToolAnswer): McpAnswer {

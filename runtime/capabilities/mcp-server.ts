@@ -9,15 +9,16 @@
  * 2. Nothing is asked twice, but what a server has refused because it forgot the session.
  * 3. After `close` nothing is left of the server and nothing is opened.
  */
+import type { McpAnswer, McpTool } from "../../sandbox/index.ts";
 import type { Timer } from "../../vault/index.ts";
 import { RuntimeError } from "../errors.ts";
 import type { CapabilityCall, Held } from "./contract.ts";
 import { abortError } from "./egress-failure.ts";
-import { answerOf, type McpAnswer } from "./mcp-content.ts";
+import { answerOf } from "./mcp-content.ts";
 import type { McpServerRule, McpToolRule } from "./mcp-grant.ts";
 import type { McpEra } from "./mcp-package.ts";
 import { openSession, type McpOpening, type McpSession } from "./mcp-session.ts";
-import { infoOf, listed, pinFault, type ListedTool, type McpToolInfo } from "./mcp-tools.ts";
+import { infoOf, listed, pinFault, type ListedTool } from "./mcp-tools.ts";
 
 type Call = CapabilityCall<unknown>;
 /** How its sessions are opened. */
@@ -52,7 +53,7 @@ export class McpServer implements Held {
   }
 
   /** The granted tools that the server has, as it defines them now; one that is not as it was granted is left out. */
-  async tools(call: Call): Promise<readonly McpToolInfo[]> {
+  async tools(call: Call): Promise<readonly McpTool[]> {
     return await this.#within(call, async (session, signal) => {
       const tools = [...(await this.#listed(session, { call, signal, isFresh: true })).values()];
       return tools.flatMap((tool) => {

@@ -7,23 +7,10 @@
  * 2. A tool without a pin is pinned to what this life of the agent saw first.
  */
 import { hash } from "node:crypto";
+import type { McpTool } from "../../sandbox/index.ts";
 import { RuntimeError } from "../errors.ts";
 import type { McpToolRule } from "./mcp-grant.ts";
 import type { McpToolDefinition } from "./mcp-package.ts";
-
-/** A tool as an agent sees it. */
-export interface McpToolInfo {
-  readonly name: string;
-  readonly title?: string;
-  /** The server's words: untrusted. */
-  readonly description?: string;
-  /** JSON schema of its arguments. */
-  readonly schema: unknown;
-  /** JSON schema of `structured` in its answers. */
-  readonly output?: unknown;
-  /** For the grant's `digest`. */
-  readonly digest: string;
-}
 
 /** A tool that its server has, with its digest. */
 export interface ListedTool {
@@ -80,7 +67,7 @@ export function pinFault(
 }
 
 /** What an agent is shown of a tool. */
-export function infoOf({ definition, digest }: ListedTool): McpToolInfo {
+export function infoOf({ definition, digest }: ListedTool): McpTool {
   const { name, title, description, inputSchema, outputSchema } = definition;
   return {
     name,
