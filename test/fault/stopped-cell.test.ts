@@ -102,7 +102,7 @@ class Lives {
       steps: { slots: new StepSlots(), emit: none },
       ask: none,
       outgoing: none,
-      log: none,
+      log: (_place, lines) => assert.deepEqual(lines, []),
       turned: () => undefined,
       published: () => undefined,
       advanced: () => undefined,
