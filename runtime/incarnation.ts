@@ -46,6 +46,7 @@ import { guiltOf } from "./suspicion.ts";
 import type { RecordedTurn } from "./traffic.ts";
 import type { StepsRoom } from "./turn-steps.ts";
 import { TurnSteps } from "./turn-steps.ts";
+import { ownTurn, recordedTurn, turnOf } from "./turn-chance.ts";
 
 /** What a life needs from its agent. */
 export interface IncarnationHost {
@@ -93,6 +94,8 @@ export interface IncarnationOptions {
   readonly host: string;
   /** What `ctx.used` may sum up to before the agent hands over. */
   readonly contextBudget?: number | undefined;
+  /** Absent: seeded. */
+  readonly random?: "real" | undefined;
   /** In a cell of its own: it has cost several. */
   readonly isAlone: boolean;
 }
@@ -218,7 +221,7 @@ export class Incarnation implements LiveTenant {
   async runOwn(kind: "init" | "migrate" | "stop", text: string, nowMs: number): Promise<Op[]> {
     const resident = this.#resident;
     if (resident === undefined) throw new Error("not loaded");
-    const outcome = await resident.run({ id: ++this.#turns, kind, method: kind, text, nowMs, seed: 0 });
+    const outcome = await resident.run(ownTurn({ id: ++this.#turns, kind, text, nowMs }, this.options.random));
     switch (outcome.kind) {
       case "done":
         this.#host.log(this.#place(kind), outcome.logs);
@@ -243,10 +246,9 @@ export class Incarnation implements LiveTenant {
     message.turn = ++this.#turns;
     beginRun(message);
     this.#inflight.push(message);
-    const { kind, method, text, nowMs, seed } = message;
     // Resident.run never rejects; its outcome is the whole story.
     void resident
-      .run({ id: message.turn, kind, method, text, nowMs, seed })
+      .run(turnOf(message, this.options.random))
       .then((outcome) => this.#settle(message, outcome));
   }
 
@@ -414,8 +416,7 @@ export class Incarnation implements LiveTenant {
   }
 
   #record(message: Message, result: RecordedTurn["result"], cpuMs: number): RecordedTurn {
-    const { kind, method, text, nowMs, seed, asks, callId } = message;
-    return { kind, method, text, nowMs, seed, asks, callId, result, cpuMs, beforeSeq: this.options.branch.head };
+    return recordedTurn(message, { result, cpuMs, beforeSeq: this.options.branch.head });
   }
 
   /** The output gate: `release` once everything this life wrote so far is durable. */

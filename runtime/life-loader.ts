@@ -131,9 +131,9 @@ export class LifeLoader {
   }): IncarnationOptions {
     const { code, lives, now } = this.#parts;
     const { artifact, profile, spec = now().spec } = given;
-    const { limits, durability, text, contextBudget, domain } = spec;
+    const { limits, durability, text, contextBudget, random, domain } = spec;
     const isAlone = lives.isToBeAlone(spec);
     const host = this.#parts.host.surface(spec.host);
-    return { branch: code.branch, artifact, profile, domain, limits, durability, text, host, contextBudget, isAlone };
+    return { branch: code.branch, artifact, profile, domain, limits, durability, text, host, contextBudget, random, isAlone };
   }
 }

@@ -57,6 +57,8 @@ export interface Message extends Letter {
   readonly seed: number;
   /** Whoever waits for it: more than one when a call is repeated with its id; nobody for a cast, or who must know that it is over. */
   readonly callers: Set<Caller>;
+  /** What its agent's real chance begins with, in hex; drawn for its first run, and the same for each. Absent: seeded only. */
+  entropy?: string | undefined;
   progress: "waiting" | "running" | "settled";
   /** Its number among the dead letters: of a replay, and of what was set aside, before its callers are told. */
   deadLetter?: number | undefined;

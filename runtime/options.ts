@@ -168,6 +168,11 @@ export interface SpawnOptions {
   readonly limits?: Partial<AgentLimits> | undefined;
   /** What `ctx.used` may sum up to before the agent hands over to its next life; at least 1. Default: no end. */
   readonly contextBudget?: number | undefined;
+  /**
+   * Where `crypto` gets its bytes: `seeded` (default) from the turn's seed, which is no secret; `real` from the system's entropy, drawn
+   * once per message, so that a turn that is run again draws the same. `Math.random` and `ctx.random` are seeded in both.
+   */
+  readonly random?: "seeded" | "real" | undefined;
   /** What the agent reads as `ctx.text`: at most 256 KiB. Default "". */
   readonly text?: string | undefined;
   /**
@@ -223,6 +228,8 @@ export interface ParsedSpawnOptions {
   readonly text: string;
   /** Absent: no end. */
   readonly contextBudget?: number | undefined;
+  /** Absent: seeded. */
+  readonly random?: "real" | undefined;
   /** What is granted, checked; absent: nothing. */
   readonly host?: HostGrants;
   /** The supervisor whose child it is, by path; never given by a caller of `spawn`. */
@@ -338,6 +345,7 @@ const spawnObject = z.strictObject({
   domain: z.string().regex(domainPattern, "letters, digits and . _ : - only, at most 64 characters").optional(),
   limits: limits.optional(),
   contextBudget: count(Number.MAX_SAFE_INTEGER).optional(),
+  random: z.enum(["seeded", "real"]).optional(),
   text: definitionText.optional(),
   host: z.unknown().optional(), // the capabilities check their grants
 });
@@ -417,6 +425,7 @@ export function parseSpawnOptions(input: unknown, runtime: SpawnDefaults, where 
     text: given.text ?? "",
     ...(given.host === undefined ? {} : withGrants(capabilities.check(given.host, where))),
     ...(given.contextBudget === undefined ? {} : { contextBudget: given.contextBudget }),
+    ...(given.random === "real" ? { random: given.random } : {}),
     ...(given.domain === undefined ? {} : { domain: given.domain }),
   };
 }

@@ -2,7 +2,7 @@
  * Chance, handed in. One seeded generator per purpose, so that adding a draw in one place does not shift every other.
  * The algorithm is xoroshiro128+ (Blackman and Vigna, 2018) as implemented by the pure-rand package.
  */
-import { randomInt } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 
 /** A seeded stream of numbers. */
@@ -20,6 +20,11 @@ export function seededRandom(seed: number): Random {
 /** A seed from the operating system's entropy, for runs that need not repeat. */
 export function freshSeed(): number {
   return randomInt(0x1_0000_0000);
+}
+
+/** 32 bytes of the operating system's entropy, in hex: a key that nobody can guess. */
+export function freshEntropy(): string {
+  return randomBytes(32).toString("hex");
 }
 
 /**

@@ -116,9 +116,9 @@ export class Shadow implements Tenant, AsyncDisposable {
 
   /** Runs a recorded turn on the shadow's own state and commits its writes to the fork. Never rejects for the guest's faults. */
   async run(turn: RecordedTurn): Promise<ShadowTurn> {
-    const { kind, method, text, nowMs, seed, callId } = turn;
+    const { kind, method, text, nowMs, seed, entropy, callId } = turn;
     this.#recorded = [...turn.asks];
-    return this.#runTurn({ kind, method, text, nowMs, seed }, callId);
+    return this.#runTurn({ kind, method, text, nowMs, seed, entropy }, callId);
   }
 
   /** Runs `migrate` on the fork. */
@@ -174,6 +174,7 @@ export class Shadow implements Tenant, AsyncDisposable {
       readonly text: string;
       readonly nowMs: number;
       readonly seed: number;
+      readonly entropy?: string | undefined;
     },
     callId?: string,
   ): Promise<ShadowTurn> {

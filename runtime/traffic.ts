@@ -18,6 +18,8 @@ export interface RecordedTurn {
   readonly text: string;
   readonly nowMs: number;
   readonly seed: number;
+  /** What real chance was drawn from, where the agent has it. */
+  readonly entropy?: string | undefined;
   readonly asks: readonly RecordedAsk[];
   /** The caller's id of the call, if it gave one. */
   readonly callId?: string | undefined;

@@ -7,7 +7,7 @@
  *
  *     into the guest                                    out of the guest
  *     L  limits, agent, text, life, host, key, text, …  L  {"version":…,"methods":…}
- *     T  id, kind, method, text, nowMs, seed            D  id, reply, nOps, nRows, nOutbox, nLogs, ops…, rows…, outbox…, logs…
+ *     T  id, kind, method, text, nowMs, seed, entropy   D  id, reply, nOps, nRows, nOutbox, nLogs, ops…, rows…, outbox…, logs…
  *     A  turn, ask, "1"|"0", text|code, message             (ops: key, "="text|"-"; rows: table, key, "="text|"-")
  *     R                                                    (logs: level, text, line:column)
  *                                                       T  id, code, name, message, stack, nLogs, logs…
@@ -75,6 +75,8 @@ export interface Turn {
   readonly nowMs: number;
   /** 32 bits: where `ctx.random()` and `Math.random()` of the turn start. */
   readonly seed: number;
+  /** 64 hexadecimal digits: what `crypto` draws from. Absent: it draws from the seed as well. */
+  readonly entropy?: string | undefined;
 }
 
 /** What a handler threw, as text. `stack` is the raw guest stack, bounded; `mapStack` translates it. */
@@ -180,7 +182,7 @@ export function loadText(options: {
 
 /** The text that runs one turn. */
 export function turnText(turn: Turn): string {
-  return TURN + pack([`${turn.id}`, turn.kind, turn.method, turn.text, `${turn.nowMs}`, `${turn.seed}`]);
+  return TURN + pack([`${turn.id}`, turn.kind, turn.method, turn.text, `${turn.nowMs}`, `${turn.seed}`, turn.entropy ?? ""]);
 }
 
 /** The text that answers an ask of a waiting turn. */

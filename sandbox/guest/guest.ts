@@ -118,7 +118,7 @@ export class Guest {
     if (loaded === undefined) throw broken("no agent is loaded");
     if (this.#turn !== undefined) throw broken("a turn is in progress");
     // By index: destructuring would use the iterator that the agent may have patched.
-    this.#time.begin(toNumber(segments[4]), toNumber(segments[5]));
+    this.#time.begin(toNumber(segments[4]), toNumber(segments[5]), segments[6] ?? "");
     const kind = segments[1] as Turn["kind"]; // written by turnText
     const turn = new TurnRun(toNumber(segments[0]), kind, loaded.parts.limits);
     this.#turn = turn;

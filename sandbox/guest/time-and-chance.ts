@@ -7,14 +7,18 @@
 
 import { apply, construct, dateToString, defineProperty, getOwnPropertyDescriptor } from "./primordials.ts";
 import { nativeLike } from "./native-like.ts";
+import { keystream } from "./web/keystream.ts";
 
 /** What the clock of the realm says, and its random stream. Set by each turn. */
 export class TimeAndChance {
   nowMs = 0;
   #next: (() => number) | undefined;
+  #word: (() => number) | undefined;
   #seed = 0;
 
-  begin(nowMs: number, seed: number): void {
+  /** `entropy`: what `word` draws from; "" where that is the seed, too. */
+  begin(nowMs: number, seed: number, entropy: string): void {
+    this.#word = entropy === "" ? undefined : keystream(entropy);
     this.nowMs = nowMs;
     this.#seed = seed;
     this.#next = undefined;
@@ -25,8 +29,9 @@ export class TimeAndChance {
     return this.#seed;
   }
 
-  /** 32 random bits. */
+  /** 32 random bits, for `crypto`. */
   word(): number {
+    if (this.#word !== undefined) return this.#word();
     this.#next ??= sfc32(this.#seed);
     return this.#next();
   }

@@ -26,7 +26,7 @@ describe("what goes into a guest", () => {
     assert.equal(load[0], protocol.LOAD);
     assert.deepEqual(unpack(load, { segmentsMax: 9 }, 1), [JSON.stringify(LIMITS), "me", "be kind", "", "", "k", "1"]);
     const turn = protocol.turnText({ id: 7, kind: "call", method: "add", text: "1", nowMs: 1.5, seed: 2 });
-    assert.deepEqual([turn[0], ...unpack(turn, { segmentsMax: 9 }, 1)], ["T", "7", "call", "add", "1", "1.5", "2"]);
+    assert.deepEqual([turn[0], ...unpack(turn, { segmentsMax: 9 }, 1)], ["T", "7", "call", "add", "1", "1.5", "2", ""]);
     const good = protocol.answerText(7, 1, { ok: true, text: "5" });
     assert.deepEqual([good[0], ...unpack(good, { segmentsMax: 9 }, 1)], ["A", "7", "1", "1", "5", ""]);
     const bad = protocol.answerText(7, 1, { ok: false, code: "C", message: "m" });
