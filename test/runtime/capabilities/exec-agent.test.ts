@@ -44,7 +44,7 @@ function user(word: string): SpawnOptions {
     lines: node("let i = 0; setInterval(() => console.log(i++), 1)"),
     hang: node("setInterval(() => {}, 1000)"),
   };
-  return { id: "a", source: USER, host: { exec: { programs } } };
+  return { id: "a", source: USER, host: { exec: { programs } }, shutdownMs: 100 };
 }
 
 describe("exec, for an agent", { skip }, () => {
@@ -61,7 +61,7 @@ describe("exec, for an agent", { skip }, () => {
     assert.equal(await codeOf(runtime.spawn({ id: "c", source: USER, host: { exec: {} } })), "RUNTIME_OPTIONS_INVALID");
   });
 
-  const ends = ["stop", "kill", "drop", "close"] as const;
+  const ends = ["stop", "kill", "crash", "drop", "close"] as const;
   for (const end of ends) {
     it(`leaves no program when the agent ends by ${end}`, async (t) => {
       const word = `exec${randomBytes(8).toString("hex")}`;
@@ -73,6 +73,7 @@ describe("exec, for an agent", { skip }, () => {
       await until(() => processesWith(word).length > (hung === undefined ? 1 : 4));
       if (end === "stop") await agent.stop();
       if (end === "kill") await agent.kill();
+      if (end === "crash") agent.cast("fail");
       if (end === "drop") await runtime.drop("a");
       if (end === "close") {
         await runtime.close();

@@ -218,6 +218,16 @@ for (const { isSandboxed, skip } of [
       assert.equal(part, "x".repeat(10));
     });
 
+    it("says so where the system does not let it in", async (t) => {
+      // In bubblewrap root has none of its powers.
+      if (!isSandboxed && process.getuid?.() === 0) return t.skip("root may read everything here");
+      const { ask, folder } = scene(t, isSandboxed);
+      writeFileSync(join(folder, "x"), "", { mode: 0 });
+      mkdirSync(join(folder, "d"), { mode: 0o500 });
+      await assert.rejects(ask("read", "x"), code("DENIED", /may not do that \(EACCES\)/));
+      await assert.rejects(ask("write", "d/x", ""), code("DENIED", /EACCES/));
+    });
+
     it("that is granted for reading is not written", async (t) => {
       const { ask, folder } = scene(t, isSandboxed, { write: false });
       writeFileSync(join(folder, "x"), "1");
