@@ -20,7 +20,7 @@ export interface McpServerGrant extends Pick<FetchGrant, "headers" | "secretHead
   readonly url?: string | undefined;
   /** Those that are allowed as they are, or each with what is demanded of it. */
   readonly tools: { readonly allow: readonly string[] } | Readonly<Record<string, McpToolGrant>>;
-  /** Time limit of one call of a tool, in ms. Default: the quota's. */
+  /** Time limit of one call, the opening of the server included, in ms. Default 60,000, at most 600,000. */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -50,7 +50,7 @@ export interface McpServerRule {
   readonly key: string;
   readonly way: McpWay;
   readonly tools: ReadonlyMap<string, McpToolRule>;
-  readonly timeoutMs: number | undefined;
+  readonly timeoutMs: number;
 }
 
 /** How a server is reached. */
@@ -61,10 +61,12 @@ export type McpWay =
 /** The servers of a grant, by name. */
 export type McpServers = ReadonlyMap<string, McpServerRule>;
 
+/** The longest that one call may take: the time limit of the verbs; as the longest run of a program. */
+export const CALL_MS_MAX = 600_000;
 const SERVERS_MAX = 32;
 const TOOLS_MAX = 256;
 const ARGS_MAX = 256;
-const TIMEOUT_MS_MAX = 600_000; // as the longest run of a program
+const TIMEOUT_MS = 60_000; // tools may think
 
 const word = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,62}$/, "a letter, then letters, digits, _ and -, at most 63");
 const toolName = z.string().min(1).max(128); // what the protocol recommends
@@ -86,7 +88,7 @@ const serverSchema = z.strictObject({
   secretHeaders: z.record(z.string(), z.unknown()).optional(), // the schema of `fetch` looks into it
   privateAddresses: z.boolean().optional(),
   tools: toolsSchema,
-  timeoutMs: z.number().int().min(1).max(TIMEOUT_MS_MAX).optional(),
+  timeoutMs: z.number().int().min(1).max(CALL_MS_MAX).optional(),
 });
 
 type ServerInput = z.output<typeof serverSchema>;
@@ -116,7 +118,7 @@ function ruleOf(name: string, given: ServerInput, fault: Fault): McpServerRule {
     key: hash("sha256", JSON.stringify(given), "base64url"),
     way: program === undefined ? urlWay(given, fault) : programWay(program, given, fault),
     tools: toolRules(given.tools, fault),
-    timeoutMs: given.timeoutMs,
+    timeoutMs: given.timeoutMs ?? TIMEOUT_MS,
   };
 }
 

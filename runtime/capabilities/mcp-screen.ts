@@ -29,6 +29,8 @@ export const BROKEN_OFF = -32_098;
 const METHOD_NOT_FOUND = -32_601; // JSON-RPC 2.0, 5.1
 /** How long a server may take to accept what needs no answer. */
 const ASIDE_MS = 5_000;
+/** Answers to a server's requests that are on their way at once: one that asks more gets no answer to the rest. */
+const REFUSALS_AT_ONCE = 8;
 /** Kinds of requests that are told to the operator. */
 const TOLD_MAX = 8;
 
@@ -46,6 +48,7 @@ export class McpScreen implements McpTransport {
   readonly #open = new Map<Id, AbortController>();
   readonly #told = new Set<string>();
   #heard = 0;
+  #refusals = 0;
 
   constructor(way: McpTransport, options: ScreenOptions) {
     this.#way = way;
@@ -135,10 +138,13 @@ export class McpScreen implements McpTransport {
       this.#told.add(method);
       this.#options.note(`it asked for ${method}: refused`);
     }
+    if (this.#refusals >= REFUSALS_AT_ONCE) return;
+    this.#refusals++;
     const refusal = { code: METHOD_NOT_FOUND, message: "this client answers nothing but ping" };
     const answer: McpMessage =
       method === "ping" ? { jsonrpc: "2.0", id, result: {} } : { jsonrpc: "2.0", id, error: refusal };
-    this.#aside(answer, {}).catch((error: Error) => this.onerror?.(error)); // nobody waits for it
+    const sent = this.#aside(answer, {}).catch((error: Error) => this.onerror?.(error)); // nobody waits for it
+    void sent.finally(() => this.#refusals--);
   }
 
   #brokenOff(id: Id): void {

@@ -100,7 +100,7 @@ export class McpServer implements Held {
       }
       return await this.#asked(await raced(this.#current(call), signal), signal, run);
     } finally {
-      timer?.cancel();
+      timer.cancel();
     }
   }
 
@@ -116,9 +116,8 @@ export class McpServer implements Held {
     }
   }
 
-  #limited({ clock, signal }: Call): { readonly signal: AbortSignal; readonly timer: Timer | undefined } {
+  #limited({ clock, signal }: Call): { readonly signal: AbortSignal; readonly timer: Timer } {
     const { name, timeoutMs } = this.#rule;
-    if (timeoutMs === undefined) return { signal, timer: undefined };
     const late = new AbortController();
     const timer = clock.after(timeoutMs, () => {
       late.abort(new RuntimeError("RUNTIME_CAPABILITY_TIMEOUT", `${name}: no answer within ${timeoutMs} ms`));

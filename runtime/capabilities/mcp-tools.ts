@@ -29,9 +29,7 @@ export function digestOf(tool: McpToolDefinition): string {
 /** As JSON with its keys in order. */
 function canonical(value: unknown, depth: number): string {
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
-  if (depth > DEPTH_MAX) {
-    throw new RuntimeError("RUNTIME_CAPABILITY_FAILED", `a definition of a tool is nested deeper than ${DEPTH_MAX}`);
-  }
+  if (depth > DEPTH_MAX) throw tooDeep();
   if (Array.isArray(value)) return `[${value.map((item) => canonical(item, depth + 1)).join()}]`;
   const entries = Object.entries(value).filter(([, item]) => item !== undefined);
   const sorted = entries.toSorted(([a], [b]) => (a < b ? -1 : 1));
@@ -79,7 +77,19 @@ export function infoOf({ definition, digest }: ListedTool): McpTool {
   };
 }
 
-/** A copy without properties called __proto__, which are no data. */
+/** A copy without properties called __proto__, which are no data. Throws RUNTIME_CAPABILITY_FAILED for one nested too deeply. */
 export function plainJson(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value), (key, item: unknown) => (key === "__proto__" ? undefined : item));
+  return plain(value, 0);
+}
+
+function plain(value: unknown, depth: number): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (depth > DEPTH_MAX) throw tooDeep();
+  if (Array.isArray(value)) return value.map((item) => plain(item, depth + 1));
+  const entries = Object.entries(value).filter(([key]) => key !== "__proto__");
+  return Object.fromEntries(entries.map(([key, item]) => [key, plain(item, depth + 1)]));
+}
+
+function tooDeep(): RuntimeError {
+  return new RuntimeError("RUNTIME_CAPABILITY_FAILED", `what the server says is nested deeper than ${DEPTH_MAX}`);
 }

@@ -13,6 +13,7 @@ import type { Capability, CapabilityCall } from "./contract.ts";
 import { defineCapability } from "./define.ts";
 import { Egress, type EgressOptions } from "./egress.ts";
 import {
+  CALL_MS_MAX,
   mcpCallArgs,
   mcpGrant,
   mcpToolsArgs,
@@ -35,7 +36,6 @@ type Call = CapabilityCall<McpServers>;
 
 const OPEN_MS = 20_000; // an interpreter with many modules on a busy machine
 const PROBE_MS = 5_000;
-const CALL_MS = 60_000; // tools may think
 
 /** The capability, over an egress of its own. */
 export function mcpCapability({ openMs = OPEN_MS, probeMs = PROBE_MS, ...options }: McpOptions = {}): Capability {
@@ -51,7 +51,7 @@ export function mcpCapability({ openMs = OPEN_MS, probeMs = PROBE_MS, ...options
     verbs: {
       call: {
         args: mcpCallArgs,
-        timeoutMs: CALL_MS,
+        timeoutMs: CALL_MS_MAX, // each server has its own
         run: async (call, server, tool, args = {}) => {
           const rule = call.grant.get(server)?.tools.get(tool);
           if (rule !== undefined) checkArgs(rule, `${server}.${tool}`, args);
@@ -61,7 +61,7 @@ export function mcpCapability({ openMs = OPEN_MS, probeMs = PROBE_MS, ...options
       },
       tools: {
         args: mcpToolsArgs,
-        timeoutMs: CALL_MS,
+        timeoutMs: CALL_MS_MAX,
         run: async (call, server) => await (await serverOf(call, server)).tools(call),
       },
     },

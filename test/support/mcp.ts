@@ -5,7 +5,7 @@ import { direct, type CallSetting, type DirectCalls } from "./capability-call.ts
 
 const FIXTURES = join(import.meta.dirname, "../fixtures");
 /** Every tool of the program. */
-const TOOLS = "echo add parts fail refuse silent die long flood ask wants garbage rug count look".split(" ");
+const TOOLS = "echo add parts fail refuse silent die long flood ask wants garbage rug deep count look".split(" ");
 
 /** The grant of a server that is the program, in one of its kinds; `word` is seen among its arguments. */
 export function programServer(

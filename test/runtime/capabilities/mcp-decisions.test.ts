@@ -84,6 +84,7 @@ describe("the digest of a tool", () => {
 
   it("is refused for a definition without an end", () => {
     const properties = JSON.parse('{"x":'.repeat(100) + "{}" + "}".repeat(100));
+    assert.throws(() => answerOf({ content: [], structuredContent: properties }), { message: /nested deeper than 64/ });
     assert.throws(() => digestOf({ ...TOOL, inputSchema: { type: "object", properties } }), {
       code: "RUNTIME_CAPABILITY_FAILED",
     });

@@ -36,6 +36,8 @@ describe("a hostile server", { skip }, () => {
       ["sampling/createMessage", "roots/list", "elicitation/create"].map((what) => `s: it asked for ${what}: refused`),
     );
     await assert.rejects(ask("call", "s", "wants"), code("FAILED"));
+    await assert.rejects(ask("call", "s", "deep"), code("FAILED", /nested deeper than 64/));
+    assert.equal(textOf(await ask("call", "s", "count")), "1");
   });
 
   it("that lets the time pass in silence is ended with the call; one that speaks meanwhile is not", async () => {
