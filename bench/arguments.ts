@@ -12,6 +12,8 @@ export type BenchRequest =
       readonly isJson: boolean;
       readonly isQuick: boolean;
       readonly isStrict: boolean;
+      /** A folder with a copy of test262. */
+      readonly test262: string | undefined;
     }
   | { readonly kind: "help" }
   | { readonly kind: "refused"; readonly message: string };
@@ -20,6 +22,7 @@ const options = {
   json: { type: "boolean", default: false },
   quick: { type: "boolean", default: false },
   strict: { type: "boolean", default: false },
+  test262: { type: "string" },
   help: { type: "boolean", short: "h", default: false },
 } as const;
 
@@ -31,7 +34,14 @@ export function parseBenchArguments(argv: readonly string[], known: readonly str
     const unknown = positionals.filter((name) => !known.includes(name));
     if (unknown.length > 0) return refused(`there is no suite called ${unknown.join(", ")}`, known);
     const suites = positionals.length === 0 ? known : known.filter((name) => positionals.includes(name));
-    return { kind: "run", suites, isJson: values.json, isQuick: values.quick, isStrict: values.strict };
+    return {
+      kind: "run",
+      suites,
+      isJson: values.json,
+      isQuick: values.quick,
+      isStrict: values.strict,
+      test262: values.test262,
+    };
   } catch (error) {
     if (!isUsageError(error)) throw error;
     return refused(error.message.split("\n")[0] ?? "", known);

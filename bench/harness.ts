@@ -42,6 +42,11 @@ const suites: readonly Entry[] = [
     what: "the end of a tree of 1,000 subagents, 20 deep",
     load: async () => (await import("./tree.ts")).tree,
   },
+  {
+    name: "sandbox",
+    what: "hostile code: contained, what it costs others, isolates that come and go, conformance with test262",
+    load: async () => (await import("./sandbox.ts")).sandbox,
+  },
 ];
 
 /**
@@ -60,29 +65,30 @@ export async function main(argv: readonly string[]): Promise<number> {
       return exitCode.usage;
     case "run": {
       const chosen = suites.filter(({ name }) => request.suites.includes(name));
-      const report = await runSuites(chosen, request.isQuick);
+      const report = await runSuites(chosen, request);
       process.stdout.write(`${request.isJson ? JSON.stringify(report, null, 2) : renderReport(report)}\n`);
       return request.isStrict && !areBarsMet(report) ? exitCode.failed : exitCode.ok;
     }
   }
 }
 
-async function runSuites(chosen: readonly Entry[], isQuick: boolean): Promise<Report> {
+async function runSuites(chosen: readonly Entry[], request: Pick<Tools, "isQuick" | "test262">): Promise<Report> {
   const machine = describeMachine();
   const reports: SuiteReport[] = [];
   for (const { name, load } of chosen) {
     const suite = await load();
     const started = performance.now();
-    const findings = await suite(toolsFor(name, isQuick));
+    const findings = await suite(toolsFor(name, request));
     reports.push({ suite: name, durationMs: performance.now() - started, ...findings });
   }
-  return { machine, isQuick, suites: reports };
+  return { machine, isQuick: request.isQuick, suites: reports };
 }
 
-function toolsFor(suite: string, isQuick: boolean): Tools {
+function toolsFor(suite: string, { isQuick, test262 }: Pick<Tools, "isQuick" | "test262">): Tools {
   const started = performance.now();
   return {
     isQuick,
+    test262,
     progress(text) {
       const seconds = ((performance.now() - started) / 1_000).toFixed(1).padStart(5);
       process.stderr.write(`${seconds} s  ${suite}: ${text}\n`);
@@ -132,6 +138,7 @@ function help(): string {
     "  --quick    fewer samples: a glance in seconds",
     "  --json     the report as one object on stdout",
     "  --strict   exit code 1 when a bar is missed",
+    "  --test262 <dir>  a copy of tc39/test262: sandbox compares an isolate with the bare engine",
     "",
     "Figures of one machine and one run; compare ratios, not absolute times.",
     "",

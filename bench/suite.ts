@@ -6,7 +6,7 @@ import type { Summary } from "./statistics.ts";
 import { ratioOfMedians, summarize } from "./statistics.ts";
 
 /** Units a figure may have. */
-export type Unit = "ms" | "µs" | "calls/s" | "acks/s" | "KiB" | "×";
+export type Unit = "ms" | "µs" | "calls/s" | "acks/s" | "KiB" | "MiB" | "×";
 
 /** One measurement. */
 export interface Figure {
@@ -47,8 +47,10 @@ export type Tasks = Readonly<Record<string, () => Promise<unknown>>>;
 export interface Tools {
   /** Fewer samples, for a glance; the bars are judged all the same. */
   readonly isQuick: boolean;
+  /** The user's copy of test262, for suites that compare with it. */
+  readonly test262: string | undefined;
   /** Says what is being measured now, to whoever watches. */
-  progress(text: string): void;
+  progress(this: void, text: string): void;
   /** Times small tasks in turns and returns the duration of every single run, in milliseconds. */
   micro(
     tasks: Tasks,

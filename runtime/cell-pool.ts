@@ -6,6 +6,7 @@
  *            trusted,  no domain: [cell][cell] --.
  *            trusted,  "tenant-a": [cell]      --+-- spare     (has never hosted anybody: it is anyone's)
  *            hardened, no domain: [cell]       ----- spare     (exists once something hardened is live)
+ *            held back: [cell]                                 (those whose turns overran their time; async lane, low priority)
  *            on trial: [cell] [cell] ...                       (one candidate each, async lane)
  *            apart:    [cell] ...                              (one agent each that has cost several cells)
  *
@@ -40,6 +41,8 @@ export interface Home {
   readonly profile: Profile;
   /** Absent: that of all who name none. */
   readonly domain?: string | undefined;
+  /** Its turns overran their time again and again: it shares a lane with its like, one entry at a time, behind all others. */
+  readonly isHeldBack?: boolean | undefined;
 }
 
 /** Settings of the pool. */
@@ -68,6 +71,7 @@ type StartOptions = Pick<CellOptions, "profile" | "lane" | "poolSize" | "poolRef
 interface Group {
   readonly profile: Profile;
   readonly domain: string;
+  readonly isHeldBack: boolean;
   readonly cells: Set<Cell>;
   starting: Promise<Cell> | undefined;
 }
@@ -104,7 +108,10 @@ export class CellPool {
       limits: options.recycle,
       // Only live agents are placed in cells that are ever due.
       tenants: (cell) => [...(this.#tenants.get(cell) ?? [])] as LiveTenant[],
-      isDisposable: (cell) => [...this.#groups.values()].some(({ domain, cells }) => domain !== "" && cells.has(cell)),
+      isDisposable: (cell) =>
+        [...this.#groups.values()].some(
+          ({ domain, isHeldBack, cells }) => (domain !== "" || isHeldBack) && cells.has(cell),
+        ),
       retire: (cell) => this.#retire(cell),
       recycled: options.onRecycled,
     });
@@ -186,11 +193,11 @@ export class CellPool {
     return resident;
   }
 
-  #group({ profile, domain = "" }: Home): Group {
-    const key = `${profile}/${domain}`;
+  #group({ profile, domain = "", isHeldBack = false }: Home): Group {
+    const key = `${profile}/${domain}/${isHeldBack ? "held back" : ""}`;
     const known = this.#groups.get(key);
     if (known !== undefined) return known;
-    const group: Group = { profile, domain, cells: new Set(), starting: undefined };
+    const group: Group = { profile, domain, isHeldBack, cells: new Set(), starting: undefined };
     this.#groups.set(key, group);
     return group;
   }
@@ -216,7 +223,9 @@ export class CellPool {
     for (let ended = 0; ended < START_TRIES;) {
       const cell = emptiest(group.cells);
       if (cell !== undefined && this.#hasRoom(cell)) {
-        const mayGrow = group.cells.size < this.#options.cellsSpread && cell.residents >= spreadAt(this.#options);
+        // Those that are held back share one lane as long as they fit.
+        const cellsMax = group.isHeldBack ? 1 : this.#options.cellsSpread;
+        const mayGrow = group.cells.size < cellsMax && cell.residents >= spreadAt(this.#options);
         if (mayGrow && group.starting === undefined) this.#background(this.#grow(group));
         return cell;
       }
@@ -239,10 +248,9 @@ export class CellPool {
   }
 
   async #growNow(group: Group): Promise<Cell> {
-    const spare = this.#spare(group.profile);
-    const ready = spare.cell;
-    spare.cell = undefined;
-    const cell = ready?.isAlive === true ? ready : await this.#startLive(group.profile, POOL_LIVE);
+    const cell = group.isHeldBack
+      ? await this.#start({ profile: group.profile, lane: "async", poolSize: 1, poolRefillSize: 1 })
+      : await this.#spareOrNew(group.profile);
     group.cells.add(cell);
     this.#watch(cell, () => {
       group.cells.delete(cell);
@@ -250,6 +258,14 @@ export class CellPool {
       this.#recycler.gone(cell);
     });
     this.#recycler.serves(cell);
+    return cell;
+  }
+
+  async #spareOrNew(profile: Profile): Promise<Cell> {
+    const spare = this.#spare(profile);
+    const ready = spare.cell;
+    spare.cell = undefined;
+    const cell = ready?.isAlive === true ? ready : await this.#startLive(profile, POOL_LIVE);
     this.#spareLater(spare);
     return cell;
   }

@@ -98,6 +98,8 @@ export interface IncarnationOptions {
   readonly random?: "real" | undefined;
   /** In a cell of its own: it has cost several. */
   readonly isAlone: boolean;
+  /** Behind all others: its turns overran their time. */
+  readonly isHeldBack?: boolean | undefined;
 }
 
 /** A life in an isolate. Made by `load`; takes messages once its agent has made it current. */
@@ -247,9 +249,7 @@ export class Incarnation implements LiveTenant {
     beginRun(message);
     this.#inflight.push(message);
     // Resident.run never rejects; its outcome is the whole story.
-    void resident
-      .run(turnOf(message, this.options.random))
-      .then((outcome) => this.#settle(message, outcome));
+    void resident.run(turnOf(message, this.options.random)).then((outcome) => this.#settle(message, outcome));
   }
 
   /** Writes state changes, code records or snapshots in this life's name. Throws what the vault throws. */

@@ -132,8 +132,8 @@ export class LifeLoader {
     const { code, lives, now } = this.#parts;
     const { artifact, profile, spec = now().spec } = given;
     const { limits, durability, text, contextBudget, random, domain } = spec;
-    const isAlone = lives.isToBeAlone(spec);
+    const place = { profile, domain, isAlone: lives.isToBeAlone(spec), isHeldBack: lives.isToBeHeldBack };
     const host = this.#parts.host.surface(spec.host);
-    return { branch: code.branch, artifact, profile, domain, limits, durability, text, host, contextBudget, random, isAlone };
+    return { ...place, branch: code.branch, artifact, limits, durability, text, host, contextBudget, random };
   }
 }

@@ -7,7 +7,10 @@ import type { AgentSpec } from "./agent-record.ts";
 import { backOffMs } from "./back-off.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import type { Suspicion } from "./suspicion.ts";
-import { isToLiveAlone, suspect } from "./suspicion.ts";
+import { isOverrun, isToLiveAlone, suspect } from "./suspicion.ts";
+
+/** Overruns count for as long: in a crowd each of them may take seconds, so that no restart period would see two. */
+const OVERRUN_MS = 60_000;
 
 /** The lives of one agent. */
 export class Lives {
@@ -20,6 +23,7 @@ export class Lives {
   #isBetween = false;
   #rehomings = 0;
   #suspicion: Suspicion = [];
+  #overruns: Suspicion = [];
 
   constructor(agent: string, host: Pick<AgentHost, "clock" | "events" | "random">) {
     this.#agent = agent;
@@ -37,6 +41,7 @@ export class Lives {
     this.#sinceMs ??= nowMs;
     this.#cause = reason.name;
     this.#isBetween = true;
+    if (isOverrun(reason)) this.#overruns = suspect(this.#overruns, { nowMs, periodMs: OVERRUN_MS, isProven: false });
     if (reason.name !== "cell_lost_suspect") return;
     this.#suspicion = suspect(this.#suspicion, { nowMs, periodMs, isProven: reason.isProven === true });
   }
@@ -67,6 +72,11 @@ export class Lives {
   down(): void {
     this.#sinceMs = undefined;
     this.#isBetween = false;
+  }
+
+  /** Whether the next life is to run behind those of others: two of its turns within a minute overran their time. */
+  get isToBeHeldBack(): boolean {
+    return isToLiveAlone(this.#overruns, this.#host.clock.monotonicMs(), OVERRUN_MS);
   }
 
   /** Whether the next life belongs into a cell of its own. */

@@ -5,6 +5,7 @@
  * told the times, it keeps those that count.
  */
 import type { CellExit } from "../sandbox/index.ts";
+import type { ExitReason } from "./exit-reason.ts";
 
 /** Losses within one period after which an agent lives alone. */
 const LOSSES_MAX = 2;
@@ -34,7 +35,12 @@ export function guiltOf({ reason, signal, exitCode }: CellExit, isSuspect: boole
 /** 128 and the number of the signal. */
 const KILLED_EXIT_CODE = 137;
 
-/** True when the agent's next life belongs into a cell of its own. */
+/** True for an end that took time from others: a turn that was still running when its time was up, on the CPU or the clock. */
+export function isOverrun({ name, code }: ExitReason): boolean {
+  return name === "limit" && (code === "SANDBOX_CPU_EXCEEDED" || code === "SANDBOX_WALL_EXCEEDED");
+}
+
+/** True when the agent's next life belongs into a cell of its own, or, for overruns, among its like. */
 export function isToLiveAlone(suspicion: Suspicion, nowMs: number, periodMs: number): boolean {
   return suspicion.filter((atMs) => nowMs - atMs <= periodMs).length >= LOSSES_MAX;
 }

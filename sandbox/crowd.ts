@@ -7,8 +7,8 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { availableParallelism } from "node:os";
 
-/** A limit is never stretched by more: as much patience as the Guardian has with a cell that waits for a CPU. */
-export const STRETCH_MAX = 8;
+/** A limit is never stretched by more: others of the cell wait as long for a turn that hangs. */
+export const STRETCH_MAX = 4;
 /** Between two looks. */
 const LOOK_MS = 20;
 /** Looks count for about as long: a moment's rush is no crowd. */
@@ -23,10 +23,10 @@ export function averaged(before: number, seen: number, elapsedMs: number): numbe
   return elapsedMs > FORGET_MS ? seen : before + (seen - before) * (1 - Math.exp(-elapsedMs / MEMORY_MS));
 }
 
-/** By how much limits on the clock are stretched: 1 on a machine with room, in halves up to `STRETCH_MAX`. Pure. */
+/** By how much limits on the clock are stretched: 1 on a machine with room, then in halves up to `STRETCH_MAX`. Pure. */
 export function stretchOf(threads: number, cores: number): number {
   const perCore = threads / cores;
-  return perCore <= ROOM_PER_CORE ? 1 : Math.min(STRETCH_MAX, Math.ceil(perCore * 2) / 2);
+  return perCore <= ROOM_PER_CORE ? 1 : Math.min(STRETCH_MAX, Math.ceil(perCore) / ROOM_PER_CORE);
 }
 
 /** The threads of the machine that run or want to, as /proc/loadavg counts them ("0.1 0.2 0.3 5/300 1234": 5). Pure. */

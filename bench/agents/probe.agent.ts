@@ -22,6 +22,10 @@ export default agent({
     fill(ctx, { from, to, bytes }: { from: number; to: number; bytes: number }): void {
       for (let number = from; number < to; number++) ctx.state[`block${number}`] = "x".repeat(bytes);
     },
+    /** Never ends. */
+    spin(): void {
+      for (;;);
+    },
     /** Takes memory until the isolate is thrown away. */
     exhaust(): void {
       const hoard: number[][] = [];

@@ -6,7 +6,7 @@ import { describe, it } from "node:test";
 import { parseBenchArguments } from "../../bench/arguments.ts";
 
 const known = ["first", "second"];
-const plain = { kind: "run", suites: known, isJson: false, isQuick: false, isStrict: false };
+const plain = { kind: "run", suites: known, isJson: false, isQuick: false, isStrict: false, test262: undefined };
 
 describe("the arguments of the bench", () => {
   for (const [argv, expected] of [
@@ -15,6 +15,7 @@ describe("the arguments of the bench", () => {
     [["second", "first", "second"], plain],
     [["--json", "first", "--quick"], { ...plain, suites: ["first"], isJson: true, isQuick: true }],
     [["--strict"], { ...plain, isStrict: true }],
+    [["--test262", "copy"], { ...plain, test262: "copy" }],
     [["--help"], { kind: "help" }],
     [["-h", "first"], { kind: "help" }],
   ] as const) {
