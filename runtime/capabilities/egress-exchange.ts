@@ -183,7 +183,7 @@ class Line {
     this.#sockets.add(socket);
     socket.once("close", () => {
       this.#sockets.delete(socket);
-      tell(new Error("The connection was closed before it was made."), null);
+      tell(new RuntimeError("RUNTIME_CAPABILITY_UNAVAILABLE", "The connection was closed before it was made."), null);
     });
     socket.on("error", (error) => tell(error, null)); // stays: a socket that fails later must find a listener
     socket.once(target.protocol === "https:" ? "secureConnect" : "connect", () => {

@@ -109,6 +109,24 @@ describe("a request", () => {
     await server.empty();
   });
 
+  it("may be announced by hints, which are no answer", async (t) => {
+    const server = await webServer(t, (_request, response) => {
+      response.writeEarlyHints({ link: "</style.css>; rel=preload" });
+      response.writeProcessing();
+      response.writeHead(202).end("later");
+    });
+    const answer = (await fetching([server.origin]).ask("call", server.origin)) as { status: number; text: string };
+    assert.deepEqual([answer.status, answer.text], [202, "later"]);
+  });
+
+  it("is read no further than an answer may be long, whatever the grant allows", async (t) => {
+    const server = await webServer(t, (_request, response) => response.end("x".repeat(100)));
+    const { ask } = fetching([server.origin], { answerBytesMax: 99 });
+    await assert.rejects(ask("call", server.origin), { ...code("TOO_LARGE"), message: /longer than 99 bytes/ });
+    const bytes = fetching([server.origin], { answerBytesMax: 140 }).ask("call", server.origin, { as: "bytes" });
+    await assert.rejects(bytes, code("TOO_LARGE")); // in base64 on their way
+  });
+
   it("comes in parts that are far below what an answer may have", async (t) => {
     const server = await webServer(t, (_request, response) => response.end("x".repeat(100_000)));
     const { whole } = fetching([server.origin], { answerBytesMax: 8_000 });
@@ -182,6 +200,16 @@ describe("a redirect", () => {
         ["POST", "b"],
       ],
     );
+  });
+
+  it("leaves no connection behind, however long its own body is", async (t) => {
+    const server = await webServer(t, ({ url }, response) => {
+      if (url === "/there") response.end("there");
+      else response.writeHead(302, { location: "/there" }).write("a body without an end");
+    });
+    assert.equal(((await fetching([server.origin]).ask("call", server.origin)) as { text: string }).text, "there");
+    await server.empty();
+    assert.equal(server.made(), 2);
   });
 
   it("to a method that was not granted is refused", async (t) => {
