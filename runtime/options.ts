@@ -14,6 +14,7 @@ import { Capabilities } from "./capabilities/registry.ts";
 import { contradictions, recycleLimits, recycleSchema, sandboxSchema } from "./cell-options.ts";
 import type { RecycleOptions, SandboxOptions } from "./cell-options.ts";
 import { RuntimeError } from "./errors.ts";
+import { cellContradictions, limitContradictions, machineMb } from "./limit-checks.ts";
 import type { RecycleLimits } from "./recycling.ts";
 import type { RestartType } from "./supervision/contract.ts";
 
@@ -133,7 +134,7 @@ export interface ParsedRuntimeOptions {
 
 /** What an agent has where its spec says nothing, and what it may be granted: nothing, where that is not said. */
 export type SpawnDefaults = Pick<ParsedRuntimeOptions, "durability" | "limits"> &
-  Partial<Pick<ParsedRuntimeOptions, "capabilities">>;
+  Partial<Pick<ParsedRuntimeOptions, "capabilities" | "cellMemoryMb">>;
 
 /** Options of `Runtime.spawn`: what the agent is, and how it is supervised. Exactly one of `module` and `source`. */
 export interface SpawnOptions {
@@ -251,7 +252,7 @@ const limits = z.strictObject({
   asksPerTurnMax: count(65_536).optional(), // what a cell accepts
   stepsPerTurnMax: count(4_096).optional(),
   stepBytesPerTurnMax: count(64 << 20).optional(),
-  outboxPerTurnMax: count(100_000).optional(),
+  outboxPerTurnMax: count(65_536).optional(), // what a cell accepts
   logBytesPerTurnMax: count(16 << 20).optional(),
   tableReadsPerTurnMax: count(65_536).optional(),
   tableBytesPerTurnMax: count(32 << 20).optional(), // with state and reply it has to fit into a commit of 64 MiB
@@ -375,9 +376,16 @@ const watchSchema = z.strictObject({ calmMs: z.number().min(0).max(60_000).optio
 /** Throws RUNTIME_OPTIONS_INVALID. */
 export function parseRuntimeOptions(input: unknown): ParsedRuntimeOptions {
   const given = parse(runtimeSchema, input, "Runtime.open");
-  const { agentsPerCell = 25, cellMemoryMb = 1_024, osSandbox = "auto" } = given;
+  const agentLimits = withDefaults(AGENT_LIMITS, given.limits);
+  // Room for two agents that are as large as they may be.
+  const { agentsPerCell = 25, cellMemoryMb = Math.max(1_024, 2 * agentLimits.heapMb), osSandbox = "auto" } = given;
   const recycle = recycleLimits(given.recycle, { agentsPerCell, cellMemoryMb });
-  const wrong = contradictions(recycle, given.sandbox, { agentsPerCell, cellMemoryMb, osSandbox });
+  const machine = machineMb();
+  const wrong = [
+    ...contradictions(recycle, given.sandbox, { agentsPerCell, cellMemoryMb, osSandbox }),
+    ...limitContradictions(agentLimits, { machineMb: machine, cellMemoryMb }),
+    ...cellContradictions(cellMemoryMb, machine),
+  ];
   if (wrong.length > 0) throw invalid("Runtime.open", wrong);
   return {
     vault: given.vault,
@@ -401,14 +409,17 @@ export function parseRuntimeOptions(input: unknown): ParsedRuntimeOptions {
     capabilities: new Capabilities(given.capabilities ?? []),
     audit: { countMax: given.audit?.countMax ?? AUDIT.countMax, bytesMax: given.audit?.bytesMax ?? AUDIT.bytesMax },
     seed: given.seed,
-    limits: withDefaults(AGENT_LIMITS, given.limits),
+    limits: agentLimits,
   };
 }
 
 /** Throws RUNTIME_OPTIONS_INVALID, RUNTIME_CAPABILITY_MISSING. `runtime` gives the defaults. */
 export function parseSpawnOptions(input: unknown, runtime: SpawnDefaults, where = "spawn"): ParsedSpawnOptions {
   const given = parse(spawnSchema, input, where);
-  const { capabilities = new Capabilities([]) } = runtime;
+  const { capabilities = new Capabilities([]), cellMemoryMb } = runtime;
+  const agentLimits = withDefaults(runtime.limits, given.limits);
+  const wrong = limitContradictions(agentLimits, { machineMb: machineMb(), cellMemoryMb });
+  if (wrong.length > 0) throw invalid(where, wrong);
   return {
     id: given.id,
     module: given.module,
@@ -421,7 +432,7 @@ export function parseSpawnOptions(input: unknown, runtime: SpawnDefaults, where 
     shutdownMs: given.shutdownMs ?? 5_000,
     durability: given.durability ?? runtime.durability,
     profile: given.profile ?? "trusted",
-    limits: withDefaults(runtime.limits, given.limits),
+    limits: agentLimits,
     text: given.text ?? "",
     ...(given.host === undefined ? {} : withGrants(capabilities.check(given.host, where))),
     ...(given.contextBudget === undefined ? {} : { contextBudget: given.contextBudget }),
@@ -517,8 +528,9 @@ function ruleOf({ label, count: newest, ageMs }: z.infer<typeof retentionRule>):
 function withDefaults(defaults: AgentLimits, given: z.infer<typeof limits> | undefined): AgentLimits {
   const set = Object.entries(given ?? {}).filter(([, value]) => value !== undefined);
   const merged = { ...defaults, ...Object.fromEntries(set) };
-  // The backstop follows the budget: whoever allows more CPU time allows more wall time.
-  return given?.wallMs === undefined ? { ...merged, wallMs: Math.max(merged.wallMs, 2 * merged.cpuMs) } : merged;
+  // The backstop follows the budget, and the budget the backstop: whoever allows more or less of one means the other, too.
+  if (given?.wallMs === undefined) return { ...merged, wallMs: Math.max(merged.wallMs, 2 * merged.cpuMs) };
+  return given.cpuMs === undefined ? { ...merged, cpuMs: Math.min(merged.cpuMs, merged.wallMs) } : merged;
 }
 
 /** What a schema makes of an input. Throws RUNTIME_OPTIONS_INVALID with every issue and its path. */

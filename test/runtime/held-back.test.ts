@@ -34,7 +34,7 @@ const residents = (runtime: Runtime): readonly number[] =>
     .cells()
     .map((cell) => cell.residents)
     .filter((count) => count > 0)
-    .toSorted();
+    .toSorted((a, b) => a - b);
 
 describe("an agent whose turns overrun their time", () => {
   it("stays where it is the first time, and shares a cell with its like from the second on", async (t) => {

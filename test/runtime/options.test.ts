@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { availableParallelism } from "node:os";
 import { describe, test } from "node:test";
+import { machineMb } from "../../runtime/limit-checks.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { Capabilities } from "../../runtime/capabilities/registry.ts";
 import { AGENT_LIMITS, parseAgentId, parseRuntimeOptions, parseSpawnOptions } from "../../runtime/options.ts";
@@ -46,7 +47,7 @@ const limitBounds: Readonly<Record<keyof typeof AGENT_LIMITS, readonly [min: num
   asksPerTurnMax: [1, 65_536],
   stepsPerTurnMax: [1, 4_096],
   stepBytesPerTurnMax: [1, 64 << 20],
-  outboxPerTurnMax: [1, 100_000],
+  outboxPerTurnMax: [1, 65_536],
   logBytesPerTurnMax: [1, 16 << 20],
   tableReadsPerTurnMax: [1, 65_536],
   tableBytesPerTurnMax: [1, 32 << 20],
@@ -61,7 +62,7 @@ const limitBounds: Readonly<Record<keyof typeof AGENT_LIMITS, readonly [min: num
 const openBounds = {
   cells: [1, 256],
   agentsPerCell: [1, 1_000],
-  cellMemoryMb: [64, 1 << 20],
+  cellMemoryMb: [64, machineMb()],
   seed: [0, 0xffff_ffff],
 } as const;
 const spawnBounds = {
