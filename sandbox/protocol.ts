@@ -182,7 +182,9 @@ export function loadText(options: {
 
 /** The text that runs one turn. */
 export function turnText(turn: Turn): string {
-  return TURN + pack([`${turn.id}`, turn.kind, turn.method, turn.text, `${turn.nowMs}`, `${turn.seed}`, turn.entropy ?? ""]);
+  return (
+    TURN + pack([`${turn.id}`, turn.kind, turn.method, turn.text, `${turn.nowMs}`, `${turn.seed}`, turn.entropy ?? ""])
+  );
 }
 
 /** The text that answers an ask of a waiting turn. */

@@ -99,7 +99,6 @@ export const sortBy: <T>(items: T[], compare: (a: T, b: T) => number) => T[] = u
   compare: (a: T, b: T) => number,
 ) => T[]; // sort returns its receiver
 export const setAdd: <T>(set: Set<T>, item: T) => unknown = uncurryThis(Set.prototype.add);
-export const setDelete: <T>(set: Set<T>, item: T) => boolean = uncurryThis(Set.prototype.delete);
 export const fromCharCode: (...units: number[]) => string = String.fromCharCode;
 export const toLowerCase: (text: string) => string = uncurryThis(String.prototype.toLowerCase);
 export const regExpSource: (expression: RegExp) => string = uncurryThis(getterOf(RegExp.prototype, "source"));
