@@ -62,9 +62,13 @@ export class McpSession {
     return this.#way.screen.heard;
   }
 
-  /** All tools of the server. Rejects as `call` does. */
+  /** All tools of the server. Rejects as `call` does, but never leaves open whether something was done. */
   async tools(signal: AbortSignal): Promise<readonly McpToolDefinition[]> {
-    return await this.#asking(signal, () => this.#connection.tools(signal));
+    try {
+      return await this.#asking(signal, () => this.#connection.tools(signal));
+    } catch (error) {
+      throw error instanceof RuntimeError ? withoutEffect(error) : error;
+    }
   }
 
   /** Calls a tool. Rejects with RUNTIME_CAPABILITY_*. */
@@ -170,14 +174,14 @@ async function begun({ server, call, opening, loaded, era, signal }: Beginning):
     await way.close();
     const fault = faultOf(loaded, error);
     const failure = failureOfMcp({ server: server.name, error, fault, signal, gone });
-    return new Unopened(unopened(failure), way.screen.heard === 0);
+    return new Unopened(withoutEffect(failure), way.screen.heard === 0);
   } finally {
     signal.removeEventListener("abort", close);
   }
 }
 
-/** Nothing was asked of it yet, so nothing can have happened. */
-function unopened(failure: RuntimeError): RuntimeError {
+/** It was asked for nothing that does something, so nothing can have happened. */
+function withoutEffect(failure: RuntimeError): RuntimeError {
   if (failure.code !== "RUNTIME_CAPABILITY_OUTCOME_UNKNOWN") return failure;
   return new RuntimeError("RUNTIME_CAPABILITY_UNAVAILABLE", failure.message, { cause: failure });
 }

@@ -58,6 +58,7 @@ describe("a hostile server", { skip }, () => {
 
   const openings: readonly (readonly [string, ReturnType<typeof code>])[] = [
     ["crash", code("UNAVAILABLE", /ended with code 7/)],
+    ["dies-of-list", code("UNAVAILABLE", /ended with code 4/)],
     ["babble", code("FAILED", /talks without being asked/)],
     ["old", code("FAILED", /no MCP, or of a version that is not known/)],
     ["endless-list", code("TOO_LARGE", /more than 32 pages/)],
