@@ -3,7 +3,7 @@
  * memory outside the accounted heap, clocks, shared memory, callbacks that run without a timer.
  */
 
-import { nativeLike } from "./native-like.ts";
+import { hideReplacements, nativeLike } from "./native-like.ts";
 import { construct, defineProperty, deleteProperty, isView } from "./primordials.ts";
 import { stackFormatter } from "./position.ts";
 
@@ -36,6 +36,7 @@ export function lockDown(): void {
   defineProperty(Error, "stackTraceLimit", { value: STACK_FRAMES, writable: false, configurable: false });
   // Libraries set it for a moment and put it back; an accessor that ignores them keeps them working. Only we answer, to V8.
   defineProperty(Error, "prepareStackTrace", { get: stackFormatter, set: () => undefined, configurable: false });
+  hideReplacements();
 }
 
 /** Growable buffers reserve up to 32 GiB of address space each; the next isolate of the process would not start. */

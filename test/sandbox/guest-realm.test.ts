@@ -79,6 +79,25 @@ describe("the realm", () => {
   });
 });
 
+describe("what was replaced", () => {
+  it("reads as a built-in, and what the agent wrote as it wrote it", async () => {
+    const texts = await guest.run(
+      "[[].map, Date, ArrayBuffer, BigInt, JSON.parse, Function.prototype.apply, Function.prototype.toString].map(String)",
+    );
+    const names = ["map", "Date", "ArrayBuffer", "BigInt", "parse", "apply", "toString"];
+    assert.deepEqual(
+      texts,
+      names.map((name) => `function ${name}() { [native code] }`),
+    );
+    assert.equal(
+      await guest.run("String((a) => a + 1) + (() => {}).bind().toString()"),
+      "(a) => a + 1function () { [native code] }",
+    );
+    assert.equal(await errorOf("Function.prototype.toString.call({})"), "TypeError");
+    assert.equal(await errorOf("new Function.prototype.toString()"), "TypeError");
+  });
+});
+
 describe("time and chance", () => {
   it("stand still during a turn, at what the turn was told", async () => {
     const { reply } = done(await guest.turn({ method: "time", nowMs: 86_400_000 }));
