@@ -12,6 +12,14 @@ export interface JobLook {
   readonly processCount: number;
 }
 
+/** When a look is close enough. */
+export interface GaugeLimits {
+  /** From here on shared pages are looked at: until then a sum that counts them in each process is enough. */
+  readonly bytesMax: number;
+  /** From here on nothing but the number counts. */
+  readonly processesMax: number;
+}
+
 /** Looks at a job. */
 export interface JobGauge {
   look(): JobLook;
@@ -28,17 +36,16 @@ const NOTHING: JobLook = { bytes: 0, processCount: 0 };
 /** All processes of a pid namespace, by its first process. */
 export class NamespaceGauge implements JobGauge {
   readonly #initPid: number;
-  /** From here on shared pages are looked at: until then a sum that counts them in each process is enough. */
-  readonly #bytesMax: number;
+  readonly #limits: GaugeLimits;
   #fd: number | undefined;
   /** Of process 1 itself: it tells nothing of a later process of the same pid. */
   readonly #stat: number | undefined;
   #isClosed = false;
 
-  constructor(initPid: number, bytesMax: number) {
+  constructor(initPid: number, limits: GaugeLimits) {
     this.#initPid = initPid;
+    this.#limits = limits;
     this.#stat = opened(`/proc/${initPid}/stat`);
-    this.#bytesMax = bytesMax;
   }
 
   look(): JobLook {
@@ -47,8 +54,10 @@ export class NamespaceGauge implements JobGauge {
     if (this.#fd === undefined) return NOTHING;
     const folder = `/proc/self/fd/${this.#fd}`;
     const pids = list(folder).filter((name) => /^\d+$/.test(name) && name !== "1");
+    // A crowd that forks for ever grows faster than it can be looked at one by one.
+    if (pids.length > this.#limits.processesMax) return { bytes: 0, processCount: pids.length };
     const bytes = sum(pids, (pid) => residentBytes(`${folder}/${pid}`));
-    const isClose = bytes > this.#bytesMax;
+    const isClose = bytes > this.#limits.bytesMax;
     return { bytes: isClose ? sum(pids, (pid) => ownBytes(`${folder}/${pid}`)) : bytes, processCount: pids.length };
   }
 

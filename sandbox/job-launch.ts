@@ -22,6 +22,7 @@ import {
 } from "node:fs";
 import { release } from "node:os";
 import { SandboxError } from "./errors.ts";
+import { limitTasks, type JobCgroup } from "./job-cgroup.ts";
 import { jobCwd, jobEnvironment, type JobOptions } from "./job-options.ts";
 import { jobSeccompProgram } from "./job-seccomp.ts";
 import { jobView, SYSTEM_FOLDERS } from "./job-view.ts";
@@ -35,6 +36,8 @@ export interface LaunchedJob {
   readonly initPid: number | undefined;
   /** In the sandbox: what bubblewrap said of the program's end, when it has said all; undefined when it never began. */
   readonly exitCode: Promise<number | undefined>;
+  /** What limits its processes where the user's own limit does not. */
+  readonly cgroup: JobCgroup | undefined;
 }
 
 const FD = { args: 3, seccomp: 4, status: 5, block: 6 } as const;
@@ -76,7 +79,7 @@ export async function launchInside(options: JobOptions): Promise<LaunchedJob> {
   ];
   const child = start(command, { fds: 7, env: {}, cwd: "/" });
   feed(child, options, limiter);
-  return await followed(child);
+  return await followed(child, options);
 }
 
 /** Starts it with nothing but limits around it. Throws SANDBOX_JOB_START_FAILED. */
@@ -95,7 +98,7 @@ export async function launchOutside(options: JobOptions): Promise<LaunchedJob> {
     child.once("spawn", resolve);
   });
   watchOurEnd(child);
-  return { child, initPid: undefined, exitCode: Promise.resolve(undefined) };
+  return { child, initPid: undefined, exitCode: Promise.resolve(undefined), cgroup: undefined };
 }
 
 /** The pid of the program itself, as seen from here: what bubblewrap's process 1 started. Undefined where nobody tells. */
@@ -209,7 +212,7 @@ function topOfFileSystem(): { links: (readonly [string, string])[]; system: stri
 }
 
 /** Reads what bubblewrap says; lets the program begin when it is known whom it started. */
-async function followed(child: ChildProcess): Promise<LaunchedJob> {
+async function followed(child: ChildProcess, { limits: given }: JobOptions): Promise<LaunchedJob> {
   const status = extraPipe(child, FD.status);
   let text = "";
   const told = new Promise<void>((resolve) => status.once("close", resolve));
@@ -225,8 +228,9 @@ async function followed(child: ChildProcess): Promise<LaunchedJob> {
     });
   });
   raiseOomScore(initPid);
+  const cgroup = limitTasks(initPid, given.processesMax * THREADS_PER_PROCESS);
   extraPipe(child, FD.block).end("1");
-  return { child, initPid, exitCode: told.then(() => numberOf(text, "exit-code")) };
+  return { child, initPid, exitCode: told.then(() => numberOf(text, "exit-code")), cgroup };
 }
 
 function numberOf(text: string, name: string): number | undefined {

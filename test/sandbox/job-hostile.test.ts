@@ -3,6 +3,7 @@ import { strict as assert } from "node:assert";
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { startJob, type Job, type JobOptions } from "../../sandbox/index.ts";
@@ -152,7 +153,10 @@ describe("in its sandbox nothing of a job is left:", { skip: skipInside }, () =>
     assert.deepEqual(processesWith(word), []);
   });
 
-  it("not what forks for ever", async () => {
+  it("not what forks for ever", async (t) => {
+    const isLimited = process.getuid?.() !== 0 || isWritable("/sys/fs/cgroup/pids") || isWritable("/sys/fs/cgroup");
+    if (!isLimited)
+      return t.skip("the kernel limits root's processes by a control group only, and none can be made here");
     const word = newWord();
     const script = 'bomb() { bomb "$1" & bomb "$1" & wait; }; bomb "$1"';
     const job = await startJob({
@@ -162,9 +166,10 @@ describe("in its sandbox nothing of a job is left:", { skip: skipInside }, () =>
       ...limits({ processesMax: 32, wallMs: 3_000 }),
     });
     const { exit } = await ran(job);
-    // The kernel refuses the children of an ordinary user; nobody refuses root's, so the watch ends them.
-    assert(exit.reason === "processes" || exit.reason === "wall" || exit.reason === "ended", exit.detail);
-    if (process.getuid?.() === 0) assert.equal(exit.reason, "processes");
+    // The kernel refuses what is far beyond; the watch ends it, or it gives up by itself.
+    assert(exit.reason === "processes" || exit.reason === "ended", exit.detail);
+    const [, count = "0"] = /had (\d+) processes/.exec(exit.detail) ?? [];
+    assert(Number(count) <= 16 * 32 + 8, exit.detail);
     assert.deepEqual(processesWith(word), []);
   });
 
@@ -184,6 +189,15 @@ describe("in its sandbox nothing of a job is left:", { skip: skipInside }, () =>
     assert.match(out, /^(ENOSPC (9|10)\d{5}\d?\n){2}$/);
   });
 });
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(join(folder, "cgroup.procs"), constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 function pick({ reason, code }: { readonly reason: string; readonly code: number | null }): readonly unknown[] {
   return [reason, code];
