@@ -128,7 +128,7 @@ interface Pair {
 
 function counted(pairs: readonly Pair[]): Omit<Conformance, "files" | "removed"> {
   const alone = pairs.filter(({ ours, bare }) => ours !== "" && bare === "");
-  const reasons = alone.map((pair) => ({ ...pair, reason: knownDifference(pair.name) }));
+  const reasons = alone.map((pair) => ({ ...pair, reason: knownDifference(pair.name, pair.ours) }));
   return {
     runs: pairs.length,
     bothPass: pairs.filter(({ ours, bare }) => ours === "" && bare === "").length,

@@ -50,7 +50,10 @@ function replaceArrayBuffer(): void {
   nativeLike("ArrayBuffer", 1, Wrapped);
   defineProperty(Wrapped, "prototype", { value: Native.prototype, writable: false });
   defineProperty(Wrapped, "isView", { value: isView, writable: true, configurable: true });
-  defineProperty(Wrapped, Symbol.species, { get: speciesOf, configurable: true });
+  defineProperty(Wrapped, Symbol.species, {
+    get: nativeLike("get [Symbol.species]", 0, speciesOf),
+    configurable: true,
+  });
   defineProperty(Native.prototype, "constructor", { value: Wrapped, writable: true, configurable: true });
   defineProperty(globalThis, "ArrayBuffer", { value: Wrapped, writable: true, configurable: true });
 }

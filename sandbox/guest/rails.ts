@@ -11,6 +11,7 @@ import {
   apply,
   defineProperty,
   getOwnPropertyDescriptor,
+  getPrototypeOf,
   isArray,
   NativeRangeError,
   NativeTypeError,
@@ -75,6 +76,32 @@ const STRING_METHODS = [
   ["toUpperCase", "toLowerCase", "toLocaleUpperCase", "toLocaleLowerCase", "toWellFormed", "isWellFormed", "trim"],
 ].flat();
 
+/**
+ * A loop that does nothing but call one of these on something large looks for an interrupt every few seconds: V8 counts the
+ * loop's own steps, and these take milliseconds each. A wrapper is a function of its own, and V8 looks when one is entered.
+ */
+const TYPED_METHODS = [
+  "copyWithin",
+  "fill",
+  "includes",
+  "indexOf",
+  "join",
+  "lastIndexOf",
+  "reverse",
+  "set",
+  "slice",
+  "sort",
+];
+const OBJECT_FUNCTIONS = [
+  "assign",
+  "entries",
+  "fromEntries",
+  "getOwnPropertyDescriptors",
+  "getOwnPropertyNames",
+  "keys",
+  "values",
+];
+
 const TEXT_FUNCTIONS = ["encodeURIComponent", "encodeURI", "decodeURIComponent", "decodeURI", "escape", "unescape"];
 
 const toPrimitiveSymbol: typeof Symbol.toPrimitive = Symbol.toPrimitive;
@@ -107,8 +134,14 @@ export function installRails(): void {
   guard(String, "raw", (_self, args) => assertLength(lengthOf(rawOf(args[0])), "String.raw"));
   guard(JSON, "parse", (_self, args) => assertLength(textLength(args[0]), "JSON.parse"));
   for (const name of TEXT_FUNCTIONS) guard(globalThis, name, (_self, args) => assertLength(textLength(args[0]), name));
+  for (const name of TYPED_METHODS) guard(typedPrototype, name, noCheck);
+  for (const name of OBJECT_FUNCTIONS) guard(Object, name, noCheck);
+  guard(JSON, "stringify", noCheck);
   installBigIntRails();
 }
+
+const typedPrototype: object = getPrototypeOf(Uint8Array.prototype) ?? Uint8Array.prototype;
+const noCheck: Check = () => {};
 
 const printCheck: Check = (self) => {
   if (typeof self === "bigint" && (self > PRINTABLE_MAX || self < -PRINTABLE_MAX))
