@@ -17,7 +17,7 @@ export function residentMb(pid: number): number {
 }
 
 /** All processes of a runtime together. */
-export function runtimeMb(runtime: Runtime): number {
+function runtimeMb(runtime: Runtime): number {
   return runtime.cells().reduce((sum, { pid }) => sum + residentMb(pid), residentMb(process.pid));
 }
 
