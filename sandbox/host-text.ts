@@ -91,6 +91,16 @@ export function batchText(parts: readonly string[], isOver: boolean): string {
   return pack([isOver ? STREAM_IS_OVER : STREAM_GOES_ON, ...parts]);
 }
 
+/** The batches of a whole stream that was kept as one text of `batchText`, however many parts it has. At least one; never for a guest's text. */
+export function batchesOf(whole: string): readonly string[] {
+  const parts = unpack(whole, { segmentsMax: Number.POSITIVE_INFINITY }).slice(1);
+  const count = Math.max(1, Math.ceil(parts.length / BATCH_PARTS_MAX));
+  return Array.from({ length: count }, (_, index) => {
+    const from = index * BATCH_PARTS_MAX;
+    return batchText(parts.slice(from, from + BATCH_PARTS_MAX), index === count - 1);
+  });
+}
+
 /** The batch behind a text of `batchText`. For the guest. */
 export function batchOf(text: string): readonly string[] {
   return unpack(text, { segmentsMax: BATCH_PARTS_MAX + 1 });

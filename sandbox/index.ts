@@ -58,6 +58,7 @@ export { HANDOVER, lifeText, parseHandover, parseUsed, USED } from "./handover-t
 export {
   BATCH_PARTS_MAX,
   batchText,
+  batchesOf,
   HOST,
   HOST_END,
   HOST_NEXT,

@@ -4,7 +4,7 @@
  *
  *   "=" value | "~" all parts of a stream | "!" message of an error      as they are kept with the record
  */
-import { batchText, HOST_STREAM, HOST_VALUE } from "../../sandbox/index.ts";
+import { batchesOf, batchText, HOST_STREAM, HOST_VALUE } from "../../sandbox/index.ts";
 import { RuntimeError } from "../errors.ts";
 import type { KnownCall } from "./audit.ts";
 import type { PartSource } from "./stream.ts";
@@ -45,7 +45,8 @@ export function repeated(
   // Written by `Audit`: the code is one that the agent was told.
   if (answer.startsWith(HOST_ERROR)) throw new RuntimeError(outcome.code as RuntimeError["code"], text);
   if (answer.startsWith(HOST_VALUE)) return { value: text };
-  return { parts: { batch: async () => text, leave: () => undefined } };
+  const batches = batchesOf(text);
+  return { parts: { batch: async (number) => batches[number] ?? batchText([], true), leave: () => undefined } };
 }
 
 function unknown(text: string): RuntimeError {
