@@ -33,9 +33,10 @@ export class CallRecord {
   async begin(intent: AuditIntent): Promise<void> {
     try {
       const { number, commit } = this.#audit.begin(intent, this.#options);
+      this.#number = number; // at once: it may be called off while the disk is busy, and then has an outcome too
       await commit.durable;
-      this.#number = number;
     } catch (cause) {
+      this.#number = undefined;
       if (!(cause instanceof VaultError)) throw cause;
       const text = `${intent.capability}.${intent.verb} was not called: its record could not be written (${cause.code})`;
       throw new RuntimeError("RUNTIME_CAPABILITY_UNAVAILABLE", text, { cause });

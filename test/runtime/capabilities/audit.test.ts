@@ -9,7 +9,7 @@ import { CallRecord } from "../../../runtime/capabilities/call-record.ts";
 import { withRuntime } from "../../../runtime/testing.ts";
 import type { Vault } from "../../../vault/index.ts";
 import { capabilityOf, hostAgent } from "../../support/host-agent.ts";
-import { tempVault } from "../../support/temp-vault.ts";
+import { FaultyFiles, tempVault } from "../../support/temp-vault.ts";
 
 const intent = (verb: string): AuditIntent => ({
   timeMs: 1,
@@ -134,6 +134,38 @@ describe("the audit record of a runtime", () => {
       message: "c.two was not called: its record could not be written (VAULT_CLOSED)",
     });
     assert.deepEqual([await named.end(done), await other.end(done), await late.end(done)], [false, true, true]);
+  });
+});
+
+describe("a call that is called off while its intent is on its way to the disk", () => {
+  it("has an outcome in the record", async (t) => {
+    const vault = await tempVault(t);
+    const audit = new Audit(vault, { countMax: 100, bytesMax: 1 << 20 });
+    const record = new CallRecord(audit, { ...NAMED, durability: "disk" });
+    const begun = record.begin(intent("one"));
+    const aborted = { ...done, code: "RUNTIME_CAPABILITY_ABORTED" };
+    const ended = record.end(aborted);
+    await begun;
+    assert.equal(await ended, true);
+    assert.deepEqual(
+      audit.list({ limit: 10 }).map(({ outcome }) => outcome),
+      [aborted],
+    );
+  });
+
+  it("has none where the intent did not come to the disk, because then there was no call", async (t) => {
+    const files = new FaultyFiles();
+    const vault = await tempVault(t, { files });
+    const audit = new Audit(vault, { countMax: 100, bytesMax: 1 << 20 });
+    await new CallRecord(audit, { ...NAMED, durability: "disk" }).begin(intent("one"));
+    files.plan = (operation) => (operation === "sync" ? { error: "EIO" } : undefined);
+    const record = new CallRecord(audit, { ...NAMED, durability: "disk" });
+    await assert.rejects(record.begin(intent("two")), { code: "RUNTIME_CAPABILITY_UNAVAILABLE" });
+    assert.equal(await record.end(done), true);
+    assert.deepEqual(
+      audit.list({ limit: 10 }).map(({ verb }) => verb),
+      ["one"],
+    );
   });
 });
 
