@@ -66,7 +66,9 @@ export class CapabilityStream implements PartSource {
       const error: unknown = signal.reason;
       this.#over({ error });
     };
-    signal.addEventListener("abort", aborted, { once: true });
+    // A signal that was given already is not given again.
+    if (signal.aborted) aborted();
+    else signal.addEventListener("abort", aborted, { once: true });
   }
 
   async batch(number: number): Promise<string> {

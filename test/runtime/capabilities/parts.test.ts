@@ -136,32 +136,37 @@ describe("what is told of an error", () => {
 /** A stream over what the test pushes, on a clock that the test moves. */
 class Lab {
   readonly clock = new SimulatedClock();
-  readonly span = new CallSpan({ clock: this.clock, timeoutMs: 100_000, what: "lab" });
+  readonly span: CallSpan;
+  readonly stream: CapabilityStream;
   readonly ends: unknown[] = [];
   pulled = 0;
   returned = 0;
   #push: ((part: IteratorResult<number>) => void) | undefined;
-  readonly stream = new CapabilityStream(
-    {
-      next: () => {
-        this.pulled += 1;
-        const { promise, resolve } = Promise.withResolvers<IteratorResult<number>>();
-        this.#push = resolve;
-        return promise;
+
+  constructor(given?: CallSpan) {
+    this.span = given ?? new CallSpan({ clock: this.clock, timeoutMs: 100_000, what: "lab" });
+    this.stream = new CapabilityStream(
+      {
+        next: () => {
+          this.pulled += 1;
+          const { promise, resolve } = Promise.withResolvers<IteratorResult<number>>();
+          this.#push = resolve;
+          return promise;
+        },
+        return: async () => {
+          this.returned += 1;
+          return { done: true, value: undefined };
+        },
       },
-      return: async () => {
-        this.returned += 1;
-        return { done: true, value: undefined };
+      {
+        clock: this.clock,
+        span: this.span,
+        bytesMax: 10,
+        encode: (part) => encode(part, { bytesMax: 10 }),
+        onEnd: async (end) => void this.ends.push(end),
       },
-    },
-    {
-      clock: this.clock,
-      span: this.span,
-      bytesMax: 10,
-      encode: (part) => encode(part, { bytesMax: 10 }),
-      onEnd: async (end) => void this.ends.push(end),
-    },
-  );
+    );
+  }
 
   /** A part, and time for whoever reads it. */
   async say(...values: readonly number[]): Promise<void> {
@@ -211,6 +216,15 @@ describe("a stream", () => {
     await lab.say(2, 3);
     lab.clock.advance(4);
     assert.deepEqual(await second, ["1", "2", "3"]);
+  });
+
+  it("is over at once where its call was called off before it began", async () => {
+    const span = new CallSpan({ clock: new SimulatedClock(), timeoutMs: 100_000, what: "lab" });
+    span.abort(new RuntimeError("RUNTIME_CAPABILITY_ABORTED", "over"));
+    const lab = new Lab(span);
+    assert.deepEqual([lab.ends.length, lab.returned], [1, 1], "nobody has to ask for that");
+    await assert.rejects(lab.stream.batch(0), { code: "RUNTIME_CAPABILITY_ABORTED" });
+    assert.deepEqual([lab.ends.length, lab.returned, lab.pulled], [1, 1, 0]);
   });
 
   it("refuses batches out of order, and ends once however often it is ended", async () => {
