@@ -42,6 +42,7 @@ import { Mailbox } from "./mailbox.ts";
 import { MessageEnds } from "./message-ends.ts";
 import type { Caller, Message } from "./message.ts";
 import { Monitors } from "./monitors.ts";
+import { heldFor, unhold } from "./rehoming.ts";
 import { relocate } from "./relocation.ts";
 import { armShutdown } from "./shutdown-time.ts";
 import { SoloKeeper } from "./solo-keeper.ts";
@@ -220,6 +221,7 @@ export class Agent {
 
   /** A life that is loaded takes over. */
   #up(life: Incarnation, startedMs: number): void {
+    unhold(this.#phase);
     this.#phase = { name: "up", life };
     this.#hasLived = true;
     this.#started(life, startedMs);
@@ -270,10 +272,8 @@ export class Agent {
     if (this.life === life) this.#started(life, startedMs);
   }
 
-  /** Read through a method, because the phase changes while we wait and the type checker cannot know. */
-  #isStill(phase: AgentPhase): boolean {
-    return this.#phase === phase;
-  }
+  /** Asked of a function, because the phase changes while we wait and the type checker cannot know. */
+  readonly #isStill = (phase: AgentPhase): boolean => this.#phase === phase;
 
   /** Hands waiting messages to the isolate as long as there is room. */
   #pump(): void {
@@ -329,7 +329,8 @@ export class Agent {
   #rehome(): void {
     const waitMs = this.#lives.rehomingMs();
     if (waitMs === 0) return this.launch("lazily");
-    this.#phase = { name: "held", rehoming: this.#host.clock.after(waitMs, () => this.launch("lazily")) };
+    const launch = (): void => this.launch("lazily");
+    this.#phase = heldFor(waitMs, { clock: this.#host.clock, isStill: this.#isStill, launch });
   }
 
   // ------------------------------------------------------------------ what the keeper decides
@@ -370,7 +371,7 @@ export class Agent {
 
   /** Takes no messages from here on; those that wait are failed, and casts among them set aside. */
   #down(down: Down): void {
-    this.#unhold();
+    unhold(this.#phase);
     this.#phase = { name: "down", ...down };
     this.#between.nudge();
     this.#isDue = false;
@@ -394,7 +395,7 @@ export class Agent {
     const { name } = this.#phase;
     if (name === "starting" && this.#between.isHeld) return false;
     if (name === "up" || name === "starting") this.kill(cause);
-    else if (name === "asleep" || this.#unhold()) this.#exited(killReason(cause), undefined);
+    else if (name === "asleep" || unhold(this.#phase)) this.#exited(killReason(cause), undefined);
     return true;
   }
 
@@ -408,13 +409,6 @@ export class Agent {
     if (this.phase !== "down" && this.monitors.exits === exits) this.monitors.exited(reason);
     this.settle(reason, true);
     return true;
-  }
-
-  /** Takes back the start of an agent that waits to be re-homed; false when it does not. */
-  #unhold(): boolean {
-    const { rehoming } = this.#phase.name === "held" ? this.#phase : {};
-    rehoming?.cancel();
-    return rehoming !== undefined;
   }
 
   /** Restarts a parked or stopped agent with a clean restart window. */
@@ -449,7 +443,7 @@ export class Agent {
     await this.#between.run(async () => {
       const phase = this.#phase;
       const { life } = this;
-      if (!isWanted() || phase.name === "down" || (phase.name === "held" && !this.#unhold())) return;
+      if (!isWanted() || phase.name === "down" || (phase.name === "held" && !unhold(phase))) return;
       await this.#endLife(reason);
       if (this.#isStill(phase)) this.#exited(reason, undefined, life);
     });
@@ -479,16 +473,19 @@ export class Agent {
   /**
    * Replaces the life between two messages. `prepare` loads the new one, commits what belongs to it, and returns it; if it
    * throws, the old life goes on as if nothing had happened, or, after `loadFrom`, the next message starts what that named.
-   * Returns how long no message could be started, in ms.
+   * Returns how long no message could be started, in ms. The new life is dropped where `isWanted` says so once it is ready.
    */
-  async replace(prepare: (load: AgentLoader) => Promise<Incarnation>): Promise<number> {
+  async replace(
+    prepare: (load: AgentLoader) => Promise<Incarnation>,
+    isWanted: () => boolean = () => true,
+  ): Promise<number> {
     return this.#between.run(async () => {
       const started = this.#host.clock.monotonicMs();
       const phase = this.#phase;
       if (phase.name === "down" && !phase.isParked) throw downError(this.spec, phase);
       const life = await prepare(this.#loading.forReplacement((branch) => this.#moveTo(branch)));
       // Killed for good meanwhile, it may have given up its name: a life would be nobody's.
-      if (this.phase === "down" || !this.#keeper.adopt()) {
+      if (this.phase === "down" || !isWanted() || !this.#keeper.adopt()) {
         life.discard();
         throw downError(this.spec, STOPPED_MEANWHILE);
       }

@@ -14,7 +14,7 @@ import type { Incarnation } from "./incarnation.ts";
 /** An agent, as far as it moves. */
 interface Mover {
   readonly life: Incarnation | undefined;
-  replace(prepare: (load: AgentLoader) => Promise<Incarnation>): Promise<number>;
+  replace(prepare: (load: AgentLoader) => Promise<Incarnation>, isWanted: () => boolean): Promise<number>;
 }
 
 /**
@@ -24,12 +24,13 @@ interface Mover {
 export async function relocate(agent: Mover, life: Incarnation): Promise<boolean> {
   const { artifact, profile } = life.options;
   try {
+    const isWanted = (): boolean => agent.life === life; // killed while the next one loads, it is its keeper's again
     await agent.replace(async (loader) => {
-      if (agent.life !== life) throw new RuntimeError("RUNTIME_AGENT_DOWN", "this life is over");
+      if (!isWanted()) throw new RuntimeError("RUNTIME_AGENT_DOWN", "this life is over");
       const next = await loader.load({ artifact, profile });
-      next.fence();
+      if (isWanted()) next.fence();
       return next;
-    });
+    }, isWanted);
     return true;
   } catch (error) {
     if (error instanceof RuntimeError || error instanceof SandboxError || error instanceof VaultError) return false;

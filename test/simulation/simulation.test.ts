@@ -18,6 +18,9 @@ const FOUND: readonly (readonly [seed: number, what: string])[] = [
   [1_713, "a supervisor stops a child below which subagents live, on a full disk"],
   [2_834, "who takes the name of an agent that was let go waits for its last commit"],
   [3_903, "a swap that is overtaken by the end of its agent gives nobody a life"],
+  [2_147_098_661, "an agent that is killed and parked while it waits for a slow cell to move to stays parked"],
+  [2_147_099_029, "an agent that is killed and parked while it loads in another cell stays parked"],
+  [2_147_099_048, "an agent that is killed for its shutdown time as it moves and the runtime closes stays parked"],
 ];
 
 describe("simulated worlds", () => {
