@@ -119,7 +119,7 @@ export class Egress {
       const got = await this.#hop(hop, leave, sent);
       const location = headerOf(got.rawHeaders, "location");
       const next = request.redirect === "manual" ? undefined : nextHop(hop, got.status, location);
-      if (next === undefined) return answerOf(got, hop, { leave, scrubber: new Scrubber([...sent]) });
+      if (next === undefined) return await shown(got, hop, { leave, scrubber: new Scrubber([...sent]) });
       await got.close();
       if (redirects >= policy.redirectsMax) {
         throw denied("redirects", `More than ${policy.redirectsMax} redirects, the last from ${hop.url.origin}.`);
@@ -184,6 +184,16 @@ function hopHeaders(hop: Hop, { policy, secret }: EgressLeave, sent: Set<string>
     headers.set(name, prefix + value);
   }
   return headers;
+}
+
+/** The answer; where its head is refused, its connection ends here, for nobody else will hold it. */
+async function shown(...[got, hop, of]: Parameters<typeof answerOf>): Promise<EgressAnswer> {
+  try {
+    return answerOf(got, hop, of);
+  } catch (error) {
+    await got.close();
+    throw error;
+  }
 }
 
 function answerOf(
