@@ -50,9 +50,9 @@ const PREVIEW_UNITS_MAX = 200;
 /** What the first row of all carries instead of a hash. */
 export const FIRST_PREV = "";
 
-/** What is kept of arguments. */
-export function argsOf(text: string): Pick<AuditIntent, "argsHash" | "preview"> {
-  return { argsHash: rowHash(text), preview: text.slice(0, PREVIEW_UNITS_MAX).toWellFormed() };
+/** What is kept of arguments. `scrubbed`: as they may be shown, all of them, because half a secret is not found. */
+export function argsOf(text: string, scrubbed: string): Pick<AuditIntent, "argsHash" | "preview"> {
+  return { argsHash: rowHash(text), preview: scrubbed.slice(0, PREVIEW_UNITS_MAX).toWellFormed() };
 }
 
 /** What the next row carries of this one. */

@@ -269,9 +269,9 @@ export class Broker {
 
   #intentOf({ agent, message, name, verbName, argsText, key }: Run): AuditIntent {
     const timeMs = this.#on.clock.now();
-    const { argsHash, preview } = argsOf(argsText);
+    const args = argsOf(argsText, this.#secrets.scrub(argsText));
     const told = { agent, method: message.method, capability: name, verb: verbName };
-    return { timeMs, ...told, argsHash, preview: this.#secrets.scrub(preview), idempotencyKey: key };
+    return { timeMs, ...told, ...args, idempotencyKey: key };
   }
 
   /** The time of a call: its quota's or its verb's, and never beyond that of whoever waits for the turn. */
@@ -355,8 +355,7 @@ export class Broker {
   }
 
   #refusal(thrown: unknown): Refusal {
-    const { code, message } = refusalOf(thrown);
-    return { code, message: this.#secrets.scrub(message) };
+    return refusalOf(thrown, (text) => this.#secrets.scrub(text));
   }
 }
 

@@ -68,6 +68,21 @@ describe("a quota", () => {
   });
 });
 
+describe("secrets in what is told of an error", () => {
+  const KEY = "sk-abcdefgh+/ab12/cdXXXX-secret-tail";
+  const secrets = new Secrets({ KEY });
+  secrets.read("KEY");
+  const told = (message: string): string => refusalOf(new Error(message), (text) => secrets.scrub(text)).message;
+
+  it("are found before the text is cut, and before paths are taken out of it", () => {
+    assert.equal(told(`${"x".repeat(1_000)} ${KEY}`), `${"x".repeat(1_000)} ***`);
+    assert.equal(told(`denied for ${KEY}!`), "denied for ***!");
+    assert.equal(told(`open '/srv/${KEY}/file'`), "open '(path)'");
+    const chosen = new RuntimeError("RUNTIME_CAPABILITY_DENIED", `${"x".repeat(1_000)} ${KEY}`);
+    assert.match(refusalOf(chosen, (text) => secrets.scrub(text)).message, /x \*\*\*$/);
+  });
+});
+
 describe("secrets", () => {
   const SECRET = 'k"ey/+ä-123';
   const read = (): Secrets => {
@@ -117,8 +132,9 @@ describe("secrets", () => {
 });
 
 describe("what is told of an error", () => {
+  const asIs = (text: string): string => text;
   it("names no file of ours, and leaves addresses and fractions alone", () => {
-    const told = (message: string): string => refusalOf(new Error(message)).message;
+    const told = (message: string): string => refusalOf(new Error(message), asIs).message;
     assert.equal(told("open '/srv/data/secret.txt'"), "open '(path)'");
     assert.equal(told("at file:///opt/x/y.ts:1:2"), "at (path):1:2");
     assert.equal(told("in C:\\data\\x.txt"), "in (path)");
@@ -127,7 +143,7 @@ describe("what is told of an error", () => {
   });
 
   it("keeps the codes that a capability may choose, and no others", () => {
-    const code = (given: RuntimeError["code"]): string => refusalOf(new RuntimeError(given, "m")).code;
+    const code = (given: RuntimeError["code"]): string => refusalOf(new RuntimeError(given, "m"), asIs).code;
     assert.equal(code("RUNTIME_CAPABILITY_TOO_LARGE"), "RUNTIME_CAPABILITY_TOO_LARGE");
     assert.equal(code("RUNTIME_CLOSED"), "RUNTIME_CAPABILITY_FAILED");
   });

@@ -140,6 +140,8 @@ describe("a call of a capability", () => {
     const { code, message } = await refused(runtime, "numbers", "key", "PLANARIA_NO_KEY");
     assert.equal(code, "RUNTIME_CAPABILITY_UNAVAILABLE");
     assert.match(message, /PLANARIA_NO_KEY is not set/);
+    await refused(runtime, "numbers", "key", `${"x".repeat(190)}s3cr3t-value`);
+    assert.equal(runtime.audit().at(-1)?.preview, `["${"x".repeat(190)}***"]`, "whole, before it is cut");
   });
 
   it("may be refused by the verb with a code of its choice", async (t) => {
