@@ -1,9 +1,11 @@
 /**
  * Secrets: variables of the Guardian's environment that capabilities have read. No answer, error or note carries one of
- * them to an agent or to the log: wherever a value stands, as it is or encoded for a URL, in base64 or in bytes, stars
- * stand instead.
+ * them to an agent or to the log: wherever a value stands, as it is, escaped as in JSON, encoded for a URL, as the whole of what
+ * base64 encodes, in bytes or as a number, stars stand instead.
  *
- * What is not found: a secret that is split over two parts of a stream, or changed by whoever answers.
+ * What is not found: a secret that is split over two parts of a stream, in the middle of a longer text in base64 (a header of
+ * Basic authentication, say), in hex or compressed, escaped twice, or changed by whoever answers; and one of less than
+ * four characters that is not the whole of a text.
  */
 import { decode, encode } from "../../sandbox/index.ts";
 import { RuntimeError } from "../errors.ts";
@@ -19,6 +21,8 @@ export class Secrets {
   readonly #values = new Set<string>();
   /** All forms in which a value may come back, the longest first, so that none is left over by a shorter one. */
   #forms: readonly string[] = [];
+  /** How forms and values are spelled in encoded text. */
+  #spelled: readonly string[] = [];
 
   constructor(env: Readonly<Record<string, string | undefined>>) {
     this.#env = env;
@@ -35,6 +39,7 @@ export class Secrets {
       this.#values.add(value);
       const forms = [...this.#values].flatMap((secret) => [
         secret,
+        escaped(secret),
         encodeURIComponent(secret.toWellFormed()),
         Buffer.from(secret).toString("base64"),
         Buffer.from(secret).toString("base64url"),
@@ -42,6 +47,7 @@ export class Secrets {
       this.#forms = [...new Set(forms)]
         .filter(({ length }) => length >= LENGTH_MIN)
         .toSorted((a, b) => b.length - a.length);
+      this.#spelled = [...new Set([...this.#values, ...this.#forms])].map(escaped);
     }
     return value;
   }
@@ -61,13 +67,13 @@ export class Secrets {
 
   /** Plain JSON spells a secret in one way only. Other texts have to be looked into. */
   #isClean(text: string): boolean {
-    if (text.startsWith("~") || this.#values.has(text.slice(1, -1))) return false;
-    return !this.#forms.some((form) => text.includes(JSON.stringify(form).slice(1, -1)));
+    return !text.startsWith("~") && !this.#spelled.some((spelled) => text.includes(spelled));
   }
 
   /** A decoded value is a tree of bounded depth. */
   #scrubValue(value: unknown): unknown {
     if (typeof value === "string") return this.scrub(value);
+    if (typeof value === "number" || typeof value === "bigint") return this.#values.has(String(value)) ? STARS : value;
     if (typeof value !== "object" || value === null || value instanceof Date) return value;
     if (value instanceof ArrayBuffer) return this.#scrubBytes(value, Buffer.from(value));
     if (ArrayBuffer.isView(value)) {
@@ -89,4 +95,9 @@ export class Secrets {
     }
     return value;
   }
+}
+
+/** As it stands between the quotes of a JSON text. */
+function escaped(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
 }

@@ -118,6 +118,35 @@ describe("secrets", () => {
     assert.equal(secrets.scrub(`key ${SECRET}`), "key ***");
   });
 
+  const scrubbed = (env: Readonly<Record<string, string>>, value: unknown): unknown => {
+    const secrets = new Secrets(env);
+    for (const variable of Object.keys(env)) secrets.read(variable);
+    return decode(secrets.scrubEncoded(encode(value, { bytesMax: 10_000 })), { bytesMax: 10_000 });
+  };
+
+  it("are found in JSON that stands in a text", () => {
+    const body = JSON.stringify({ key: SECRET, more: `a${SECRET}b` });
+    assert.deepEqual(scrubbed({ KEY: SECRET }, { body }), { body: '{"key":"***","more":"a***b"}' });
+    assert.deepEqual(scrubbed({ KEY: 'line 1\nli"ne 2' }, ['{"p":"line 1\\nli\\"ne 2"}']), ['{"p":"***"}']);
+  });
+
+  it("are found as numbers, and where they are short and the whole of a text within others", () => {
+    const env = { PIN: "12345678", CODE: "42", WORD: "abc" };
+    assert.deepEqual(scrubbed(env, { pin: 12_345_678, near: 112_345_678 }), { pin: "***", near: 112_345_678 });
+    assert.deepEqual(scrubbed(env, [12_345_678n, 42, 421, new Map([[42, 1]])]), [
+      "***",
+      "***",
+      421,
+      new Map([["***", 1]]),
+    ]);
+    assert.deepEqual(scrubbed(env, { word: "abc", cab: "cabc", code: "42" }), {
+      word: "***",
+      cab: "cabc",
+      code: "***",
+    });
+    assert.equal(scrubbed(env, 42), "***");
+  });
+
   it("leave a text alone that has none, and are missing where the program has none", () => {
     const secrets = read();
     const text = encode({ a: [1, "two", { three: null }] }, { bytesMax: 100 });
