@@ -1,6 +1,7 @@
 /** What may leave: addresses, allow-lists, headers, redirects and the taking out of secrets, as the pure functions they are. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import * as fc from "fast-check";
 import { isLocalName, isPublicAddress, literalAddress } from "../../../runtime/capabilities/egress-addresses.ts";
 import { allowedBy, needsPrivate, parseAllowed, type AllowedUrls } from "../../../runtime/capabilities/egress-allow.ts";
 import {
@@ -12,6 +13,7 @@ import {
 } from "../../../runtime/capabilities/egress-headers.ts";
 import { nextHop } from "../../../runtime/capabilities/egress-redirect.ts";
 import { Scrubber } from "../../../runtime/capabilities/egress-scrub.ts";
+import { check } from "../../support/random-runs.ts";
 
 const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 
@@ -247,7 +249,38 @@ describe("secrets in answers", () => {
   it("the longer of two secrets goes first, and what is no secret passes", () => {
     assert.equal(scrub(["abcd", "abcdef"], ["abcdef abcd abc"]), `*** *** abc`);
     assert.equal(scrub(["ab"], ["ab"]), "ab");
+  });
+  it("a shorter secret does not tear a longer one that comes in two pieces", () => {
+    for (let cut = 0; cut <= 8; cut++) {
+      assert.equal(scrub(["abcd", "abcdef"], ["abcdef x".slice(0, cut), "abcdef x".slice(cut)]), "*** x", `at ${cut}`);
+    }
+  });
+  it("a line is shown as soon as it has ended", () => {
     const scrubber = new Scrubber(["needle"]);
     assert.equal(Buffer.from(scrubber.push(Buffer.from("data: [DONE]\n\n"))).toString(), "data: [DONE]\n\n");
+    assert.equal(Buffer.from(scrubber.push(Buffer.from("need\nle"))).toString(), "need\n");
+  });
+  it("how much of an answer is shown tells nothing of a secret, not even that its beginning was guessed", (t) => {
+    const secret = "s3cr3t-k3y";
+    const chunks = fc.array(fc.array(fc.constantFrom(...secret.split(""), "s3cr", "\n", "x".repeat(200))), {
+      maxLength: 20,
+    });
+    const lengths = (own: string, parts: readonly string[]): readonly number[] => {
+      const scrubber = new Scrubber([own]);
+      return parts.map((part) => scrubber.push(Buffer.from(part)).byteLength);
+    };
+    check(
+      t,
+      fc.property(chunks, (lists) => {
+        const parts = lists.map((letters) => letters.join(""));
+        fc.pre(!parts.join("").includes(secret));
+        assert.deepEqual(lengths(secret, parts), lengths("another-on", parts));
+        assert.deepEqual(lengths(secret, parts), lengths("another-one-of-other-length", parts));
+      }),
+      300,
+    );
+    for (let guessed = 0; guessed < secret.length; guessed++) {
+      assert.deepEqual(lengths(secret, [secret.slice(0, guessed)]), [0]);
+    }
   });
 });
