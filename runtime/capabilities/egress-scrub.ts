@@ -67,14 +67,15 @@ export class Scrubber {
   }
 }
 
-/** The ways in which a server may write a secret, as Latin-1 letters. */
+/** The ways in which a server may write a secret, as Latin-1 letters. A header's value leaves as Latin-1 bytes. */
 function spellings(secret: string): readonly string[] {
-  const texts = [
-    secret,
-    JSON.stringify(secret).slice(1, -1),
+  const plain = [secret, JSON.stringify(secret).slice(1, -1)];
+  const bytes = [Buffer.from(secret), Buffer.from(secret, "latin1")];
+  return [
+    ...plain,
+    ...plain.map((text) => Buffer.from(text).toString("latin1")),
     encodeURIComponent(secret.toWellFormed()),
-    Buffer.from(secret).toString("base64"),
-    Buffer.from(secret).toString("base64url"),
+    ...bytes.flatMap((of) => [of.toString("base64"), of.toString("base64url")]),
+    Buffer.from(secret, "latin1").toString(), // as a status line is read, which is no Latin-1 then
   ];
-  return texts.map((text) => Buffer.from(text, "utf8").toString("latin1"));
 }

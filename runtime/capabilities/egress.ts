@@ -207,8 +207,8 @@ function answerOf(
   const limits = { bytesMax: leave.policy.responseBytesMax, encoding, scrubber };
   return {
     status: got.status,
-    statusText: scrubber.text(got.statusText.slice(0, STATUS_TEXT_MAX)),
-    url: hop.url.href,
+    statusText: scrubber.text(got.statusText).slice(0, STATUS_TEXT_MAX),
+    url: scrubber.text(hop.url.href),
     headers: answerHeaders(raw),
     body: bodyOf(got, hop.url, { limits, signal: leave.signal }),
     close: () => got.close(),

@@ -246,6 +246,14 @@ describe("secrets in answers", () => {
     assert.equal(scrub(['a"b/c d'], ['{"k":"a\\"b/c d"} a%22b%2Fc%20d']), `{"k":"***"} ***`);
     assert.equal(scrub(["schlüssel"], ["x schlüssel y"]), `x *** y`);
   });
+  it("its Latin-1 bytes are taken out as well as those of UTF-8", () => {
+    const scrubber = new Scrubber(["schlüssel"]);
+    const latin1 = Buffer.from("x schlüssel y ", "latin1");
+    const shown = Buffer.concat([scrubber.push(Buffer.concat([latin1, Buffer.from("schlüssel z")])), scrubber.end()]);
+    assert.equal(shown.toString("latin1"), "x *** y *** z");
+    // A status line's bytes are read as UTF-8, whatever they are.
+    assert.equal(scrubber.text(latin1.toString("utf8")), "x *** y ");
+  });
   it("the longer of two secrets goes first, and what is no secret passes", () => {
     assert.equal(scrub(["abcd", "abcdef"], ["abcdef abcd abc"]), `*** *** abc`);
     assert.equal(scrub(["ab"], ["ab"]), "ab");

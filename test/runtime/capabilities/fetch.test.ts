@@ -315,6 +315,21 @@ describe("a secret", () => {
     );
   });
 
+  it("is not told by a status line that is cut in its middle, nor by the place that a redirect leads to", async (t) => {
+    const server = await recordingServer(t, ({ url, headers }, response) => {
+      const key = String(headers["x-key"]);
+      if (url === "/go") response.writeHead(302, { location: `/there?key=${key}` }).end();
+      else response.writeHead(200, `${"x".repeat(120)}${key}`).end();
+    });
+    const { ask } = fetching([server.origin], {
+      grant: { secretHeaders: { "x-key": { env: "KEY" } } },
+      env: { KEY: SECRET },
+    });
+    const answer = (await ask("call", `${server.origin}/go`)) as { readonly statusText: string; readonly url: string };
+    assert.equal(answer.statusText, `${"x".repeat(120)}***`);
+    assert.equal(answer.url, `${server.origin}/there?key=***`);
+  });
+
   it("that is missing or can be no header is named by its variable, and nothing is sent", async (t) => {
     const server = await webServer(t, (_request, response) => response.end());
     for (const env of [{}, { KEY: "" }, { KEY: "a\nb" }, { KEY: "s3cr3t " }]) {
