@@ -32,6 +32,8 @@ const CODE_PREFIX = "a:code:";
 export interface AgentSpec extends Omit<ParsedSpawnOptions, "module" | "source"> {
   /** Of a subagent: the agent that spawned it and that it belongs to. */
   readonly parent?: string;
+  /** Of a subagent whose grants were passed on to it: the agent that was granted them, under whose name their use is counted. */
+  readonly grantOwner?: string;
 }
 
 /** A version that was current before, and the name of the state it had, which was migrated since where the versions differ. */

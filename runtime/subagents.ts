@@ -22,7 +22,7 @@ import type { Kin } from "./agent-host.ts";
 import type { AgentSpec } from "./agent-record.ts";
 import { readCurrent, readSpec } from "./agent-record.ts";
 import type { HostGrants } from "./capabilities/grants.ts";
-import { narrowed, withGrants } from "./capabilities/grants.ts";
+import { narrowed, ownerOf, withGrants } from "./capabilities/grants.ts";
 import { RuntimeError } from "./errors.ts";
 import type { EventStream } from "./events.ts";
 import type { ExitReason } from "./exit-reason.ts";
@@ -114,8 +114,8 @@ export class Subagents {
     const options = parseSubagentOptions(decode(text, { bytesMax: limits.messageBytesMax }), parent);
     const path = options.id;
     const { spec: planned, code } = this.#plan(parent, options);
-    const { host: _host, ...plain } = planned; // nothing is granted by being somebody's child
-    const spec = { ...plain, ...withGrants(this.#grants(parent, options)) };
+    const { host: _host, grantOwner: _owner, ...plain } = planned; // nothing is granted by being somebody's child
+    const spec = { ...plain, ...withGrants(this.#grants(parent, options)), ...this.#ownership(parent, options) };
     this.#requireRoom(parent, path);
     const member = { path, birth: this.#kin.add(path) };
     try {
@@ -222,6 +222,12 @@ export class Subagents {
     const whose = definition === undefined ? `${parent} itself` : `the definition ${definition}`;
     const text = `${parent}: spawn: host: ${whose} was not granted ${part.lacks}; only what is there can be passed on`;
     throw new RuntimeError("RUNTIME_CAPABILITY_DENIED", text, { details: { agent: parent, capability: part.lacks } });
+  }
+
+  /** What a parent passes on stays its own, or whoever's it is. */
+  #ownership(parent: string, { definition, host }: ParsedSubagentOptions): Pick<AgentSpec, "grantOwner"> {
+    const isPassedOn = definition === undefined && host !== undefined;
+    return isPassedOn ? { grantOwner: ownerOf(parent, this.#on.agents.get(parent).spec) } : {};
   }
 
   #definition(name: string): ParsedSpawnOptions {

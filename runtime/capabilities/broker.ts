@@ -38,6 +38,7 @@ import { argsOf } from "./audit-row.ts";
 import { CallRecord } from "./call-record.ts";
 import type { CapabilityCall, Held } from "./contract.ts";
 import type { HostGrants } from "./grants.ts";
+import { ownerOf } from "./grants.ts";
 import type { LifeHolds } from "./holds.ts";
 import { Holds } from "./holds.ts";
 import type { Order } from "./order.ts";
@@ -84,6 +85,8 @@ interface Question {
 /** A call that is to be run. */
 interface Run extends Order {
   readonly agent: string;
+  /** Whose grant it is. */
+  readonly owner: string;
   readonly name: string;
   readonly verbName: string;
   readonly key: string;
@@ -198,6 +201,7 @@ export class Broker {
     return {
       ...order,
       agent: id,
+      owner: ownerOf(id, spec),
       name,
       verbName: verb,
       key,
@@ -243,11 +247,11 @@ export class Broker {
 
   /** Counts the call and begins its time. Throws RUNTIME_DEADLINE_EXCEEDED, RUNTIME_CAPABILITY_QUOTA. */
   #begun(run: Run, tell: (refusal?: Refusal) => void): Begun {
-    const { agent, name, grant, message, durability } = run;
+    const { owner, name, grant, message, durability } = run;
     const { clock } = this.#on;
     const timeoutMs = this.#timeLeft(run);
     const startedMs = clock.monotonicMs();
-    const release = this.#quotas.take({ agent, capability: name, turn: message }, grant.quota, startedMs);
+    const release = this.#quotas.take({ owner, capability: name, turn: message }, grant.quota, startedMs);
     const span = new CallSpan({ clock, timeoutMs, what: `${name}.${run.verbName}` });
     const record = new CallRecord(this.#audit, { durability, isNamed: isNamed(message) });
     const callOff = (why: string): void => span.abort(aborted(why));
@@ -288,11 +292,12 @@ export class Broker {
   }
 
   /** What the verb is given. */
-  #callOf({ agent, name, verbName, key, grant, holds }: Run, { signal }: CallSpan): CapabilityCall<unknown> {
+  #callOf({ agent, owner, name, verbName, key, grant, holds }: Run, { signal }: CallSpan): CapabilityCall<unknown> {
     const { clock, events } = this.#on;
     return {
       grant: grant.parameters,
       agent,
+      owner,
       signal,
       idempotencyKey: key,
       clock,

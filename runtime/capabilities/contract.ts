@@ -43,6 +43,11 @@ export interface CapabilityCall<Grant> {
   readonly grant: Grant;
   /** Who asks. Known from the channel, never from what the agent says. */
   readonly agent: string;
+  /**
+   * Whose grant it is: the agent itself, or, where the grant was passed on by name, the agent above it to which it was given.
+   * Count what a grant allows under this name: an agent can start any number of others, and pass its grants on to each.
+   */
+  readonly owner: string;
   /** Aborted when the time limit has passed, the turn or the agent's life is over, or the runtime closes. */
   readonly signal: AbortSignal;
   /**

@@ -2,6 +2,7 @@
  * Grants as a spec carries them: by the name of a capability, its parameters and its quota. Data only, because a spec is kept
  * in the vault; what it means is the capability's to say, each time it is used.
  */
+import { parentOf } from "../kinship.ts";
 import type { Issue } from "./quota-grant.ts";
 
 /** What an agent may do outside of its isolate, by the name of the capability. */
@@ -47,6 +48,17 @@ export function narrowed(
 /** Grants as a part of a spec: nothing at all where nothing is granted. */
 export function withGrants(grants: HostGrants | undefined): { readonly host?: HostGrants } {
   return grants === undefined || Object.keys(grants).length === 0 ? {} : { host: grants };
+}
+
+/**
+ * Under whose name an agent's calls are counted: its own, or that of the agent that passed its grants on. A fork of a subagent
+ * stands alone.
+ */
+export function ownerOf(
+  id: string,
+  { parent, grantOwner }: { readonly parent?: string; readonly grantOwner?: string },
+): string {
+  return parent === undefined || parent !== parentOf(id) ? id : (grantOwner ?? id);
 }
 
 interface Place {

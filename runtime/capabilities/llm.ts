@@ -127,9 +127,9 @@ class Llm {
     });
   }
 
-  #book({ agent, grant, clock }: Call, ask: Ask): Booking {
+  #book({ owner, grant, clock }: Call, ask: Ask): Booking {
     const tokens = Math.ceil(ask.bytes / BYTES_PER_TOKEN) + (ask.request.maxTokens ?? ANSWER_TOKENS);
-    return this.#tokens.book(agent, grant, { nowMs: clock.monotonicMs(), tokens });
+    return this.#tokens.book(owner, grant, { nowMs: clock.monotonicMs(), tokens });
   }
 
   async #recorded({ grant: { answers } }: Call, { hash }: Ask): Promise<Recording | undefined> {

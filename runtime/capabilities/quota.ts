@@ -1,6 +1,7 @@
 /**
  * How often an agent may call: so many times in a turn, so many in a minute (a bucket of tokens that fills all the time), so
- * many at once. Counted per agent and capability, outside of any life: an agent that ends its own does not get more.
+ * many at once. Counted per owner of the grant and capability, outside of any life: an agent gets no more by ending its own, and
+ * none by starting others and passing the grant on to them.
  *
  * Invariants
  * 1. A call that is refused costs nothing.
@@ -15,7 +16,7 @@ interface Bucket {
   readonly atMs: number;
 }
 
-/** Agents and capabilities that are kept before those that are at rest are forgotten. */
+/** Owners and capabilities that are kept before those that are at rest are forgotten. */
 const KEPT_MAX = 4_096;
 const MINUTE_MS = 60_000;
 
@@ -32,9 +33,9 @@ export function filled(bucket: Bucket | undefined, nowMs: number, perMinute: num
   return { tokens: Math.min(perMinute, bucket.tokens + more), atMs: nowMs };
 }
 
-/** Who calls what, in which turn. */
+/** Whose grant is used for what, in which turn. */
 export interface QuotaPlace {
-  readonly agent: string;
+  readonly owner: string;
   readonly capability: string;
   /** The turn: calls are counted for as long as it is known. */
   readonly turn: object;
@@ -46,16 +47,16 @@ export class Quotas {
   readonly #turns = new WeakMap<object, Map<string, number>>();
 
   /** Counts a call, and returns what ends it, to be called once. Throws RUNTIME_CAPABILITY_QUOTA, and counts nothing then. */
-  take({ agent, capability, turn }: QuotaPlace, quota: CapabilityQuota, nowMs: number): () => void {
+  take({ owner, capability, turn }: QuotaPlace, quota: CapabilityQuota, nowMs: number): () => void {
     const { callsPerTurn, callsPerMinute, concurrency } = quota;
     const inTurn = this.#turns.get(turn) ?? new Map<string, number>();
     const calls = inTurn.get(capability) ?? 0;
     const refuse = (why: string): never => {
-      const details = { agent, capability, callsPerTurn, callsPerMinute, concurrency };
+      const details = { owner, capability, callsPerTurn, callsPerMinute, concurrency };
       throw new RuntimeError("RUNTIME_CAPABILITY_QUOTA", `${capability}: ${why} (quota of the grant)`, { details });
     };
     if (calls >= callsPerTurn) refuse(`more than ${callsPerTurn} calls in one turn`);
-    const count = this.#countOf(`${agent}\n${capability}`, quota, nowMs);
+    const count = this.#countOf(`${owner}\n${capability}`, quota, nowMs);
     if (count.open >= concurrency) refuse(`more than ${concurrency} calls at once`);
     if (count.bucket.tokens < 1) {
       const waitMs = Math.ceil(((1 - count.bucket.tokens) * MINUTE_MS) / callsPerMinute);

@@ -9,6 +9,8 @@ import { systemClock, type Clock } from "../../vault/index.ts";
 export interface CallSetting {
   readonly grant: unknown;
   readonly agent?: string;
+  /** Default: the agent. */
+  readonly owner?: string;
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
   readonly answerBytesMax?: number;
@@ -53,6 +55,7 @@ export function direct(capability: Capability, setting: CallSetting): DirectCall
   const call: CapabilityCall<unknown> = {
     grant: passed(capability.grant, setting.grant),
     agent: setting.agent ?? "a",
+    owner: setting.owner ?? setting.agent ?? "a",
     signal: setting.signal ?? new AbortController().signal,
     idempotencyKey: setting.idempotencyKey ?? "key-1",
     clock: setting.clock ?? systemClock,

@@ -95,6 +95,17 @@ describe("an agent's tokens", () => {
     await ask("chat", { messages });
   });
 
+  it("are spent by those too to whom it passes its grant on, and by nobody else", async (t) => {
+    const { endpoint } = await chatServer(t);
+    const llm = llmCapability();
+    const grant = { endpoint, models: ["m-1"], privateAddresses: true, tokensPerMinute: 30, maxTokens: 4 };
+    const chat = (agent: string, owner: string): Promise<unknown> =>
+      direct(llm, { agent, owner, grant, clock: new SimulatedClock() }).ask("chat", { messages });
+    for (const agent of ["a", "a/b"]) await chat(agent, "a"); // 5 tokens each
+    await assert.rejects(chat("a/c", "a"), { ...code("QUOTA"), message: /^a may spend 30 .*: 20 are left/ });
+    await chat("d", "d");
+  });
+
   it("are not spent by what the endpoint refused, and are by what was cut off", async (t) => {
     const clock = new SimulatedClock();
     const server = await chatServer(t, (response, _asked, count) => {

@@ -14,7 +14,7 @@ import { batchOf } from "../../../sandbox/host-text.ts";
 import { SimulatedClock } from "../../support/simulated-clock.ts";
 
 const QUOTA = { callsPerTurn: 1_000, callsPerMinute: 60, concurrency: 1_000, answerBytesMax: 1_000 };
-const place = { agent: "a", capability: "c", turn: {} };
+const place = { owner: "a", capability: "c", turn: {} };
 
 describe("a quota", () => {
   it("has a default for everything, and takes what it knows only", () => {
@@ -56,11 +56,11 @@ describe("a quota", () => {
     );
   });
 
-  it("counts agents and capabilities apart, and gives the place of a call back at its end", () => {
+  it("counts owners and capabilities apart, and gives the place of a call back at its end", () => {
     const quotas = new Quotas();
     const one = { ...QUOTA, concurrency: 1 };
     const end = quotas.take(place, one, 0);
-    quotas.take({ ...place, agent: "b" }, one, 0);
+    quotas.take({ ...place, owner: "b" }, one, 0);
     quotas.take({ ...place, capability: "d" }, one, 0);
     assert.throws(() => quotas.take(place, one, 0), { code: "RUNTIME_CAPABILITY_QUOTA" });
     end();
