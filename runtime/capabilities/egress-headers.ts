@@ -21,10 +21,14 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 /** What a value may hold: visible letters, blanks and tabs, and the upper half of Latin-1. */
 const VALUE = /^(?:[!-~\u0080-\u00ff](?:[\t -~\u0080-\u00ff]*[!-~\u0080-\u00ff])?)?$/;
 
-/** The connection's own (RFC 9110, 7.6.1), what is worked out here, cookies, and what would turn one method into another. */
+/**
+ * The connection's own (RFC 9110, 7.6.1), what is worked out here, cookies, and what would turn one method or one URL into
+ * another. As `sameHeader` has them.
+ */
 const FORBIDDEN = words(
   "accept-encoding connection content-length cookie cookie2 expect host http2-settings keep-alive te trailer",
   "transfer-encoding upgrade via x-http-method x-http-method-override x-method-override",
+  "x-original-url x-rewrite-url",
 );
 /** What may follow a redirect to another origin: any other header may be a credential under a name of its own. */
 const TRAVELS = words(
@@ -44,9 +48,18 @@ export function headerFault(name: string, value: string): string | undefined {
   return VALUE.test(value) ? undefined : "has a value with control characters, outer blanks, or letters beyond Latin-1";
 }
 
-/** Whether only this program may set it, never a grant or an agent. `name` in small letters. */
+/**
+ * What two names have in common that are the same header to some server: CGI and WSGI know no sign but _ (RFC 3875, 4.1.18),
+ * so `x_tenant` and `x.tenant` are `x-tenant` to them.
+ */
+export function sameHeader(name: string): string {
+  return name.toLowerCase().replaceAll(/[^a-z0-9]/g, "-");
+}
+
+/** Whether only this program may set it, never a grant or an agent. */
 export function isForbiddenHeader(name: string): boolean {
-  return FORBIDDEN.has(name) || name.startsWith("proxy-") || name.startsWith("sec-");
+  const same = sameHeader(name);
+  return FORBIDDEN.has(same) || same.startsWith("proxy-") || same.startsWith("sec-");
 }
 
 /**
@@ -56,15 +69,19 @@ export function isForbiddenHeader(name: string): boolean {
  */
 export function agentHeaders(given: Readonly<Record<string, string>>, taken: ReadonlySet<string>): HeaderList {
   const headers = new Map<string, string>();
+  const granted = new Set([...taken].map(sameHeader));
+  const seen = new Set<string>();
   let bytes = 0;
   for (const [spelling, value] of Object.entries(given)) {
     const name = spelling.toLowerCase();
-    const fault = headers.has(name) ? "is given twice" : headerFault(name, value);
+    const same = sameHeader(name);
+    const fault = seen.has(same) ? "is given twice" : headerFault(name, value);
     if (fault !== undefined) throw refused("INVALID", `The header ${JSON.stringify(spelling.slice(0, 64))} ${fault}.`);
     if (isForbiddenHeader(name)) throw refused("DENIED", `The header ${name} cannot be set by an agent.`);
-    if (taken.has(name)) throw refused("DENIED", `The header ${name} is set by the grant.`);
+    if (granted.has(same)) throw refused("DENIED", `The header ${name} is set by the grant.`);
     bytes += name.length + value.length + 4;
     headers.set(name, value);
+    seen.add(same);
   }
   if (headers.size <= HEADERS_MAX && bytes <= HEADER_BYTES_MAX) return headers;
   throw refused("TOO_LARGE", `A request has at most ${HEADERS_MAX} headers of ${HEADER_BYTES_MAX} bytes in all.`);

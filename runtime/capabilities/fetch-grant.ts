@@ -4,7 +4,7 @@ import type { FetchInit } from "../../sandbox/index.ts";
 import type { Schema } from "./contract.ts";
 import type { EgressPolicy, SecretHeader } from "./egress.ts";
 import { URL_LENGTH_MAX, needsPrivate, parseAllowed } from "./egress-allow.ts";
-import { headerFault, isForbiddenHeader } from "./egress-headers.ts";
+import { headerFault, isForbiddenHeader, sameHeader } from "./egress-headers.ts";
 
 /** What a grant of `fetch` says. Only `allow` is needed. */
 export interface FetchGrant {
@@ -106,20 +106,21 @@ function openHeader(spelling: string, value: string, fault: Fault): [string, str
   const wrong = headerFault(name, value);
   if (wrong !== undefined) fault(["headers", spelling], `it ${wrong}`);
   else if (isForbiddenHeader(name)) fault(["headers", spelling], "it cannot be set; a cookie can be a secret header");
-  else if (name === "authorization") fault(["headers", spelling], "a grant is kept in the vault: use secretHeaders");
+  else if (sameHeader(name) === "authorization")
+    fault(["headers", spelling], "a grant is kept in the vault: use secretHeaders");
   return [name, value];
 }
 
 function secretHeaders(grant: FetchGrant, fault: Fault): readonly SecretHeader[] {
   const origins = new Set(grant.allow.flatMap(originOf));
   const only = origins.size === 1 && !grant.allow.some((text) => text.includes("*")) ? [...origins][0] : undefined;
-  const taken = new Set(Object.keys(grant.headers ?? {}).map((name) => name.toLowerCase()));
+  const taken = new Set(Object.keys(grant.headers ?? {}).map(sameHeader));
   return Object.entries(grant.secretHeaders ?? {}).flatMap(([spelling, given]) => {
     const name = spelling.toLowerCase();
     const path = ["secretHeaders", spelling];
     if (headerFault(name, "") !== undefined) fault(path, "it is no name of a header");
     else if (isForbiddenHeader(name) && name !== "cookie") fault(path, "it cannot be set");
-    else if (taken.has(name)) fault(path, "headers has it too");
+    else if (taken.has(sameHeader(name))) fault(path, "headers has it too");
     return [given].flat().flatMap((secret: SecretHeaderGrant) => {
       const origin = secret.origin === undefined ? only : originOf(secret.origin)[0];
       if (origin === undefined)

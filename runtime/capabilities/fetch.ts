@@ -18,7 +18,7 @@ import {
   type EgressPolicy,
   type EgressRequest,
 } from "./egress.ts";
-import { agentHeaders } from "./egress-headers.ts";
+import { agentHeaders, sameHeader } from "./egress-headers.ts";
 import { fetchArgs, fetchGrant, type FetchArgs } from "./fetch-grant.ts";
 
 type Call = CapabilityCall<EgressPolicy>;
@@ -111,13 +111,14 @@ function requestOf({ grant, idempotencyKey }: Call, { url: text, init = {} }: As
   if (!METHOD.test(method)) throw new RuntimeError("RUNTIME_CAPABILITY_INVALID", "fetch: method: it is none.");
   const taken = new Set([...grant.headers.keys(), ...grant.secretHeaders.map(({ name }) => name)]);
   const headers = new Map(agentHeaders(init.headers ?? {}, taken));
+  const has = new Set([...taken, ...headers.keys()].map(sameHeader));
   const body = bodyOf(init);
   if (body !== undefined && (method === "GET" || method === "HEAD")) {
     throw new RuntimeError("RUNTIME_CAPABILITY_INVALID", `fetch: body: ${method} has none.`);
   }
-  if (body !== undefined && !headers.has("content-type")) headers.set("content-type", contentType(init));
+  if (body !== undefined && !has.has("content-type")) headers.set("content-type", contentType(init));
   // A service that knows the header does a repeated effect once (draft-ietf-httpapi-idempotency-key-header).
-  if ((method === "POST" || method === "PATCH") && !headers.has("idempotency-key") && !taken.has("idempotency-key")) {
+  if ((method === "POST" || method === "PATCH") && !has.has("idempotency-key")) {
     headers.set("idempotency-key", idempotencyKey);
   }
   return { url, method, headers, body, redirect: init.redirect };

@@ -129,6 +129,8 @@ describe("headers", () => {
   const forbidden = words(`
     Host host Connection Transfer-Encoding Content-Length Upgrade TE Trailer Keep-Alive Cookie
     Proxy-Authorization proxy-connection Expect Accept-Encoding X-HTTP-Method-Override Sec-Fetch-Mode
+    Content_Length transfer_encoding x_http_method_override proxy_authorization sec_fetch_mode transfer.encoding
+    X-Original-URL x-rewrite-url X_Original_Url
   `);
   for (const name of forbidden) {
     it(`${name} is not the agent's to set`, () =>
@@ -137,6 +139,8 @@ describe("headers", () => {
 
   it("a header of the grant is not the agent's to set, however it is spelled", () => {
     code(() => agentHeaders({ AUTHORIZATION: "x" }, new Set(["authorization"])), "RUNTIME_CAPABILITY_DENIED");
+    code(() => agentHeaders({ x_tenant: "b" }, new Set(["x-tenant"])), "RUNTIME_CAPABILITY_DENIED");
+    code(() => agentHeaders({ "x-tenant": "b" }, new Set(["x_tenant"])), "RUNTIME_CAPABILITY_DENIED");
   });
 
   it("no header smuggles another one", () => {
@@ -147,6 +151,7 @@ describe("headers", () => {
     for (const value of ["", "a", "a b\tc", "é"]) assert.equal(headerFault("x-a", value), undefined, value);
     code(() => agentHeaders({ "x-a": "a\r\nb: c" }, new Set()), "RUNTIME_CAPABILITY_INVALID");
     code(() => agentHeaders({ "x-a": "1", "X-A": "2" }, new Set()), "RUNTIME_CAPABILITY_INVALID");
+    code(() => agentHeaders({ "x-a": "1", X_A: "2" }, new Set()), "RUNTIME_CAPABILITY_INVALID");
   });
 
   it("headers are counted and weighed", () => {

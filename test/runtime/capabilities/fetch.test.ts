@@ -46,6 +46,8 @@ describe("a request", () => {
     await ask("call", server.origin, { method: "put", body: new Uint8Array([98]) });
     await ask("call", server.origin, { method: "PATCH", json: { c: [1] }, headers: { "Idempotency-Key": "own" } });
     await ask("call", server.origin, { method: "POST", json: 1, headers: { "content-type": "a/b" } });
+    const spelled = { content_type: "a/b", idempotency_key: "own" };
+    await ask("call", server.origin, { method: "POST", json: 1, headers: spelled });
     const seen = server.asked.map(({ method, body, headers }) => [
       method,
       body,
@@ -57,6 +59,7 @@ describe("a request", () => {
       ["PUT", "b", "application/octet-stream", undefined],
       ["PATCH", '{"c":[1]}', "application/json", "own"],
       ["POST", "1", "a/b", "k-7"],
+      ["POST", "1", undefined, undefined], // a server that takes _ for - would have them twice
     ]);
   });
 
@@ -372,6 +375,16 @@ describe("a grant of fetch", () => {
       "with a header twice",
       { allow: ["https://a.example"], headers: { K: "1" }, secretHeaders: { k: { env: "K" } } },
       /headers has it too/,
+    ],
+    [
+      "with a header twice for a server that knows no -",
+      { allow: ["https://a.example"], headers: { x_k: "1" }, secretHeaders: { "x-k": { env: "K" } } },
+      /headers has it too/,
+    ],
+    [
+      "that sets a length in other letters",
+      { allow: ["https://a.example"], headers: { content_length: "1" } },
+      /cannot be set/,
     ],
   ];
   for (const [title, value, expected] of wrong) {
