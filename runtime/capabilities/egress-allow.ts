@@ -62,20 +62,40 @@ function isHostOf(entry: AllowedUrls, url: URL): boolean {
 }
 
 /**
- * Whether the path lies below the granted one for every reader. Servers decode again what WHATWG leaves (%2f, %5c, %252e)
- * and some cut `;…` off a segment before they look for "..": such paths are below nothing.
+ * Whether the path lies below the granted one for every reader. Servers decode again what WHATWG leaves (%2f, %5c, %252e, and
+ * some %u002e or %c0%ae), cut off what follows "..", be it `;…`, `#…` or a blank, or take a wide dot for a dot: such paths are
+ * below nothing.
  */
 function isBelow(granted: string, path: string): boolean {
   const isPrefix = path === granted || path.startsWith(granted.endsWith("/") ? granted : `${granted}/`);
   return isPrefix && path.split("/").every(isPlainSegment);
 }
 
+/** Dots at the beginning, unless a name follows: `.well-known`, `..a`. */
+const DOTS = /^\s*\.+(?![\p{L}\p{N}._-])/u;
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** A segment as WHATWG leaves it: ASCII, with the rest as %xx. */
 function isPlainSegment(segment: string): boolean {
-  let text = segment;
+  let bytes = segment; // a Latin-1 letter for each
   for (let round = 0; round < DECODINGS_MAX; round++) {
-    if (/[/\\\0]/.test(text) || /^\.{1,2}(?:;|$)/.test(text)) return false;
-    if (!/%[0-9a-f]{2}/i.test(text)) return true;
-    text = text.replaceAll(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+    const text = textOf(bytes);
+    if (text === undefined || ![text, text.normalize("NFKC")].every(isPlain)) return false;
+    if (!/%[0-9a-f]{2}/i.test(bytes)) return true;
+    bytes = bytes.replaceAll(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
   }
   return false;
+}
+
+function isPlain(text: string): boolean {
+  return !/[/\\\p{Cc}]|%u/iu.test(text) && !DOTS.test(text);
+}
+
+/** Undefined for what is no UTF-8. */
+function textOf(bytes: string): string | undefined {
+  try {
+    return utf8.decode(Buffer.from(bytes, "latin1"));
+  } catch {
+    return undefined;
+  }
 }

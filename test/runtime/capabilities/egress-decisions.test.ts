@@ -72,7 +72,9 @@ describe("allow-lists", () => {
     https://api.example.com/ https://API.example.com/a?b#c https://api.example.com:443/
     HTTPS://api.example.com https://a.example.org/v1/ https://a.b.example.org/v1/x http://plain.example:8080/x
     https://p.example/v1 https://p.example/v1/x https://p.example/v2/../v1/x https://p.example/v1/a%20b
-    https://p.example/v1/100%
+    https://p.example/v1/100% https://p.example/v1/.well-known/x https://p.example/v1/..a https://p.example/v1/ä
+    https://p.example/v1/a..b https://p.example/v1/a%2525 https://p.example/v1/a. https://p.example/v1/%F0%9F%90%8C
+    https://p.example/v1/a%3fb
   `);
   for (const text of yes) it(`${text} is allowed`, () => assert.equal(typeof allowedBy(new URL(text), list), "object"));
 
@@ -85,7 +87,13 @@ describe("allow-lists", () => {
     https://p.example/v1/..%5cadmin https://p.example/v1/%252e%252e/admin https://p.example/v1/..;/admin
     https://p.example/v1/a%2fb https://p.example/v1/%25252525252fx https://p.example/v1/%00 file:///etc/passwd
     data:text/plain,x ftp://api.example.com/ https://evilexample.org/v1/ https://a.example.org.:443/v1/
-    blob:https://api.example.com/x
+    blob:https://api.example.com/x https://p.example/v1/..%20/admin https://p.example/v1/..%09/admin
+    https://p.example/v1/..%3f/admin https://p.example/v1/..%23 https://p.example/v1/.%20./admin
+    https://p.example/v1/%c0%ae%c0%ae/admin https://p.example/v1/%25c0%25ae/admin https://p.example/v1/%u002e%u002e/admin
+    https://p.example/v1/%25u002e/admin https://p.example/v1/a%0ab https://p.example/v1/a%7f https://p.example/v1/%c2%85
+    https://p.example/v1/%e4 https://p.example/v1/%ff https://p.example/v1/... https://p.example/v1/...%20/admin
+    https://p.example/v1/..:/admin https://p.example/v1/%EF%BC%8E%EF%BC%8E/admin https://p.example/v1/..%EF%BC%8Fadmin
+    https://p.example/v1/%E2%80%A5/admin https://p.example/v1/%20../admin
   `);
   for (const text of no) it(`${text} is refused`, () => assert.equal(typeof allowedBy(new URL(text), list), "string"));
 
