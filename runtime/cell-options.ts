@@ -8,11 +8,15 @@ import type { LayerName } from "../sandbox/index.ts";
 import type { RecycleLimits } from "./recycling.ts";
 
 /**
- * When a cell is replaced by a new one, its agents moving one after the other between two of their turns. Nothing is refused,
- * repeated or counted meanwhile; what an agent's code keeps outside its state is gone, as after any restart.
+ * When a cell is replaced by a new one, its agents moving between two of their turns. Nothing is refused, repeated or counted
+ * meanwhile; what an agent's code keeps outside its state is gone, as after any restart. No turn is ended for it: a cell that is due
+ * goes as soon as the turns in work there have ended, and keeps no other cell waiting until then.
  */
 export interface RecycleOptions {
-  /** Age, in ms, at least 100. Default one hour: as long as anybody who owns a cell unnoticed may keep it. */
+  /**
+   * Age, in ms, at least 100. Default one hour: as long as anybody who owns a cell unnoticed may keep it. He may keep it longer by
+   * not ending a turn of one of its agents, which then answers nobody.
+   */
   readonly ageMs?: number | undefined;
   /** Growth of resident memory, in MiB, below `cellMemoryMb`. Default: three quarters of that, where the cell would be killed. */
   readonly memoryMb?: number | undefined;

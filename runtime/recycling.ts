@@ -42,3 +42,14 @@ export function recycleCause(cell: CellFacts, limits: RecycleLimits): RecycleCau
   if (cell.placements >= limits.placements) return "placements";
   return cell.grownMb >= limits.memoryMb && cell.ageMs >= MEMORY_AGE_MS_MIN ? "memory" : undefined;
 }
+
+/** No pause between two tries at a move is longer. */
+const PAUSE_MS_MAX = 60_000;
+
+/**
+ * How long an agent that could not move is left alone: until the next look, then twice as long each time, up to a minute. Each try
+ * holds its messages for as long as its code loads elsewhere. Pure.
+ */
+export function pauseMs(failures: number, lookMs: number): number {
+  return Math.min(PAUSE_MS_MAX, lookMs * 2 ** Math.max(0, failures - 1));
+}

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Movable, Recycled } from "../../runtime/recycler.ts";
 import { Recycler } from "../../runtime/recycler.ts";
-import { recycleCause } from "../../runtime/recycling.ts";
+import { pauseMs, recycleCause } from "../../runtime/recycling.ts";
 import type { Cell } from "../../sandbox/index.ts";
 import { SimulatedClock } from "../support/simulated-clock.ts";
 
@@ -125,31 +125,56 @@ describe("a cell that is due", () => {
     assert.deepEqual([cell.isAlive, lab.homes.get(cell)?.size, most], [false, 0, 4]);
   });
 
-  it("waits for an agent that cannot move, which serves meanwhile, and is tried again", async () => {
+  it("waits for an agent that cannot move, which serves meanwhile, and is asked again after ever longer pauses", async () => {
     const lab = new Lab();
     const cell = lab.cell("old");
-    let asked = 0;
-    lab.settle(cell, () => ++asked > 2);
+    const askedMs: number[] = [];
+    lab.settle(cell, () => askedMs.push(lab.clock.monotonicMs() - 10_000) > 3);
     lab.settle(cell, () => true);
     await lab.pass(10_000);
-    assert.deepEqual([asked, cell.isAlive, lab.homes.get(cell)?.size], [1, true, 1]);
+    assert.deepEqual([askedMs, cell.isAlive, lab.homes.get(cell)?.size], [[0], true, 1]);
+    await lab.pass(6_000);
+    assert.deepEqual([askedMs, cell.isAlive, lab.told], [[0, 1_000, 3_000], true, []]);
     await lab.pass(1_000);
-    assert.deepEqual([asked, cell.isAlive, lab.told], [2, true, []]);
-    await lab.pass(1_000);
-    assert.deepEqual([cell.isAlive, lab.told], [false, [{ cell: "old", cause: "age", moved: 2, durationMs: 2_000 }]]);
+    assert.deepEqual(askedMs, [0, 1_000, 3_000, 7_000]);
+    assert.deepEqual([cell.isAlive, lab.told], [false, [{ cell: "old", cause: "age", moved: 2, durationMs: 7_000 }]]);
   });
 
-  it("does not wait for an agent whose turn is long: the others move beside it", async () => {
+  it("pauses no longer than a minute between two tries, and no shorter than cells are looked at", () => {
+    assert.deepEqual(
+      [1, 2, 6, 7, 1_000].map((failures) => pauseMs(failures, 1_000)),
+      [1_000, 2_000, 32_000, 60_000, 60_000],
+    );
+    assert.equal(pauseMs(1, 100), 100);
+  });
+
+  it("does not wait for agents whose turns are long: the others move beside them, and it ends with the last one", async () => {
+    const lab = new Lab();
+    const cell = lab.cell("old");
+    const answers = Array.from({ length: 6 }, () => Promise.withResolvers<boolean>());
+    let asked = 0;
+    for (const { promise } of answers) lab.settle(cell, () => (++asked, promise));
+    for (let no = 0; no < 9; no++) lab.settle(cell, () => true);
+    await lab.pass(60_000);
+    assert.deepEqual([lab.homes.get(cell)?.size, asked, cell.isAlive, lab.told], [6, 6, true, []]);
+    for (const { resolve } of answers) resolve(true);
+    await lab.pass(0);
+    assert.deepEqual(
+      lab.told.map(({ moved }) => moved),
+      [15],
+    );
+  });
+
+  it("ends also when those whose turns are long leave it by themselves", async () => {
     const lab = new Lab();
     const cell = lab.cell("old");
     const answer = Promise.withResolvers<boolean>();
     lab.settle(cell, () => answer.promise);
-    for (let no = 0; no < 9; no++) lab.settle(cell, () => true);
+    await lab.pass(11_000);
+    lab.homes.get(cell)?.clear();
+    answer.resolve(false);
     await lab.pass(1_000);
-    assert.equal(lab.homes.get(cell)?.size, 1);
-    answer.resolve(true);
-    await lab.pass(0);
-    assert.equal(lab.told.length, 1);
+    assert.deepEqual([cell.isAlive, lab.told.map(({ moved }) => moved)], [false, [0]]);
   });
 
   it("is not said to be replaced when it is lost meanwhile", async () => {
@@ -169,7 +194,7 @@ describe("a cell that is due", () => {
     const answer = Promise.withResolvers<boolean>();
     lab.settle(first, () => answer.promise);
     lab.settle(second, () => true);
-    await lab.pass(20_000);
+    await lab.pass(10_000);
     assert.deepEqual([lab.retired, second.isAlive], [["first"], true]);
     answer.resolve(true);
     await lab.pass(0);
@@ -179,6 +204,25 @@ describe("a cell that is due", () => {
     );
   });
 
+  it("is one of many: no turn keeps the next one from being replaced, however long it is, nor those that become due later", async () => {
+    const lab = new Lab();
+    const first = lab.cell("first");
+    const answer = Promise.withResolvers<boolean>();
+    lab.settle(first, () => answer.promise);
+    lab.settle(lab.cell("second"), () => true);
+    await lab.pass(12_000);
+    lab.settle(lab.cell("third"), () => true);
+    await lab.pass(12_000);
+    assert.deepEqual(
+      lab.told.map(({ cell }) => cell),
+      ["second", "third"],
+    );
+    assert.equal(first.isAlive, true);
+    answer.resolve(true);
+    await lab.pass(0);
+    assert.equal(first.isAlive, false);
+  });
+
   it("stays when the runtime closes first", async () => {
     const lab = new Lab();
     const cell = lab.cell("old");
@@ -186,5 +230,18 @@ describe("a cell that is due", () => {
     await lab.recycler.close();
     await lab.pass(60_000);
     assert.deepEqual([cell.isAlive, lab.retired], [true, []]);
+  });
+
+  it("is given up by the runtime when nobody is on his way any more", async () => {
+    const lab = new Lab();
+    const answer = Promise.withResolvers<boolean>();
+    lab.settle(lab.cell("old"), () => answer.promise);
+    await lab.pass(20_000);
+    let isClosed = false;
+    const closing = lab.recycler.close().then(() => (isClosed = true));
+    await lab.pass(60_000);
+    assert.equal(isClosed, false);
+    answer.resolve(false);
+    await closing;
   });
 });
