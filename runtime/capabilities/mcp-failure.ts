@@ -24,6 +24,8 @@ const INVALID_PARAMS = -32_602; // JSON-RPC 2.0, 5.1
 export function failureOfMcp({ server, error, fault, signal, gone }: McpFailure): RuntimeError {
   if (signal.aborted) return abortError(signal);
   const own = ownError(error);
+  // The call goes on: it was the session that ended under it.
+  if (own?.code === "RUNTIME_CAPABILITY_ABORTED") return gone ?? unknownOutcome(server, "its session was ended", error);
   if (own !== undefined) return own;
   switch (fault?.kind) {
     case "closed":

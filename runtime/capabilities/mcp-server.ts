@@ -6,7 +6,7 @@
  *
  * Invariants
  * 1. No tool is called but a granted one, with arguments that the grant lets through, defined as it was when it was granted.
- * 2. Nothing is asked twice, but what a server has refused because it forgot the session.
+ * 2. Nothing is asked twice, but the very request that a server has refused because it forgot the session.
  * 3. After `close` nothing is left of the server and nothing is opened.
  */
 import type { McpAnswer, McpTool } from "../../sandbox/index.ts";
@@ -96,7 +96,7 @@ export class McpServer implements Held {
       try {
         return await this.#asked(session, signal, run);
       } catch (error) {
-        if (!session.isForgotten) throw error;
+        if (!session.isUndone(error)) throw error;
       }
       return await this.#asked(await raced(this.#current(call), signal), signal, run);
     } finally {

@@ -34,12 +34,12 @@ export class McpSession {
   readonly era: McpEra;
   /** The server said that its tools are other ones now. */
   isStale = false;
-  /** The server has forgotten it, and did not do what it was asked last. */
-  isForgotten = false;
   readonly #server: string;
   readonly #package: McpPackage;
   readonly #way: Way;
   readonly #connection: McpConnection;
+  /** What was told of requests that the server did not do. */
+  readonly #undone = new WeakSet<Error>();
 
   constructor(parts: SessionParts) {
     this.era = parts.era;
@@ -60,6 +60,11 @@ export class McpSession {
   /** Messages that came from the server so far. */
   get heard(): number {
     return this.#way.screen.heard;
+  }
+
+  /** Whether this error says that the server has forgotten the session, and did not do what it was asked for by that request. */
+  isUndone(error: unknown): boolean {
+    return error instanceof Error && this.#undone.has(error);
   }
 
   /** All tools of the server. Rejects as `call` does, but never leaves open whether something was done. */
@@ -91,12 +96,14 @@ export class McpSession {
       return await ask();
     } catch (error) {
       const fault = faultOf(this.#package, error);
-      // So an HTTP server says that it knows the session no more (streamable HTTP, session management, 3).
+      const failure = failureOfMcp({ server: this.#server, error, fault, signal, gone: this.#way.fault });
+      // So an HTTP server says that it knows the session no more (streamable HTTP, session management, 3). It says so of this
+      // request: others may be running, and what became of them nobody will say.
       if (fault?.kind === "status" && fault.status === 404 && this.#way.screen.sessionId !== undefined) {
-        this.isForgotten = true;
+        this.#undone.add(failure);
         await this.close();
       }
-      throw failureOfMcp({ server: this.#server, error, fault, signal, gone: this.#way.fault });
+      throw failure;
     }
   }
 }

@@ -69,6 +69,21 @@ describe("a server over HTTP", () => {
     assert.match(textOf(await mcp.ask("call", "s", "echo", { b: 2 })), /"b":2/);
     assert.equal(asked(web).filter((method) => method === "initialize").length, 2);
   });
+
+  it("that forgets the session during a call is asked anew for what it refused, and never twice for the other", async (t) => {
+    const { web, mcp } = await meet(t);
+    await mcp.ask("call", "s", "echo");
+    const running = assert.rejects(
+      mcp.ask("call", "s", "hang"),
+      code("OUTCOME_UNKNOWN", /its session was ended: it may/),
+    );
+    const isHang = ({ body }: { readonly body: string }): boolean => body.includes('"hang"');
+    await until(() => web.asked.some(isHang));
+    web.forget();
+    assert.match(textOf(await mcp.ask("call", "s", "echo", { b: 2 })), /"b":2/);
+    await running;
+    assert.equal(web.asked.filter(isHang).length, 1);
+  });
 });
 
 describe("a hostile server over HTTP", () => {
