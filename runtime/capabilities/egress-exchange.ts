@@ -6,7 +6,8 @@
  *    reached is checked once more.
  * 2. A connection serves one request. An agent whose request confuses a server cannot leave its answer to another one.
  * 3. After `close`, or when the signal aborts, no socket is left, whatever state it was in.
- * 4. A server's bytes are parsed in WebAssembly; nothing is read from the environment (proxies), HTTP/2 is not spoken.
+ * 4. What went over the connection is told once, when it is gone, however it ended.
+ * 5. A server's bytes are parsed in WebAssembly; nothing is read from the environment (proxies), HTTP/2 is not spoken.
  *
  * undici's own entry would put its dispatcher under the embedding program's `fetch`; the file of its client does not. It is
  * loaded when the first request is made.
@@ -35,6 +36,16 @@ export interface ExchangeRoute {
   readonly wireBytesMax: number;
   /** Certificates that are trusted beside the usual ones. */
   readonly tls?: SecureContextOptions | undefined;
+  /** Called once, when the connection is gone: before `close` resolves, and before `exchange` rejects. */
+  readonly over: (volume: Volume) => void;
+}
+
+/** What went over one connection: bodies, heads, and whatever else, in bytes. */
+export interface Volume {
+  /** Undefined where no answer began. */
+  readonly status: number | undefined;
+  readonly sent: number;
+  readonly received: number;
 }
 
 /** An answer whose body has not been read. */
@@ -58,10 +69,14 @@ export async function exchange(request: ExchangeRequest, route: ExchangeRoute): 
   signal.throwIfAborted();
   const line = new Line(route);
   const client = await openClient(request.url.origin, line.connect);
-  const close = async (): Promise<void> => {
+  let status: number | undefined;
+  const end = async (): Promise<void> => {
     signal.removeEventListener("abort", abort);
     await Promise.all([client.destroy(), line.close()]);
+    route.over({ status, ...line.volume });
   };
+  let ended: Promise<void> | undefined;
+  const close = (): Promise<void> => (ended ??= end());
   const abort = (): void => void close(); // neither half of it rejects
   signal.addEventListener("abort", abort, { once: true });
   try {
@@ -70,7 +85,9 @@ export async function exchange(request: ExchangeRequest, route: ExchangeRoute): 
     const { pathname, search } = request.url;
     const { method, body = null } = request;
     client.dispatch({ path: pathname + search, method, headers: [...request.headers].flat(), body }, reception);
-    return { ...(await reception.head), body: reception.body(), close };
+    const head = await reception.head;
+    ({ status } = head);
+    return { ...head, body: reception.body(), close };
   } catch (error) {
     await close();
     throw error;
@@ -167,6 +184,8 @@ class Reception implements Dispatcher.DispatchHandler {
 class Line {
   readonly #route: ExchangeRoute;
   readonly #sockets = new Set<Socket>();
+  #sent = 0;
+  #received = 0;
 
   constructor(route: ExchangeRoute) {
     this.#route = route;
@@ -183,6 +202,8 @@ class Line {
     this.#sockets.add(socket);
     socket.once("close", () => {
       this.#sockets.delete(socket);
+      this.#sent += socket.bytesWritten;
+      this.#received += socket.bytesRead;
       tell(new RuntimeError("RUNTIME_CAPABILITY_UNAVAILABLE", "The connection was closed before it was made."), null);
     });
     socket.on("error", (error) => tell(error, null)); // stays: a socket that fails later must find a listener
@@ -218,6 +239,11 @@ class Line {
     if (!isSecure) return connectTcp(place);
     const servername = isIP(hostname) === 0 ? { servername: hostname } : {};
     return connectTls({ ...this.#route.tls, ...place, ...servername, ALPNProtocols: ["http/1.1"] });
+  }
+
+  /** Of the sockets that are closed. */
+  get volume(): Omit<Volume, "status"> {
+    return { sent: this.#sent, received: this.#received };
   }
 
   async close(): Promise<void> {

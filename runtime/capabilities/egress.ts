@@ -10,13 +10,14 @@
  * 2. A name is looked up once, and one bad address among its addresses refuses it: the connection has nothing to look up.
  * 3. A secret is read when it is sent, goes to its origin alone, and is taken out of what comes back.
  * 4. When the body has been read or left, or the signal aborts, no socket is left.
+ * 5. An allowed origin is a way to carry data out: how much went where is noted for each hop, however it ended.
  */
 import type { SecureContextOptions } from "node:tls";
 import { RuntimeError } from "../errors.ts";
 import { isLocalName, isPublicAddress, literalAddress } from "./egress-addresses.ts";
 import { allowedBy, type AllowedUrls } from "./egress-allow.ts";
 import { ACCEPT_ENCODING, readBody } from "./egress-body.ts";
-import { exchange, type Exchange } from "./egress-exchange.ts";
+import { exchange, type Exchange, type Volume } from "./egress-exchange.ts";
 import { egressError } from "./egress-failure.ts";
 import { answerHeaders, headerFault, type HeaderList } from "./egress-headers.ts";
 import { nextHop, type Hop } from "./egress-redirect.ts";
@@ -67,7 +68,7 @@ export interface EgressLeave {
   readonly signal: AbortSignal;
   /** The value of a variable; throws RUNTIME_CAPABILITY_UNAVAILABLE. */
   readonly secret: (variable: string) => string;
-  /** For the operator: what an agent must not learn. */
+  /** For the operator: what went where, and what an agent must not learn. May be called when the request is over. */
   readonly note: (text: string) => void;
 }
 
@@ -142,7 +143,8 @@ export class Egress {
       addresses.forEach(check);
       const headers = hopHeaders(hop, leave, sent);
       const wireBytesMax = 2 * policy.responseBytesMax + FRAMING_BYTES;
-      return await exchange({ ...hop, headers }, { addresses, check, signal, wireBytesMax, tls: this.#tls });
+      const over = (volume: Volume): void => leave.note(volumeText(hop, volume));
+      return await exchange({ ...hop, headers }, { addresses, check, signal, wireBytesMax, tls: this.#tls, over });
     } catch (error) {
       throw egressError(error, hop.url, signal);
     }
@@ -227,6 +229,10 @@ async function* bodyOf(
   } finally {
     await got.close();
   }
+}
+
+function volumeText({ method, url }: Hop, { status, sent, received }: Volume): string {
+  return `${method} ${url.origin}: ${status ?? "no answer"}, ${sent} bytes sent, ${received} received`;
 }
 
 function headerOf(raw: readonly string[], name: string): string | undefined {

@@ -55,12 +55,10 @@ async function fetchWhole(egress: Egress, call: Call, asked: Asked): Promise<unk
   const as = asked.init?.as ?? "text";
   const bytesMax = Math.floor(call.answerBytesMax * (as === "bytes" ? BASE64_SHARE : 1));
   const policy = { ...call.grant, responseBytesMax: Math.min(call.grant.responseBytesMax, bytesMax) };
-  const request = requestOf(call, asked);
-  const answer = await egress.open(request, leaveOf(call, policy));
+  const answer = await egress.open(requestOf(call, asked), leaveOf(call, policy));
   const chunks: Uint8Array[] = [];
   for await (const chunk of answer.body) chunks.push(chunk);
   const body = Buffer.concat(chunks);
-  noteVolume(call, request, { status: answer.status, received: body.byteLength });
   if (as === "bytes") return { ...headOf(answer), bytes: new Uint8Array(body) };
   const text = decoderOf(answer).decode(body);
   return as === "text" ? { ...headOf(answer), text } : { ...headOf(answer), json: parsed(text, answer) };
@@ -72,14 +70,11 @@ async function* fetchParts(egress: Egress, call: Call, asked: Asked): AsyncGener
   if (as === "json") {
     throw new RuntimeError("RUNTIME_CAPABILITY_INVALID", "fetch.stream: as: a stream is text or bytes.");
   }
-  const request = requestOf(call, asked);
-  const answer = await egress.open(request, leaveOf(call, call.grant));
-  let received = 0;
+  const answer = await egress.open(requestOf(call, asked), leaveOf(call, call.grant));
   try {
     yield { head: headOf(answer) };
     const decoder = decoderOf(answer);
     for await (const chunk of answer.body) {
-      received += chunk.byteLength;
       for (const part of pieces(chunk, partBytesMax(call))) {
         const text = as === "text" ? decoder.decode(part, { stream: true }) : "";
         if (as === "bytes") yield { bytes: new Uint8Array(part) };
@@ -90,7 +85,6 @@ async function* fetchParts(egress: Egress, call: Call, asked: Asked): AsyncGener
     if (as === "text" && rest !== "") yield { text: rest };
   } finally {
     await answer.close();
-    noteVolume(call, request, { status: answer.status, received });
   }
 }
 
@@ -170,14 +164,4 @@ function partBytesMax({ answerBytesMax }: Call): number {
 
 function* pieces(chunk: Uint8Array, bytesMax: number): Generator<Uint8Array, void, void> {
   for (let start = 0; start < chunk.byteLength; start += bytesMax) yield chunk.subarray(start, start + bytesMax);
-}
-
-/** An allowed origin is a way to carry data out: who sent how much where is on record. */
-function noteVolume(
-  call: Call,
-  { url, method, body }: EgressRequest,
-  { status, received }: { readonly status: number; readonly received: number },
-): void {
-  const sent = url.href.length + (body?.byteLength ?? 0);
-  call.note(`${method} ${url.origin}: ${status}, ${sent} bytes sent, ${received} received`);
 }
