@@ -9,7 +9,8 @@
  * 1. Each line is the answer to one question: of the oldest that waits, or of the one that it names. What breaks that ends the
  *    program, because nobody could say any more what is an answer to what.
  * 2. A question whose asker went away keeps its place until it is answered, or late.
- * 3. One life of an agent has one such program of a name, and never more than `ASKS_MAX` questions to it.
+ * 3. One life of an agent has one such program of a name, and no other before nothing of that one is left; and never more than
+ *    `ASKS_MAX` questions to it.
  */
 import type { Job } from "../../sandbox/index.ts";
 import type { Timer } from "../../vault/index.ts";
@@ -33,6 +34,8 @@ export class AskedProgram implements Held {
   readonly #call: ProgramCall;
   readonly #named: Named;
   #session: Promise<Session> | undefined;
+  /** Of each process that was started, and may still be there in its grace. */
+  readonly #left = new Set<Promise<void>>();
   #window: RestartWindow = noRestarts;
   /** How the last one failed; undefined for a first one, or one that ended well. */
   #failure: string | undefined;
@@ -45,31 +48,42 @@ export class AskedProgram implements Held {
 
   /** Asks, and starts the program where it does not run. Rejects with RUNTIME_CAPABILITY_*. */
   async ask(value: unknown): Promise<unknown> {
-    const session = await (this.#session ??= this.#start());
+    const session = await this.#current();
     if (!session.isOver) return await session.ask(value);
-    return await (await (this.#session ??= this.#start())).ask(value); // It ended just now; this one did not.
+    return await (await this.#current()).ask(value); // It ended just now; this one did not.
   }
 
+  /** Ends it; resolves when nothing is left of it, nor of those before. */
   async close(): Promise<void> {
     this.#isClosed = true;
     const session = await this.#session?.catch(() => undefined); // One that did not start needs no end.
     await session?.end();
+    await Promise.all(this.#left);
+  }
+
+  async #current(): Promise<Session> {
+    const session = (this.#session ??= this.#start());
+    try {
+      return await session;
+    } catch (error) {
+      if (this.#session === session) this.#session = undefined; // The next question tries anew.
+      throw error;
+    }
   }
 
   async #start(): Promise<Session> {
     const { name, program } = this.#named;
-    try {
-      if (this.#isClosed) throw new RuntimeError("RUNTIME_CAPABILITY_ABORTED", `${name}: the life that asked is over`);
-      this.#charge();
-      const limits = { wallMs: undefined, idleMs: undefined }; // Each question has its own time.
-      const args = program.args.filter((part) => typeof part === "string");
-      const job = await startProgram(this.#call, program, { name, args, limits });
-      if (this.#isClosed) void job.kill(); // Whoever closed waits for the session, which waits for its end.
-      return new Session(this.#call, this.#named, { job, over: (failure) => this.#over(failure) });
-    } catch (error) {
-      this.#session = undefined;
-      throw error;
-    }
+    await Promise.all(this.#left); // There is one of it at a time, its grace included.
+    if (this.#isClosed) throw new RuntimeError("RUNTIME_CAPABILITY_ABORTED", `${name}: the life that asked is over`);
+    this.#charge();
+    const limits = { wallMs: undefined, idleMs: undefined }; // Each question has its own time.
+    const args = program.args.filter((part) => typeof part === "string");
+    const job = await startProgram(this.#call, program, { name, args, limits });
+    if (this.#isClosed) void job.kill(); // Whoever closed waits for the session, which waits for its end.
+    const session = new Session(this.#call, this.#named, { job, over: (failure) => this.#over(failure) });
+    const left = session.gone.finally(() => this.#left.delete(left));
+    this.#left.add(left);
+    return session;
   }
 
   #over(failure: string | undefined): void {
@@ -106,7 +120,8 @@ class Session {
   readonly #complaints: LastWords;
   /** In the order of asking. */
   readonly #questions = new Map<number, Question>();
-  readonly #watched: Promise<void>;
+  /** When nothing of the program is left; never rejects. */
+  readonly gone: Promise<void>;
   #asked = 0;
   #idle: Timer | undefined;
   /** Set once: why no more is asked of it. */
@@ -117,7 +132,7 @@ class Session {
     this.#named = named;
     this.#options = options;
     this.#complaints = new LastWords(options.job.stderr, { bytesMax: STDERR_BYTES_MAX, clock: call.clock });
-    this.#watched = this.#watch();
+    this.gone = this.#watch();
   }
 
   get isOver(): boolean {
@@ -157,7 +172,7 @@ class Session {
       false,
     );
     await this.#options.job.kill();
-    await this.#watched;
+    await this.gone;
   }
 
   #late(number: number): void {
@@ -181,7 +196,7 @@ class Session {
     this.#idle?.cancel();
     this.#options.over(isFailure ? error.message : undefined);
     for (const number of this.#questions.keys()) this.#take(number)?.settle({ error });
-    void this.#options.job.kill(); // `#watched` waits for it.
+    void this.#options.job.kill(); // `gone` waits for it.
   }
 
   #take(number: number): Question | undefined {

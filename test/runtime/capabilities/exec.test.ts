@@ -4,7 +4,8 @@ import { randomBytes } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
 import { execCapability } from "../../../runtime/capabilities/exec.ts";
 import type { ExecProgramGrant } from "../../../runtime/capabilities/exec-grant.ts";
-import type { ExecResult } from "../../../sandbox/index.ts";
+import { JOB_LIMITS, type ExecResult } from "../../../sandbox/index.ts";
+import { systemClock, type Clock } from "../../../vault/index.ts";
 import { direct, type CallSetting, type DirectCalls } from "../../support/capability-call.ts";
 import { withoutJobs } from "../../support/jobs.ts";
 import { processesWith } from "../../support/processes.ts";
@@ -226,6 +227,40 @@ describe("a program that is asked", { skip }, () => {
     const { ask } = exec(t, "console.error('no config'); process.exit(1)", { grant: { ask: { intensity: 2 } } });
     for (let turn = 0; turn < 3; turn++) await assert.rejects(ask("ask", "p", 1), code("FAILED", /no config/));
     await assert.rejects(ask("ask", "p", 1), code("UNAVAILABLE", /2 restarts within 60000 ms.*no config/s));
+  });
+
+  it("that rests is started again when its time is over", async (t) => {
+    let lateMs = 0;
+    const clock: Clock = {
+      now: () => systemClock.now(),
+      after: (ms, tell) => systemClock.after(ms, tell),
+      monotonicMs: () => systemClock.monotonicMs() + lateMs,
+    };
+    const { ask } = exec(t, "process.exit(1)", { grant: { ask: { intensity: 1, periodMs: 60_000 } }, clock });
+    for (let turn = 0; turn < 2; turn++) await assert.rejects(ask("ask", "p", 1), code("FAILED"));
+    for (let turn = 0; turn < 2; turn++) await assert.rejects(ask("ask", "p", 1), code("UNAVAILABLE", /rests/));
+    lateMs = 60_001;
+    await assert.rejects(ask("ask", "p", 1), code("FAILED", /code 1/));
+  });
+
+  it("that does not hear its end is waited for, by the next one and by the end of the agent's life", async (t) => {
+    const word = `exec${randomBytes(8).toString("hex")}`;
+    const deaf = `process.on("SIGTERM", () => {}); ${server("if (q !== 'hang') console.log(q)")}`;
+    const grant = { args: ["-e", deaf, word], timeoutMs: 300 };
+    const clock: Clock = {
+      now: () => systemClock.now(),
+      monotonicMs: () => systemClock.monotonicMs(),
+      after: (ms, tell) => systemClock.after(ms === JOB_LIMITS.graceMs ? 200 : ms, tell),
+    };
+    const { ask, end } = exec(t, "", { grant, clock });
+    assert.equal(await ask("ask", "p", 1), 1);
+    const alone = processesWith(word).length;
+    await assert.rejects(ask("ask", "p", "hang"), code("TIMEOUT"));
+    assert.equal(await ask("ask", "p", 2), 2);
+    assert.equal(processesWith(word).length, alone);
+    await assert.rejects(ask("ask", "p", "hang"), code("TIMEOUT"));
+    await end();
+    assert.deepEqual(processesWith(word), []);
   });
 
   it("is let go when nobody asks it anything, which counts as no failure", async (t) => {
