@@ -20,12 +20,11 @@
 import { Cell, SandboxError } from "../sandbox/index.ts";
 import type { CellExit, CellOptions, PlaceOptions, Resident } from "../sandbox/index.ts";
 import type { Clock } from "../vault/index.ts";
+import type { Group, Home, Profile } from "./cell-groups.ts";
+import { CellGroups } from "./cell-groups.ts";
 import type { Movable, Recycled } from "./recycler.ts";
 import { Recycler } from "./recycler.ts";
 import type { RecycleLimits } from "./recycling.ts";
-
-/** Where code may run: with or without JIT. */
-export type Profile = "trusted" | "hardened";
 
 /** Whoever lives in a cell. */
 export interface Tenant {
@@ -35,15 +34,6 @@ export interface Tenant {
 
 /** A live agent: its cell may be replaced under it. */
 export interface LiveTenant extends Tenant, Movable {}
-
-/** Whom a live agent may share a cell with. */
-export interface Home {
-  readonly profile: Profile;
-  /** Absent: that of all who name none. */
-  readonly domain?: string | undefined;
-  /** Its turns overran their time again and again: it shares a lane with its like, one entry at a time, behind all others. */
-  readonly isHeldBack?: boolean | undefined;
-}
 
 /** Settings of the pool. */
 export interface CellPoolOptions {
@@ -68,14 +58,6 @@ const START_TRIES = 3;
 
 type StartOptions = Pick<CellOptions, "profile" | "lane" | "poolSize" | "poolRefillSize">;
 
-interface Group {
-  readonly profile: Profile;
-  readonly domain: string;
-  readonly isHeldBack: boolean;
-  readonly cells: Set<Cell>;
-  starting: Promise<Cell> | undefined;
-}
-
 /** The cell of a profile that waits for anybody. */
 interface Spare {
   readonly profile: Profile;
@@ -86,8 +68,7 @@ interface Spare {
 /** Owns every cell of a runtime. */
 export class CellPool {
   readonly #options: CellPoolOptions;
-  /** By profile and domain. */
-  readonly #groups = new Map<string, Group>();
+  readonly #groups = new CellGroups();
   readonly #spares = new Map<Profile, Spare>();
   /** Cells that take no new tenants, until they end. */
   readonly #leaving = new Set<Cell>();
@@ -108,10 +89,10 @@ export class CellPool {
       limits: options.recycle,
       // Only live agents are placed in cells that are ever due.
       tenants: (cell) => [...(this.#tenants.get(cell) ?? [])] as LiveTenant[],
-      isDisposable: (cell) =>
-        [...this.#groups.values()].some(
-          ({ domain, isHeldBack, cells }) => (domain !== "" || isHeldBack) && cells.has(cell),
-        ),
+      isDisposable: (cell) => {
+        const group = this.#groups.groupOf(cell);
+        return group !== undefined && (group.domain !== "" || group.isHeldBack);
+      },
       retire: (cell) => this.#retire(cell),
       recycled: options.onRecycled,
     });
@@ -119,24 +100,24 @@ export class CellPool {
 
   /** Every live cell, spares and trials included. */
   cells(): readonly Cell[] {
-    const live = [...this.#groups.values()].flatMap(({ cells }) => [...cells]);
     const spares = [...this.#spares.values()].flatMap(({ cell }) => (cell === undefined ? [] : [cell]));
-    return [...live, ...spares, ...this.#leaving, ...this.#trials, ...this.#apart];
+    return [...this.#groups.cells(), ...spares, ...this.#leaving, ...this.#trials, ...this.#apart];
   }
 
   /** Starts the first cell of a profile, so that the first spawn finds it ready. */
   async warm(profile: Profile): Promise<void> {
-    await this.#room(this.#group({ profile }));
+    await this.#groups.use({ profile }, (group) => this.#room(group));
   }
 
   /** Places a live agent. Rejects with SANDBOX_CELL_START_FAILED or SANDBOX_LAYER_MISSING when no cell can be had. */
   async place(home: Home, tenant: LiveTenant, options: PlaceOptions): Promise<Resident> {
-    const group = this.#group(home);
-    for (;;) {
-      const cell = await this.#room(group);
-      // Whoever asked in the same moment was shown the same room; the last place goes to one of them.
-      if (this.#hasRoom(cell) && !this.#leaving.has(cell)) return this.#settle(cell, tenant, options);
-    }
+    return this.#groups.use(home, async (group) => {
+      for (;;) {
+        const cell = await this.#room(group);
+        // Whoever asked in the same moment was shown the same room; the last place goes to one of them.
+        if (this.#hasRoom(cell) && !this.#leaving.has(cell)) return this.#settle(cell, tenant, options);
+      }
+    });
   }
 
   /** Places a live agent in a new cell that it shares with nobody; the cell ends when the agent leaves it. */
@@ -193,20 +174,16 @@ export class CellPool {
     return resident;
   }
 
-  #group({ profile, domain = "", isHeldBack = false }: Home): Group {
-    const key = `${profile}/${domain}/${isHeldBack ? "held back" : ""}`;
-    const known = this.#groups.get(key);
-    if (known !== undefined) return known;
-    const group: Group = { profile, domain, isHeldBack, cells: new Set(), starting: undefined };
-    this.#groups.set(key, group);
-    return group;
-  }
-
   /** The cell is out of its group from here on. Resolves when there is room elsewhere, so that no agent waits for a cell to start. */
   async #retire(cell: Cell): Promise<void> {
-    const group = [...this.#groups.values()].find(({ cells }) => cells.delete(cell));
-    if (group === undefined) return; // it belongs to one agent alone, or was retired before
+    const home = this.#groups.takeOut(cell);
+    if (home === undefined) return; // it belongs to one agent alone, or was retired before
     this.#leaving.add(cell);
+    await this.#groups.use(home, (group) => this.#makeRoom(group, cell));
+  }
+
+  /** Room for all who live in this cell, as far as cells start. */
+  async #makeRoom(group: Group, cell: Cell): Promise<void> {
     const room = (): number => {
       const live = [...group.cells].filter(({ isAlive }) => isAlive);
       return live.reduce((sum, { residents }) => sum + Math.max(0, this.#options.agentsPerCell - residents), 0);
@@ -226,7 +203,7 @@ export class CellPool {
         // Those that are held back share one lane as long as they fit.
         const cellsMax = group.isHeldBack ? 1 : this.#options.cellsSpread;
         const mayGrow = group.cells.size < cellsMax && cell.residents >= spreadAt(this.#options);
-        if (mayGrow && group.starting === undefined) this.#background(this.#grow(group));
+        if (mayGrow && !this.#groups.isStarting(group)) this.#background(this.#grow(group));
         return cell;
       }
       const grown = await this.#grow(group);
@@ -240,25 +217,18 @@ export class CellPool {
     return cell.residents < this.#options.agentsPerCell && !cell.isFull;
   }
 
-  async #grow(group: Group): Promise<Cell> {
-    group.starting ??= this.#growNow(group).finally(() => {
-      group.starting = undefined;
+  #grow(group: Group): Promise<Cell> {
+    const { profile, isHeldBack } = group;
+    const start = (): Promise<Cell> =>
+      isHeldBack ? this.#start({ profile, lane: "async", poolSize: 1, poolRefillSize: 1 }) : this.#spareOrNew(profile);
+    return this.#groups.grow(group, start, (cell) => {
+      this.#watch(cell, () => {
+        this.#groups.takeOut(cell);
+        this.#leaving.delete(cell);
+        this.#recycler.gone(cell);
+      });
+      this.#recycler.serves(cell);
     });
-    return await group.starting;
-  }
-
-  async #growNow(group: Group): Promise<Cell> {
-    const cell = group.isHeldBack
-      ? await this.#start({ profile: group.profile, lane: "async", poolSize: 1, poolRefillSize: 1 })
-      : await this.#spareOrNew(group.profile);
-    group.cells.add(cell);
-    this.#watch(cell, () => {
-      group.cells.delete(cell);
-      this.#leaving.delete(cell);
-      this.#recycler.gone(cell);
-    });
-    this.#recycler.serves(cell);
-    return cell;
   }
 
   async #spareOrNew(profile: Profile): Promise<Cell> {
@@ -283,8 +253,7 @@ export class CellPool {
     spare.isDue = true;
     this.#options.clock.after(SPARE_CALM_MS, () => {
       spare.isDue = false;
-      const isStarting = [...this.#groups.values()].some((group) => group.starting !== undefined);
-      if (isStarting) this.#spareLater(spare);
+      if (this.#groups.isAnyStarting) this.#spareLater(spare);
       else if (spare.cell === undefined && !this.#isClosed) this.#background(this.#startSpare(spare));
     });
   }

@@ -13,7 +13,7 @@ import type { ExitNotice } from "./monitors.ts";
 import type { AgentSpec, CurrentCode } from "./agent-record.ts";
 import { codeOps, following, specOp } from "./agent-record.ts";
 import { currentOf } from "./current-code.ts";
-import type { Profile } from "./cell-pool.ts";
+import type { Profile } from "./cell-groups.ts";
 import { RuntimeError } from "./errors.ts";
 import { Shadow } from "./shadow.ts";
 import { movePlacesOps } from "./topic-place.ts";

@@ -16,7 +16,8 @@ import type { Artifact, CellExit, IsolateLimits, Loaded, Outcome, Resident } fro
 import type { Branch, BranchId, Clock, Vault, View } from "../vault/index.ts";
 import { draftOps, readSpec, stateEntries } from "./agent-record.ts";
 import { CallIds } from "./call-ids.ts";
-import type { CellPool, Profile, Tenant } from "./cell-pool.ts";
+import type { Profile } from "./cell-groups.ts";
+import type { CellPool, Tenant } from "./cell-pool.ts";
 import { contextOps, lifeOf } from "./handover.ts";
 import type { RecordedAsk } from "./message.ts";
 import { RowReads } from "./row-reads.ts";
