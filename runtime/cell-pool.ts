@@ -129,7 +129,7 @@ export class CellPool {
       this.#recycler.gone(cell);
     });
     this.#recycler.serves(cell);
-    return this.#settle(cell, tenant, options);
+    return this.#settleOrEnd(cell, tenant, options);
   }
 
   /** Places code on trial in a new cell of its own, async lane. The cell ends with `release`. */
@@ -146,7 +146,7 @@ export class CellPool {
       cell.kill("trial over");
       await cell.exited;
     };
-    return { resident: this.#settle(cell, tenant, options), release };
+    return { resident: this.#settleOrEnd(cell, tenant, options), release };
   }
 
   /** The tenant left its cell of its own accord. */
@@ -163,6 +163,16 @@ export class CellPool {
     await Promise.allSettled(this.#starts); // a start that ends now ends its cell
     await Promise.all([...this.#started].map((cell) => cell.stop()));
     await Promise.all(this.#watches); // each lasts as long as its cell
+  }
+
+  /** Settles the one for whom the cell was started. Where that fails, as for a state that cannot be read, nobody else needs the cell. */
+  #settleOrEnd(cell: Cell, tenant: Tenant, options: PlaceOptions): Resident {
+    try {
+      return this.#settle(cell, tenant, options);
+    } catch (error) {
+      this.#background(cell.stop());
+      throw error;
+    }
   }
 
   #settle(cell: Cell, tenant: Tenant, options: PlaceOptions): Resident {
