@@ -39,7 +39,7 @@ export interface ChatRequest {
   readonly topP?: number | undefined;
   readonly seed?: number | undefined;
   readonly stop?: readonly string[] | undefined;
-  /** Tokens that the answer may have. */
+  /** Tokens that the answer may have. Default: the grant's `maxTokens`, or 1,024 where only tokens per minute or day are limited. */
   readonly maxTokens?: number | undefined;
   readonly tools?: readonly ChatTool[] | undefined;
   readonly toolChoice?: "auto" | "none" | "required" | { readonly name: string } | undefined;

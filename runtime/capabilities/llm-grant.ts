@@ -14,10 +14,16 @@ export interface LlmGrant {
   readonly key?: { readonly env: string } | undefined;
   /** By the names that the endpoint has for them. The first one is asked where a call names none. */
   readonly models: readonly string[];
-  /** Tokens of questions and answers together that this agent may spend. Default: no limit. */
+  /**
+   * Tokens of questions and answers together that this agent may spend. Default: no limit. A single call that may need more than
+   * all of it is let through while nothing is spent.
+   */
   readonly tokensPerMinute?: number | undefined;
   readonly tokensPerDay?: number | undefined;
-  /** Tokens of one answer: the most that a call may ask for, and what it asks for where it says nothing. Default: no limit. */
+  /**
+   * Tokens of one answer: the most that a call may ask for, and what it asks for where it says nothing. Default: no limit; but where
+   * tokens are limited a call that says nothing asks for 1,024, which is booked for it.
+   */
   readonly maxTokens?: number | undefined;
   /** How the endpoint calls that limit. Default `max_tokens`. */
   readonly maxTokensField?: MaxTokensField | undefined;
@@ -47,6 +53,8 @@ export interface LlmPolicy {
   readonly tokensPerMinute: number | undefined;
   readonly tokensPerDay: number | undefined;
   readonly maxTokens: number | undefined;
+  /** What a call asks for where it says nothing. */
+  readonly answerTokens: number | undefined;
   readonly maxTokensField: MaxTokensField;
   readonly contextBytesMax: number;
   readonly answers: LlmAnswers | undefined;
@@ -58,6 +66,7 @@ export type LlmArgs = readonly [request: LlmRequest];
 const CONTEXT_BYTES_MAX = 256 << 10; // a quarter of a message; about 64,000 tokens
 const CONTEXT_BYTES_CEILING = 64 << 20;
 const RESPONSE_BYTES_MAX = 8 << 20; // a quarter of the default heap; a stream says 300 bytes for one word
+const ANSWER_TOKENS = 1_024; // about two pages
 const MESSAGES_MAX = 4_096;
 const TOOLS_MAX = 256;
 
@@ -112,12 +121,14 @@ export const llmGrant: Schema<LlmPolicy> = z
 
 function compiled(grant: LlmGrant): Omit<LlmPolicy, "url" | "egress"> {
   const { key, models, tokensPerMinute, tokensPerDay, maxTokens, answers } = grant;
+  const isLimited = tokensPerMinute !== undefined || tokensPerDay !== undefined;
   return {
     keyVariable: key?.env,
     models,
     tokensPerMinute,
     tokensPerDay,
     maxTokens,
+    answerTokens: maxTokens ?? (isLimited ? ANSWER_TOKENS : undefined),
     maxTokensField: grant.maxTokensField ?? "max_tokens",
     contextBytesMax: grant.contextBytesMax ?? CONTEXT_BYTES_MAX,
     answers,

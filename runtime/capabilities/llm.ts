@@ -27,8 +27,6 @@ type Call = CapabilityCall<LlmPolicy>;
 const TIMEOUT_MS = 300_000;
 /** A token is about four bytes of English; less of other languages, so the endpoint's own count settles it. */
 const BYTES_PER_TOKEN = 4;
-/** What is booked for an answer whose length nobody limits. */
-const ANSWER_TOKENS = 1_024;
 const PREVIEW_LENGTH = 120;
 
 /** The capability, over an egress of its own. */
@@ -127,8 +125,9 @@ class Llm {
     });
   }
 
+  /** Where tokens are limited, every request says how long its answer may be. */
   #book({ owner, grant, clock }: Call, ask: Ask): Booking {
-    const tokens = Math.ceil(ask.bytes / BYTES_PER_TOKEN) + (ask.request.maxTokens ?? ANSWER_TOKENS);
+    const tokens = Math.ceil(ask.bytes / BYTES_PER_TOKEN) + (ask.request.maxTokens ?? 0);
     return this.#tokens.book(owner, grant, { nowMs: clock.monotonicMs(), tokens });
   }
 
@@ -156,7 +155,7 @@ class Llm {
 /** Checks what the grant has a say in. */
 function asked(grant: LlmPolicy, given: LlmRequest): Ask {
   const [first = ""] = grant.models;
-  const { model = first, maxTokens = grant.maxTokens } = given;
+  const { model = first, maxTokens = grant.answerTokens } = given;
   if (!grant.models.includes(model)) {
     throw denied("models", `The model ${JSON.stringify(model)} was not granted; granted: ${grant.models.join(", ")}.`);
   }

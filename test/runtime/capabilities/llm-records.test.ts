@@ -106,6 +106,19 @@ describe("an agent's tokens", () => {
     await chat("d", "d");
   });
 
+  it("hold for calls at the same time: what is booked for an answer is the most that it may have", async (t) => {
+    const server = await chatServer(t);
+    const { ask } = asking(server, { clock: new SimulatedClock(), grant: { tokensPerMinute: 3_500 } });
+    const calls = await Promise.allSettled(Array.from({ length: 8 }, () => ask("chat", { messages })));
+    const answered = calls.filter(({ status }) => status === "fulfilled").length;
+    assert.equal(answered, 3);
+    const said = server.asked.map(({ body }) => body["max_tokens"]);
+    assert.deepEqual(said, [1_024, 1_024, 1_024]);
+    const free = asking(server);
+    await free.ask("chat", { messages });
+    assert.equal(server.asked.at(-1)?.body["max_tokens"], undefined);
+  });
+
   it("are not spent by what the endpoint refused, and are by what was cut off", async (t) => {
     const clock = new SimulatedClock();
     const server = await chatServer(t, (response, _asked, count) => {
