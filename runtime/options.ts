@@ -104,7 +104,10 @@ export interface RuntimeOptions {
   readonly topics?: { readonly retain?: number | undefined; readonly countMax?: number | undefined } | undefined;
   /** What agents may be granted beside what is built in; made by `defineCapability`. Each name once. */
   readonly capabilities?: readonly Capability[] | undefined;
-  /** What is kept of calls of capabilities: at most `countMax` calls (10,000) with `bytesMax` (64 MiB); the oldest go. */
+  /**
+   * What is kept of calls of capabilities: at most `countMax` calls (10,000) with `bytesMax` (64 MiB); the oldest of the agent
+   * that has most, with its subagents, go first.
+   */
   readonly audit?: { readonly countMax?: number | undefined; readonly bytesMax?: number | undefined } | undefined;
   /** Seed of all chance in the runtime; default: from the system's entropy. */
   readonly seed?: number | undefined;

@@ -65,6 +65,11 @@ export class Relations implements Kin {
     return this.#subagents.has(id);
   }
 
+  /** The agent at the top of the tree of this one; itself, where it is nobody's subagent. */
+  root(id: string): string {
+    return this.#subagents.root(id);
+  }
+
   async stopping(id: string, ending: Parameters<Kin["stopping"]>[1]): Promise<void> {
     await this.#subagents.stopping(id, ending);
   }

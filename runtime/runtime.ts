@@ -206,13 +206,8 @@ export class Runtime implements AsyncDisposable {
     }
     const agents = runtime.ids().length;
     const replayed = vault.recovery.entries;
-    events.emit({
-      type: "runtime.opened",
-      vault: options.vault,
-      agents,
-      replayed,
-      durationMs: clock.monotonicMs() - started,
-    });
+    const durationMs = clock.monotonicMs() - started;
+    events.emit({ type: "runtime.opened", vault: options.vault, agents, replayed, durationMs });
     runtime.#topics.open();
     runtime.#timers.open();
     return runtime;
@@ -499,7 +494,8 @@ export class Runtime implements AsyncDisposable {
 
   #makeBroker(): Broker {
     const parts = { clock: this.#clock, events: this.events, vault: this.#vault, agents: this.#agents };
-    return new Broker({ ...this.#options, ...parts, router: this.#router, env: process.env });
+    const rootOf = (id: string): string => this.#relations.root(id);
+    return new Broker({ ...this.#options, ...parts, router: this.#router, rootOf, env: process.env });
   }
 
   #makeSupervisors(random: Random): Supervisors {

@@ -85,6 +85,11 @@ export class Subagents {
     return this.#kin.has(id);
   }
 
+  /** The agent at the top of the tree of this one; itself, where it is nobody's subagent. */
+  root(id: string): string {
+    return this.#kin.root(id);
+  }
+
   /**
    * Learns at opening whose subagents sleep in the vault. Removes those whose parent is gone and those that were never
    * whole, because the runtime before ended while it made or dropped them.

@@ -1,8 +1,10 @@
 /**
  * The rows of the audit record: an intent before a capability is called, an outcome after it. Each row carries the hash of the
- * text of the row before, so that nobody can take one out or change one without breaking the chain behind it.
+ * text of the row before it in its tree (an agent with all subagents below it), so that nobody can take one out or change one
+ * without breaking the chain behind it. Each tree has a chain of its own, because each loses its oldest rows by itself.
  *
- *   intent 7  <--prev-- intent 8  <--prev-- outcome 9 (of 7)  <--prev-- …
+ *   a   intent 7  <--prev-- intent 8  <--prev-- outcome 10 (of 7)  <--prev-- …
+ *   b   intent 9  <--prev-- outcome 11 (of 9)  <--prev-- …
  */
 import { hash } from "node:crypto";
 
@@ -31,10 +33,25 @@ export interface AuditOutcome {
   readonly durationMs: number;
 }
 
+/** Where a row stands. */
+interface RowPlace {
+  readonly number: number;
+  /** The agent at the top of the tree: whose chain it belongs to, and whose share of the record it takes. */
+  readonly tree: string;
+  /** The hash of the row before it in its tree. */
+  readonly prev: string;
+}
+
 /** A row as it stands in the vault. */
 export type AuditRow =
-  | ({ readonly kind: "intent"; readonly number: number; readonly prev: string } & AuditIntent)
-  | ({ readonly kind: "outcome"; readonly number: number; readonly prev: string; readonly of: number } & AuditOutcome);
+  | ({ readonly kind: "intent" } & RowPlace & AuditIntent)
+  | ({ readonly kind: "outcome"; readonly of: number } & RowPlace & AuditOutcome);
+
+/** The newest row of a tree. */
+export interface ChainEnd {
+  readonly number: number;
+  readonly hash: string;
+}
 
 /** One call of a capability, as `runtime.audit()` shows it. */
 export interface AuditEntry extends AuditIntent {
@@ -47,7 +64,7 @@ export interface AuditEntry extends AuditIntent {
 /** The beginning of arguments, in UTF-16 units. */
 const PREVIEW_UNITS_MAX = 200;
 
-/** What the first row of all carries instead of a hash. */
+/** What the first row of a tree carries instead of a hash. */
 export const FIRST_PREV = "";
 
 /** What is kept of arguments. `scrubbed`: as they may be shown, all of them, because half a secret is not found. */
@@ -65,13 +82,19 @@ export function rowOf(text: string): AuditRow {
   return JSON.parse(text) as AuditRow; // written by `Audit` alone
 }
 
-/** The number of the first row that does not follow from the one before it; undefined where the chain is whole. */
-export function firstBreak(rows: Iterable<string>): number | undefined {
-  let expected: { readonly number: number; readonly prev: string } | undefined;
+/**
+ * The number of a row before which one is missing or changed, or at which a chain ends otherwise than it should; undefined where
+ * all are whole. `ends`: where the chain of each tree is known to end.
+ */
+export function firstBreak(rows: Iterable<string>, ends: ReadonlyMap<string, ChainEnd>): number | undefined {
+  const last = new Map<string, ChainEnd>();
   for (const text of rows) {
-    const { number, prev } = rowOf(text);
-    if (expected !== undefined && (number !== expected.number || prev !== expected.prev)) return number;
-    expected = { number: number + 1, prev: rowHash(text) };
+    const { number, tree, prev } = rowOf(text);
+    const before = last.get(tree);
+    if (before !== undefined && prev !== before.hash) return number;
+    last.set(tree, { number, hash: rowHash(text) });
   }
+  for (const [tree, { number, hash }] of ends) if (last.get(tree)?.hash !== hash) return number;
+  for (const [tree, { number }] of last) if (!ends.has(tree)) return number;
   return undefined;
 }

@@ -2,7 +2,8 @@
  * The audit record of capabilities, in a branch of the vault of its own: what was going to be done, before it is done, and how
  * it ended. From it a message that comes again after a crash is given what it was answered the first time.
  *
- *   m            the newest row's hash, the numbers of the rows that are kept, and their bytes (JSON)
+ *   m            the number of the next row, and how many rows with how many bytes are kept (JSON)
+ *   e:<tree>     the newest row of this tree: its number and hash (JSON)
  *   r:<number>   a row (audit-row.ts); numbers have 12 digits
  *   o:<number>   the number of the outcome of this intent
  *   k:<key>      the number of the intent with this idempotency key    } only for messages that may come again
@@ -10,14 +11,16 @@
  *
  * Invariants
  * 1. An intent is durable, as its agent wants it, before anything is done.
- * 2. Of rows at most two for each of `countMax` calls are kept, and at most `bytesMax` with their answers: the oldest go in the
- *    commit that brings one too many.
+ * 2. Of rows at most two for each of `countMax` calls are kept, and at most `bytesMax` with their answers. In the commit that
+ *    brings one too many the oldest of the tree that has most go (audit-shares.ts), with what belongs to them: among n trees
+ *    each keeps at least its newest rows up to an n-th of either.
  * 3. After a commit that failed the record goes on from what the vault holds.
  */
 import type { Branch, Commit, Durability, Op, Vault, View } from "../../vault/index.ts";
 import { textOf } from "../agent-record.ts";
-import type { AuditEntry, AuditIntent, AuditOutcome, AuditRow } from "./audit-row.ts";
+import type { AuditEntry, AuditIntent, AuditOutcome, AuditRow, ChainEnd } from "./audit-row.ts";
 import { FIRST_PREV, firstBreak, rowHash, rowOf } from "./audit-row.ts";
+import { AuditShares } from "./audit-shares.ts";
 
 /** Longest answer that is kept for a message that may come again, in bytes of UTF-8. */
 export const ANSWER_BYTES_KEPT: number = 64 << 10;
@@ -50,19 +53,26 @@ export interface KnownCall {
   readonly answer: string | undefined;
 }
 
-interface Tail {
-  /** Of the rows that are kept. */
-  readonly first: number;
+/** How a row is written. */
+interface RowOptions {
+  readonly durability: Durability;
+  /** The agent at the top of the tree of the one that calls. */
+  readonly tree: string;
+}
+
+/** What is known of the branch. */
+interface Known {
   readonly next: number;
-  readonly bytes: number;
-  readonly prev: string;
+  readonly shares: AuditShares;
+  /** By tree. */
+  readonly ends: Map<string, ChainEnd>;
 }
 
 /** The record of one runtime. */
 export class Audit {
   readonly #vault: Vault;
   readonly #bounds: AuditBounds;
-  #tail: Tail | undefined;
+  #known: Known | undefined;
 
   constructor(vault: Vault, bounds: AuditBounds) {
     this.#vault = vault;
@@ -72,11 +82,12 @@ export class Audit {
   /** Records what is going to be done. Throws what the vault throws. `isNamed`: the message may come again. */
   begin(
     intent: AuditIntent,
-    { durability, isNamed }: { readonly durability: Durability; readonly isNamed: boolean },
+    { isNamed, ...options }: RowOptions & { readonly isNamed: boolean },
   ): { readonly number: number; readonly commit: Commit } {
-    const { next: number, prev } = this.#known();
+    const known = this.#taken();
+    const number = known.next;
     const key: Op[] = isNamed ? [{ put: KEY + intent.idempotencyKey, value: Buffer.from(String(number)) }] : [];
-    const commit = this.#append({ kind: "intent", number, prev, ...intent }, key, { durability });
+    const commit = this.#append(known, { kind: "intent", ...placeOf(known, options.tree), ...intent }, key, options);
     return { number, commit };
   }
 
@@ -84,15 +95,18 @@ export class Audit {
   end(
     of: number,
     outcome: AuditOutcome,
-    { durability, answer }: { readonly durability: Durability; readonly answer?: string | undefined },
+    { answer, ...options }: RowOptions & { readonly answer?: string | undefined },
   ): Commit {
-    const { next: number, prev, first } = this.#known();
-    const ops: Op[] = of < first ? [] : [{ put: OUTCOME + digits(of), value: Buffer.from(String(number)) }];
-    const kept =
-      of >= first && answer !== undefined && Buffer.byteLength(answer) <= ANSWER_BYTES_KEPT ? answer : undefined;
-    if (kept !== undefined) ops.push({ put: ANSWER + digits(of), value: Buffer.from(kept) });
-    const bytes = kept === undefined ? 0 : Buffer.byteLength(kept);
-    return this.#append({ kind: "outcome", number, prev, of, ...outcome }, ops, { durability, bytes });
+    const known = this.#taken();
+    const { tree } = options;
+    const length = answer === undefined ? 0 : Buffer.byteLength(answer);
+    const kept = length > ANSWER_BYTES_KEPT ? undefined : answer;
+    const ops: Op[] = [];
+    if (known.shares.grow(tree, { number: of, bytes: kept === undefined ? 0 : length })) {
+      ops.push({ put: OUTCOME + digits(of), value: Buffer.from(String(known.next)) });
+      if (kept !== undefined) ops.push({ put: ANSWER + digits(of), value: Buffer.from(kept) });
+    }
+    return this.#append(known, { kind: "outcome", ...placeOf(known, tree), of, ...outcome }, ops, options);
   }
 
   /** What is known of the call with this idempotency key; undefined where it was never begun, or is too long ago. */
@@ -111,52 +125,49 @@ export class Audit {
     return branch === undefined ? [] : entriesIn(branch, filter);
   }
 
-  #append(
-    row: AuditRow,
-    more: readonly Op[],
-    { durability, bytes = 0 }: { readonly durability: Durability; readonly bytes?: number },
-  ): Commit {
-    const tail = this.#known();
+  /** Writes a row with what belongs to it, and takes away what is too much then: that may be what the row belongs to. */
+  #append(known: Known, row: AuditRow, more: readonly Op[], { durability, tree }: RowOptions): Commit {
     const branch = this.#branch();
+    const { shares, ends } = known;
+    const { number } = row;
     const text = JSON.stringify(row);
-    const ops: Op[] = [{ put: ROW + digits(row.number), value: Buffer.from(text) }, ...more];
-    const grown = {
-      ...tail,
-      next: row.number + 1,
-      bytes: tail.bytes + Buffer.byteLength(text) + bytes,
-      prev: rowHash(text),
-    };
-    const kept = this.#evict(branch, grown, ops);
-    ops.push({ put: TAIL, value: Buffer.from(JSON.stringify(kept)) });
-    this.#tail = undefined; // until it is known that the vault takes it
+    const end = { number, hash: rowHash(text) };
+    shares.add(tree, { number, bytes: Buffer.byteLength(text) });
+    ends.set(tree, end);
+    const ops: Op[] = [{ put: ROW + digits(number), value: Buffer.from(text) }, ...more, jsonOp(END + tree, end)];
+    this.#evict(branch, known, ops);
+    const next = number + 1;
+    ops.push(jsonOp(META, { next, rows: shares.count, bytes: shares.bytes }));
     const commit = this.#vault.commit([{ type: "write", branch: branch.id, ops }], { durability });
-    this.#tail = kept;
+    this.#known = { ...known, next };
     // Whoever waits for the commit is told; here only what is known must not be more than the vault holds.
-    if (!commit.isDurable) void commit.durable.catch(() => (this.#tail = undefined));
+    if (!commit.isDurable) void commit.durable.catch(() => (this.#known = undefined));
     return commit;
   }
 
-  /** Takes the oldest rows away until the rest is within its bounds; the newest stays. */
-  #evict(branch: Branch, tail: Tail, ops: Op[]): Tail {
-    let { first, bytes } = tail;
-    while (first < tail.next - 1 && (tail.next - first > 2 * this.#bounds.countMax || bytes > this.#bounds.bytesMax)) {
-      const key = digits(first);
-      const text = textOf(branch.get(ROW + key) ?? new Uint8Array());
-      bytes -= Buffer.byteLength(text) + (branch.get(ANSWER + key)?.length ?? 0);
+  /** Takes rows away until the rest is within its bounds; the newest stays. */
+  #evict(branch: Branch, { shares, ends }: Known, ops: Op[]): void {
+    for (;;) {
+      const isTooMany = shares.count > 2 * this.#bounds.countMax;
+      const isTooLarge = shares.bytes > this.#bounds.bytesMax;
+      const gone = isTooMany ? shares.evict("count") : isTooLarge ? shares.evict("bytes") : undefined;
+      if (gone === undefined) return;
+      const key = digits(gone.number);
       ops.push({ delete: ROW + key }, { delete: OUTCOME + key }, { delete: ANSWER + key });
-      const row = text === "" ? undefined : rowOf(text);
+      const value = branch.get(ROW + key);
+      const row = value === undefined ? undefined : rowOf(textOf(value));
       if (row?.kind === "intent") ops.push({ delete: KEY + row.idempotencyKey });
-      first += 1;
+      if (!gone.isLast) continue;
+      ends.delete(gone.tree);
+      ops.push({ delete: END + gone.tree });
     }
-    return { ...tail, first, bytes };
   }
 
-  #known(): Tail {
-    if (this.#tail !== undefined) return this.#tail;
-    const value = this.#vault.head(AUDIT_BRANCH)?.get(TAIL);
-    const tail =
-      value === undefined ? { first: 1, next: 1, bytes: 0, prev: FIRST_PREV } : (JSON.parse(textOf(value)) as Tail); // written by #append alone
-    return (this.#tail = tail);
+  /** What is known, for one who changes it: until the vault has taken the change, nobody else may go by it. */
+  #taken(): Known {
+    const known = this.#known ?? knownOf(this.#vault.head(AUDIT_BRANCH));
+    this.#known = undefined;
+    return known;
   }
 
   #branch(): Branch {
@@ -164,13 +175,49 @@ export class Audit {
   }
 }
 
-const TAIL = "m";
+const META = "m";
+const END = "e:";
 const ROW = "r:";
 /** Behind every row. */
 const ROW_END = "r;";
 const OUTCOME = "o:";
 const KEY = "k:";
 const ANSWER = "a:";
+
+function placeOf(
+  { next, ends }: Known,
+  tree: string,
+): { readonly number: number; readonly tree: string; readonly prev: string } {
+  return { number: next, tree, prev: ends.get(tree)?.hash ?? FIRST_PREV };
+}
+
+/** What stands in a branch, or in none yet. Reads all of it, once: ten milliseconds for a thousand calls. */
+function knownOf(view: View | undefined): Known {
+  const shares = new AuditShares();
+  const trees = new Map<number, string>();
+  if (view === undefined) return { next: 1, shares, ends: new Map() };
+  for (const [, value] of view.range({ prefix: ROW })) {
+    const { number, tree } = rowOf(textOf(value));
+    shares.add(tree, { number, bytes: value.length });
+    trees.set(number, tree);
+  }
+  for (const [key, value] of view.range({ prefix: ANSWER })) {
+    const number = Number(key.slice(ANSWER.length));
+    shares.grow(trees.get(number) ?? "", { number, bytes: value.length });
+  }
+  const meta = view.get(META);
+  const { next } = meta === undefined ? { next: 1 } : (JSON.parse(textOf(meta)) as { readonly next: number }); // written by #append alone
+  return { next, shares, ends: endsIn(view) };
+}
+
+function endsIn(view: View): Map<string, ChainEnd> {
+  const entries = [...view.range({ prefix: END })];
+  return new Map(entries.map(([key, value]) => [key.slice(END.length), JSON.parse(textOf(value)) as ChainEnd])); // written by #append alone
+}
+
+function jsonOp(key: string, value: object): Op {
+  return { put: key, value: Buffer.from(JSON.stringify(value)) };
+}
 
 /** The calls that are recorded in this state of the branch. */
 function entriesIn(view: View, { agent, capability, after, limit }: AuditFilter): readonly AuditEntry[] {
@@ -184,7 +231,7 @@ function entriesIn(view: View, { agent, capability, after, limit }: AuditFilter)
       (capability ?? row.capability) !== row.capability
     )
       continue;
-    const { kind: _kind, prev: _prev, ...entry } = row;
+    const { kind: _kind, prev: _prev, tree: _tree, ...entry } = row;
     const outcome = outcomeOf(view, row.number);
     entries.push(outcome === undefined ? entry : { ...entry, outcome });
     if (entries.length === limit) break;
@@ -192,14 +239,10 @@ function entriesIn(view: View, { agent, capability, after, limit }: AuditFilter)
   return after === undefined ? entries.toReversed() : entries;
 }
 
-/** The number of the first row that does not follow from the one before; undefined where the chain is whole to its end. */
+/** The number of a row at which a chain of rows is broken; undefined where all are whole to their ends. */
 export function breakIn(view: View): number | undefined {
   const rows = [...view.range({ prefix: ROW })].map(([, value]) => textOf(value));
-  const tail = view.get(TAIL);
-  const { next, prev } = tail === undefined ? { next: 1, prev: FIRST_PREV } : (JSON.parse(textOf(tail)) as Tail); // as above
-  const last = rows.at(-1);
-  const isEnd = last === undefined ? next === 1 : rowOf(last).number === next - 1 && rowHash(last) === prev;
-  return firstBreak(rows) ?? (isEnd ? undefined : next - 1);
+  return firstBreak(rows, endsIn(view));
 }
 
 function outcomeOf(view: View, intent: number): AuditOutcome | undefined {

@@ -70,6 +70,8 @@ export interface BrokerOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Whose turns ask. */
   readonly agents: Pick<AgentRegistry, "look">;
+  /** The agent at the top of the tree of this one: its parent's parent's …, or itself. */
+  readonly rootOf: (id: string) => string;
   /** Who brings their questions. */
   readonly router: Pick<Router, "provide">;
 }
@@ -253,7 +255,11 @@ export class Broker {
     const startedMs = clock.monotonicMs();
     const release = this.#quotas.take({ owner, capability: name, turn: message }, grant.quota, startedMs);
     const span = new CallSpan({ clock, timeoutMs, what: `${name}.${run.verbName}` });
-    const record = new CallRecord(this.#audit, { durability, isNamed: isNamed(message) });
+    const record = new CallRecord(this.#audit, {
+      durability,
+      isNamed: isNamed(message),
+      tree: this.#on.rootOf(run.agent),
+    });
     const callOff = (why: string): void => span.abort(aborted(why));
     this.#open.add(span);
     (message.open ??= new Set()).add(callOff);

@@ -16,6 +16,8 @@ export interface RecordOptions {
   readonly durability: Durability;
   /** Its message may come again after a restart of this process. */
   readonly isNamed: boolean;
+  /** The agent at the top of the tree of the one that calls. */
+  readonly tree: string;
 }
 
 /** One call. */
@@ -49,9 +51,9 @@ export class CallRecord {
    */
   async end({ answer, ...outcome }: CallEnd): Promise<boolean> {
     if (this.#number === undefined) return true;
-    const { durability, isNamed } = this.#options;
+    const { durability, isNamed, tree } = this.#options;
     try {
-      const commit = this.#audit.end(this.#number, outcome, { durability, answer: isNamed ? answer : undefined });
+      const commit = this.#audit.end(this.#number, outcome, { durability, tree, answer: isNamed ? answer : undefined });
       if (isNamed) await commit.durable;
       else commit.durable.catch(() => undefined); // the vault tells of its own; the turn's own commit fails with it
       return true;

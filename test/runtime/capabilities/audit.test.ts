@@ -22,11 +22,11 @@ const intent = (verb: string): AuditIntent => ({
   idempotencyKey: `key-${verb}`,
 });
 const done = { code: "ok", bytes: 1, durationMs: 2 };
-const NAMED = { durability: "memory", isNamed: true } as const;
+const NAMED = { durability: "memory", isNamed: true, tree: "a" } as const;
 
 function recorded(audit: Audit, verb: string, answer?: string): number {
   const { number } = audit.begin(intent(verb), NAMED);
-  audit.end(number, done, { durability: "memory", answer });
+  audit.end(number, done, { ...NAMED, answer });
   return number;
 }
 
@@ -211,7 +211,7 @@ describe("the rows of the audit record", () => {
     assert.equal(audit.find("key-two")?.answer, '="two"');
     const branch = branchOf(vault);
     assert.equal(breakIn(branch), undefined);
-    assert.equal([...branch.range()].length, 1 + 4 + 2 + 2 + 2, "rows, outcomes, keys and answers of two calls");
+    assert.equal([...branch.range()].length, 2 + 4 + 2 + 2 + 2, "rows, outcomes, keys and answers of two calls");
     const small = new Audit(vault, { countMax: 100, bytesMax: 2_000 });
     for (let call = 0; call < 20; call++) recorded(small, `v${call}`, `="${"x".repeat(300)}"`);
     const bytes = [...branch.range()]

@@ -1,6 +1,7 @@
-/** What agents have in common with their subagents: the quota of a grant that is passed on. */
+/** What agents have in common with their subagents: the quota of a grant that is passed on, and their part of the record. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { RuntimeError } from "../../../runtime/index.ts";
 import { withRuntime } from "../../../runtime/testing.ts";
 import type { Refused } from "../../support/host-agent.ts";
 import { capabilityOf, HOST_AGENT } from "../../support/host-agent.ts";
@@ -59,5 +60,31 @@ describe("the quota of a grant", () => {
     await agent.call("spawn", { id: "w", definition: "worker" });
     const seen = (await runtime.ref("a/w").call("through", [["c0", "c1"], { host: ["tool"] }])) as unknown[]; // a list
     assert.deepEqual(seen.map(codeOf), ["a/w/c0 for a/w", "RUNTIME_CAPABILITY_QUOTA"]);
+  });
+});
+
+describe("the record of all agents", () => {
+  it("is not emptied by one with many subagents: what another did is not done again", async (t) => {
+    let calls = 0;
+    const counted = capabilityOf("tool", { whose: async () => ++calls });
+    const runtime = await withRuntime(t, { capabilities: [counted], audit: { countMax: 4 } });
+    const source = `export default { version: 1, state: () => ({}), on: { do: async (ctx) => {
+      throw new Error(String(await ctx.host.tool.whose()));
+    } } };`;
+    const careful = await runtime.spawn({ id: "a", source, host: { tool: {} } });
+    const loud = await runtime.spawn({ id: "b", source: SPAWNER, host: { tool: {} } });
+    const once = (): Promise<void> =>
+      assert.rejects(careful.call("do", undefined, { id: "once" }), ({ details }: RuntimeError) => {
+        assert.equal(details["message"], "1");
+        return true;
+      });
+    await once();
+    await loud.call("through", [["c0", "c1", "c2", "c3", "c4", "c5"], { host: ["tool"] }]);
+    await once();
+    assert.equal(calls, 7);
+    assert.deepEqual(
+      runtime.audit().map(({ agent }) => agent),
+      ["a", "b/c3", "b/c4", "b/c5"],
+    );
   });
 });
