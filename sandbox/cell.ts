@@ -118,7 +118,7 @@ export class Cell implements AsyncDisposable {
         return launched.pipe.writableLength === 0;
       },
     });
-    this.#pace = new Pace(clock);
+    this.#pace = new Pace(clock, () => this.#busy().length > 0);
     this.#watch = new CellWatch({
       clock,
       pid: this.pid,
@@ -337,8 +337,13 @@ export class Cell implements AsyncDisposable {
     if (isTruncated) this.#launched.child.stderr?.destroy();
   }
 
+  /** Whom the cell has something to do for. */
+  #busy(): readonly Resident[] {
+    return this.#slots.live().filter((resident) => resident.isCellBusy);
+  }
+
   #watched(): Watched {
-    const busy = this.#slots.live().filter((resident) => resident.isCellBusy);
+    const busy = this.#busy();
     return {
       hasWork: this.#slots.live().some((resident) => resident.hasWork),
       hasResidents: this.#slots.count > 0,
@@ -367,6 +372,7 @@ export class Cell implements AsyncDisposable {
     this.#state = "ended";
     this.#launched.child.kill("SIGKILL");
     this.#watch.stop();
+    this.#pace.end();
     const entries = this.#blackBox.read();
     const inside = this.#slots.inside(entries, this.#options.lane).map(({ agent }) => agent);
     const suspects = [...new Set([...named, ...inside])];

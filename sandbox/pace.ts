@@ -23,14 +23,22 @@ function seenByAll(): Crowd {
 /** The pace of one cell, seen from the Guardian. */
 export class Pace {
   readonly #clock: Clock;
-  readonly #crowd: Pick<Crowd, "stretchAt">;
+  readonly #crowd: Pick<Crowd, "stretchAt" | "join">;
+  readonly #leave: () => void;
   #told = 1;
   #most = 1;
   #toldMs = -Infinity;
 
-  constructor(clock: Clock, crowd: Pick<Crowd, "stretchAt"> = seenByAll()) {
+  /** `isBusy`: the cell has something to run. */
+  constructor(clock: Clock, isBusy: () => boolean, crowd: Pick<Crowd, "stretchAt" | "join"> = seenByAll()) {
     this.#clock = clock;
     this.#crowd = crowd;
+    this.#leave = crowd.join(isBusy);
+  }
+
+  /** The cell is over, and takes no time from others any more. */
+  end(): void {
+    this.#leave();
   }
 
   /** What the cell may be working by now. */

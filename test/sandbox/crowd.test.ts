@@ -1,7 +1,8 @@
 /** How limits on the clock are stretched on a crowded machine: the decisions, and how they are told. */
 import assert from "node:assert/strict";
+import { availableParallelism } from "node:os";
 import { describe, it } from "node:test";
-import { averaged, Crowd, runnableIn, stretchOf, STRETCH_MAX } from "../../sandbox/crowd.ts";
+import { averaged, Crowd, crowding, runnableIn, stretchOf, STRETCH_MAX } from "../../sandbox/crowd.ts";
 import { FrameReader } from "../../sandbox/frame-reader.ts";
 import { FrameWriter, RecordType } from "../../sandbox/frames.ts";
 import { Pace } from "../../sandbox/pace.ts";
@@ -15,9 +16,48 @@ describe("the crowd", () => {
 
   it("stretches nothing while there is a core for every second thread, and never beyond its end", () => {
     assert.deepEqual(
-      [0, 2, 4, 5, 8, 16, 1_000].map((threads) => stretchOf(threads, 2)),
+      [0, 2, 4, 5, 8, 16, 1_000].map((threads) => stretchOf(threads / 2)),
       [1, 1, 1, 1.5, 2, 4, STRETCH_MAX],
     );
+  });
+
+  const ours = { threads: 1, cores: 2 };
+  const places: readonly (readonly [where: string, machine: typeof ours, own: typeof ours, stretch: number])[] = [
+    ["on a machine of our own with room", { threads: 3, cores: 2 }, ours, 1],
+    ["on a machine of our own without", { threads: 10, cores: 2 }, ours, 2.5],
+    [
+      "on two cores of a large machine on which others work: they have cores of their own",
+      { threads: 60, cores: 64 },
+      ours,
+      1,
+    ],
+    ["on two cores of a large machine on which too many work", { threads: 256, cores: 64 }, ours, 2],
+    [
+      "on two cores of a large machine that rests, with ten cells at work",
+      { threads: 10, cores: 64 },
+      { threads: 10, cores: 2 },
+      2.5,
+    ],
+    [
+      "where the machine cannot be seen, with ten cells at work",
+      { threads: 0, cores: 2 },
+      { threads: 10, cores: 2 },
+      2.5,
+    ],
+  ];
+  for (const [where, machine, own, stretch] of places)
+    it(`stretches limits by ${stretch} ${where}`, () => assert.equal(stretchOf(crowding(machine, own)), stretch));
+
+  it("is made by cells that have something to run, until they are over", () => {
+    using crowd = new Crowd();
+    let asked = 0;
+    const leave = Array.from({ length: 8 * availableParallelism() }, () => crowd.join(() => ++asked > 0));
+    crowd.join(() => false);
+    assert.equal(crowd.stretchAt(0), STRETCH_MAX);
+    assert.equal(asked, leave.length);
+    for (const each of leave) each();
+    crowd.stretchAt(10_000);
+    assert.equal(asked, leave.length);
   });
 
   it("is no moment's rush, and forgets the past after a second", () => {
@@ -47,7 +87,7 @@ describe("the pace of a cell", () => {
     const writer = new FrameWriter({ frameBytesMax: 4096, sink: (frame) => (reader.push(Buffer.from(frame)), true) });
     const clock = new SimulatedClock();
     let stretch = 1;
-    const pace = new Pace(clock, { stretchAt: () => stretch });
+    const pace = new Pace(clock, () => true, { stretchAt: () => stretch, join: () => () => undefined });
     pace.tell(writer);
     stretch = 4;
     pace.tell(writer);
@@ -61,7 +101,7 @@ describe("the pace of a cell", () => {
     const writer = new FrameWriter({ frameBytesMax: 4096, sink: () => true });
     const clock = new SimulatedClock();
     let stretch = 6;
-    const pace = new Pace(clock, { stretchAt: () => stretch });
+    const pace = new Pace(clock, () => true, { stretchAt: () => stretch, join: () => () => undefined });
     pace.tell(writer);
     stretch = 1;
     pace.tell(writer);
