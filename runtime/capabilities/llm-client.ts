@@ -12,7 +12,15 @@ import type { EgressAnswer, EgressRequest } from "./egress.ts";
 import { abortError } from "./egress-failure.ts";
 import type { ChatAnswer, ChatPart, ChatRequest } from "../../sandbox/index.ts";
 import { eventData } from "./llm-events.ts";
-import { Assembly, STREAM_FIELDS, failureOf, readAnswer, requestBody, type MaxTokensField } from "./llm-protocol.ts";
+import {
+  Assembly,
+  STREAM_FIELDS,
+  failureOf,
+  readAnswer,
+  requestBody,
+  type Came,
+  type MaxTokensField,
+} from "./llm-protocol.ts";
 import { retryAfterMs, retryWaitMs } from "./llm-retry.ts";
 
 /** Sends one request, and adds its key. Rejects with a RuntimeError. */
@@ -36,6 +44,15 @@ export interface LlmCall {
   readonly signal: AbortSignal;
   /** The same in every try. */
   readonly idempotencyKey: string;
+  readonly meter: LlmMeter;
+}
+
+/** Whoever pays for a call, and is told how far it came. */
+export interface LlmMeter {
+  /** Tokens may have been spent: a head with status 200 came, or the call was called off while one was waited for. */
+  taken(): void;
+  /** So many bytes of the answer came: text, thoughts, arguments of functions. */
+  came(bytes: number): void;
 }
 
 /** Bytes of an error's body that are read. */
@@ -58,21 +75,22 @@ export class LlmClient {
    */
   async chat(request: ChatRequest, call: LlmCall): Promise<ChatAnswer> {
     const answer = await this.#send(requestBody(request, this.#options.maxTokensField), call);
-    return readAnswer(parsed(await textOf(answer)));
+    return readAnswer(parsed(await textOf(answer)), (bytes) => call.meter.came(bytes));
   }
 
   /** The answer in parts: `{ text }` as it comes, how it ended as the last. Throws as `chat`, and where the stream is cut off. */
   async *stream(request: ChatRequest, call: LlmCall): AsyncGenerator<ChatPart, void, void> {
     const body = { ...requestBody(request, this.#options.maxTokensField), ...STREAM_FIELDS };
     const answer = await this.#send(body, call);
+    const came = (bytes: number): void => call.meter.came(bytes);
     try {
       if (!/^text\/event-stream\b/i.test(answer.headers["content-type"] ?? "")) {
-        const { text, ...end } = readAnswer(parsed(await textOf(answer))); // an endpoint that does not stream
+        const { text, ...end } = readAnswer(parsed(await textOf(answer)), came); // an endpoint that does not stream
         if (text !== "") yield { text };
         yield end;
         return;
       }
-      yield* parts(answer.body);
+      yield* parts(answer.body, came);
     } finally {
       await answer.close();
     }
@@ -88,8 +106,15 @@ export class LlmClient {
     ]);
     const request = { url, method: "POST", headers, body: Buffer.from(JSON.stringify(body)) };
     for (let number = 1; ; number++) {
-      const answer = await send(request, call.signal);
-      if (answer.status === 200) return answer;
+      if (call.signal.aborted) throw abortError(call.signal);
+      const answer = await send(request, call.signal).catch((error: unknown) => {
+        if (call.signal.aborted) call.meter.taken(); // nobody knows: a model may have thought until now
+        throw error;
+      });
+      if (answer.status === 200) {
+        call.meter.taken();
+        return answer;
+      }
       const { error, isPassing } = failureOf(answer.status, await textOf(answer, ERROR_BYTES_MAX), keyVariable);
       const wantedMs = retryAfterMs(answer.headers["retry-after"], clock.now());
       const waitMs = isPassing ? retryWaitMs({ number, retryAfterMs: wantedMs, chance: chance() }) : undefined;
@@ -99,8 +124,8 @@ export class LlmClient {
   }
 }
 
-async function* parts(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<ChatPart, void, void> {
-  const assembly = new Assembly();
+async function* parts(chunks: AsyncIterable<Uint8Array>, came: Came): AsyncGenerator<ChatPart, void, void> {
+  const assembly = new Assembly(came);
   let isDone = false;
   for await (const events of eventData(chunks)) {
     let text = "";

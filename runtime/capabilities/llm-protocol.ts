@@ -17,6 +17,8 @@ import type {
 export type MaxTokensField = "max_tokens" | "max_completion_tokens";
 
 const TOOL_CALLS_MAX = 128;
+/** What a model said to itself, and pays for; an agent is not told. */
+const THOUGHTS = ["reasoning_content", "reasoning"] as const;
 /** Of an endpoint's own words in an error. */
 const MESSAGE_MAX = 400;
 
@@ -83,19 +85,27 @@ function wireFormat(format: ChatRequest["responseFormat"]): Readonly<Record<stri
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** Is told how many bytes of an answer came: text, thoughts, arguments of functions. */
+export type Came = (bytes: number) => void;
+
 /** The answer in one piece. Throws RUNTIME_CAPABILITY_FAILED for what is none, with the endpoint's own words if it has any. */
-export function readAnswer(body: unknown): ChatAnswer {
-  const assembly = new Assembly();
+export function readAnswer(body: unknown, came: Came): ChatAnswer {
+  const assembly = new Assembly(came);
   const text = assembly.add(body, "message");
   return { text, ...assembly.end() };
 }
 
 /** Puts an answer together from its pieces. */
 export class Assembly {
+  readonly #came: Came;
   readonly #calls = new Map<number, { id: string; name: string; arguments: string }>();
   #finishReason: string | undefined;
   #usage: ChatUsage | undefined;
   #model = "";
+
+  constructor(came: Came) {
+    this.#came = came;
+  }
 
   /** Whether the endpoint has said how the answer ended. */
   get isFinished(): boolean {
@@ -121,7 +131,11 @@ export class Assembly {
     if (typeof said["finish_reason"] === "string") this.#finishReason = said["finish_reason"].slice(0, 64);
     const message = fieldsOf(said[kind]) ?? {};
     if (Array.isArray(message["tool_calls"])) message["tool_calls"].forEach((call, at) => this.#call(call, at));
-    return textOf(message["content"]);
+    // The same thoughts may come under both of their names.
+    const thoughts = THOUGHTS.map((name) => Buffer.byteLength(textOf(message[name])));
+    const text = textOf(message["content"]);
+    this.#came(Buffer.byteLength(text) + Math.max(...thoughts));
+    return text;
   }
 
   /** How it ended. */
@@ -139,8 +153,10 @@ export class Assembly {
     const said = fieldsOf(fields["function"]) ?? {};
     if (typeof fields["id"] === "string" && call.id === "") call.id = fields["id"];
     if (typeof said["name"] === "string" && call.name === "") call.name = said["name"];
-    if (typeof said["arguments"] === "string") call.arguments += said["arguments"];
-    else if (fieldsOf(said["arguments"]) !== undefined) call.arguments = JSON.stringify(said["arguments"]); // ollama's way
+    const args = said["arguments"];
+    if (typeof args === "string") call.arguments += args;
+    else if (fieldsOf(args) !== undefined) call.arguments = JSON.stringify(args); // ollama's way
+    this.#came(Buffer.byteLength(typeof args === "string" ? args : call.arguments));
     this.#calls.set(index, call);
     if (this.#calls.size > TOOL_CALLS_MAX)
       throw failed(`The model wants more than ${TOOL_CALLS_MAX} functions called.`);
@@ -156,20 +172,19 @@ function textOf(content: unknown): string {
     .join("");
 }
 
+/** What the endpoint counted; undefined where it has no count that is one. */
 function usageOf(usage: unknown): ChatUsage | undefined {
-  const fields = fieldsOf(usage);
-  if (fields === undefined) return undefined;
-  const inputTokens = countOf(fields["prompt_tokens"]);
-  const outputTokens = countOf(fields["completion_tokens"]);
-  return {
-    inputTokens,
-    outputTokens,
-    totalTokens: Math.max(countOf(fields["total_tokens"]), inputTokens + outputTokens),
-  };
+  const fields = fieldsOf(usage) ?? {};
+  const [input, output, total] = ["prompt_tokens", "completion_tokens", "total_tokens"].map((of) =>
+    countOf(fields[of]),
+  );
+  if (input === undefined && output === undefined && total === undefined) return undefined;
+  const [inputTokens, outputTokens] = [input ?? 0, output ?? 0];
+  return { inputTokens, outputTokens, totalTokens: Math.max(total ?? 0, inputTokens + outputTokens) };
 }
 
-function countOf(count: unknown): number {
-  return typeof count === "number" && Number.isSafeInteger(count) && count >= 0 ? count : 0;
+function countOf(count: unknown): number | undefined {
+  return typeof count === "number" && Number.isSafeInteger(count) && count >= 0 ? count : undefined;
 }
 
 function fieldsOf(value: unknown): Fields | undefined {

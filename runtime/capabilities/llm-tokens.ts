@@ -13,6 +13,7 @@ export interface TokenAllowance {
 
 /** Tokens that are booked for a call that is on its way. */
 export interface Booking {
+  readonly tokens: number;
   /** The call is over and cost this much. Once. */
   settle(tokens: number): void;
 }
@@ -54,7 +55,7 @@ export class Tokens {
       for (const { limit, ledger } of entries) ledger.spent = spend(ledger.spent, limit, { nowMs, tokens: more });
     };
     enter(tokens);
-    return { settle: (cost) => enter(cost - tokens) };
+    return { tokens, settle: (cost) => enter(cost - tokens) };
   }
 
   /** A grant that says another figure goes on with what was spent. */

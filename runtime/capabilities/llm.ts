@@ -15,18 +15,17 @@ import type { Capability, CapabilityCall } from "./contract.ts";
 import { defineCapability } from "./define.ts";
 import { Egress, type EgressLeave, type EgressOptions } from "./egress.ts";
 import { Cassette, requestHash, type Recording } from "./llm-cassette.ts";
-import type { ChatAnswer, ChatEnd, ChatPart, ChatRequest, ChatUsage, LlmRequest } from "../../sandbox/index.ts";
-import { LlmClient } from "./llm-client.ts";
+import type { ChatAnswer, ChatEnd, ChatPart, ChatRequest, LlmRequest } from "../../sandbox/index.ts";
+import { LlmBill, likelyTokens } from "./llm-bill.ts";
+import { LlmClient, type LlmCall } from "./llm-client.ts";
 import { llmArgs, llmGrant, type LlmArgs, type LlmPolicy } from "./llm-grant.ts";
 import { requestBody } from "./llm-protocol.ts";
-import { Tokens, type Booking } from "./llm-tokens.ts";
+import { Tokens } from "./llm-tokens.ts";
 
 type Call = CapabilityCall<LlmPolicy>;
 
 /** A model may think for minutes. */
 const TIMEOUT_MS = 300_000;
-/** A token is about four bytes of English; less of other languages, so the endpoint's own count settles it. */
-const BYTES_PER_TOKEN = 4;
 const PREVIEW_LENGTH = 120;
 
 /** The capability, over an egress of its own. */
@@ -63,15 +62,14 @@ class Llm {
     const ask = asked(call.grant, given);
     const recording = await this.#recorded(call, ask);
     if (recording !== undefined) return recording.answer;
-    const booking = this.#book(call, ask);
-    let answer: ChatAnswer;
+    const bill = this.#book(call, ask);
+    let answer: ChatAnswer | undefined;
     try {
-      answer = await this.#client(call).chat(ask.request, call);
-    } catch (error) {
-      if (wasRefused(error)) booking.settle(0); // what was cut off may have been said to its end: it stays booked
-      throw error;
+      answer = await this.#client(call).chat(ask.request, meteredBy(bill, call));
+    } finally {
+      if (answer === undefined) bill.left();
+      else bill.answered(answer.usage);
     }
-    booking.settle(costOf(ask, answer.usage, answer.text.length));
     await this.#record(call, { request: ask.hash, preview: previewOf(given), answer });
     call.note(spentText(ask, answer));
     return answer;
@@ -81,22 +79,18 @@ class Llm {
     const ask = asked(call.grant, given);
     const recording = await this.#recorded(call, ask);
     if (recording !== undefined) return yield* played(recording);
-    const booking = this.#book(call, ask);
+    const bill = this.#book(call, ask);
     const texts: string[] = [];
     let end: ChatEnd | undefined;
-    let isFree = false;
     try {
-      for await (const part of this.#client(call).stream(ask.request, call)) {
+      for await (const part of this.#client(call).stream(ask.request, meteredBy(bill, call))) {
         if ("text" in part) texts.push(part.text);
         else end = part;
         if (end === undefined) yield part;
       }
-    } catch (error) {
-      isFree = texts.length === 0 && wasRefused(error);
-      throw error;
     } finally {
-      // What was left or cut off is paid for as far as it came.
-      booking.settle(isFree ? 0 : costOf(ask, end?.usage, texts.join("").length));
+      if (end === undefined) bill.left();
+      else bill.answered(end.usage);
     }
     if (end === undefined) return;
     const answer = { text: texts.join(""), ...end };
@@ -126,9 +120,9 @@ class Llm {
   }
 
   /** Where tokens are limited, every request says how long its answer may be. */
-  #book({ owner, grant, clock }: Call, ask: Ask): Booking {
-    const tokens = Math.ceil(ask.bytes / BYTES_PER_TOKEN) + (ask.request.maxTokens ?? 0);
-    return this.#tokens.book(owner, grant, { nowMs: clock.monotonicMs(), tokens });
+  #book({ owner, grant, clock }: Call, ask: Ask): LlmBill {
+    const tokens = likelyTokens(ask.bytes) + (ask.request.maxTokens ?? 0);
+    return new LlmBill(this.#tokens.book(owner, grant, { nowMs: clock.monotonicMs(), tokens }), ask.bytes);
   }
 
   async #recorded({ grant: { answers } }: Call, { hash }: Ask): Promise<Recording | undefined> {
@@ -187,13 +181,8 @@ function* played({ answer, parts }: Recording): Generator<ChatPart, void, void> 
   yield end;
 }
 
-/** Whether nothing was said: the endpoint did not take the request, or was not reached. */
-function wasRefused(error: unknown): boolean {
-  return error instanceof RuntimeError && /_(?:DENIED|INVALID|QUOTA|UNAVAILABLE)$/.test(error.code);
-}
-
-function costOf({ bytes }: Ask, usage: ChatUsage | undefined, answerLength: number): number {
-  return usage?.totalTokens ?? Math.ceil((bytes + answerLength) / BYTES_PER_TOKEN);
+function meteredBy(meter: LlmBill, { signal, idempotencyKey }: Call): LlmCall {
+  return { signal, idempotencyKey, meter };
 }
 
 function spentText({ request, bytes }: Ask, { usage, text }: ChatAnswer): string {

@@ -265,7 +265,6 @@ describe("an answer that is none", () => {
         { id: "", name: "", arguments: "" },
         { id: "", name: "", arguments: "" },
       ],
-      usage: { inputTokens: 0, outputTokens: 0, totalTokens: 0 },
       model: "",
     });
   });
