@@ -7,7 +7,8 @@
  * Invariants
  * 1. No tool is called but a granted one, with arguments that the grant lets through, defined as it was when it was granted.
  * 2. Nothing is asked twice, but the very request that a server has refused because it forgot the session.
- * 3. After `close` nothing is left of the server and nothing is opened.
+ * 3. After `close` nothing is left of the server and nothing is opened; before, nothing is opened until nothing is left of the
+ *    session before.
  */
 import type { McpAnswer, McpTool } from "../../sandbox/index.ts";
 import type { Timer } from "../../vault/index.ts";
@@ -130,12 +131,15 @@ export class McpServer implements Held {
     const known = this.#session;
     const session = await known?.catch(() => undefined); // whoever opened it was told
     if (session !== undefined && !session.isOver) return session;
-    const next = this.#session === known || this.#session === undefined ? this.#open(call) : this.#session;
-    this.#session = next;
-    return await next;
+    if (this.#session === known || this.#session === undefined) {
+      if (session !== undefined) this.#letGo(session);
+      this.#session = this.#open(call);
+    }
+    return await this.#session;
   }
 
   async #open(call: Call): Promise<McpSession> {
+    await Promise.all(this.#closings); // There is one of it at a time, also of a program that does not hear its end.
     this.#over.signal.throwIfAborted();
     const now = call.clock.monotonicMs();
     const { name } = this.#rule;

@@ -23,6 +23,7 @@ export class Way {
   onToolsChanged: (() => void) | undefined;
   readonly #transport: McpTransport;
   #isOver = false;
+  #closing: Promise<void> | undefined;
 
   constructor(name: string, transport: McpTransport, { clock, note }: McpCall) {
     this.#transport = transport;
@@ -48,7 +49,7 @@ export class Way {
   /** Resolves when nothing is left of it; never rejects. */
   async close(): Promise<void> {
     this.#isOver = true;
-    await this.screen.close();
+    await (this.#closing ??= this.screen.close());
   }
 }
 

@@ -98,6 +98,28 @@ describe("a hostile server", { skip }, () => {
     assert.deepEqual(processesWith(word), []);
   });
 
+  it("that will not end is waited for before it is begun again", async () => {
+    const word = newWord();
+    const grace = handClock(2_000);
+    const { clock, fire } = handClock(7_777, grace.clock);
+    const { ask, end } = mcpWith(programServer("stubborn", { timeoutMs: 7_777 }, word), { clock });
+    await ask("call", "s", "count");
+    const alone = processesWith(word).length;
+    const hung = ask("call", "s", "silent");
+    await fire();
+    await assert.rejects(hung, code("TIMEOUT"));
+    const next = ask("call", "s", "count");
+    const other = mcpWith(programServer("good")); // For as long as it takes to begin one.
+    await other.ask("call", "s", "count");
+    assert.equal(processesWith(word).length, alone);
+    await grace.fire();
+    assert.equal(textOf(await next), "1");
+    await other.end();
+    const ended = end();
+    await grace.fire();
+    await ended;
+  });
+
   it("that ends again and again is left alone for a while", async (t) => {
     const { ask, end } = mcpWith({ program: { file: "/bin/false" }, tools: { allow: ["echo"] } });
     t.after(end);
@@ -114,10 +136,13 @@ describe("a hostile server", { skip }, () => {
 });
 
 /** A clock whose timers of one length fire when the test says so. */
-function handClock(delayMs: number): { readonly clock: Clock; fire(this: void): Promise<void> } {
+function handClock(
+  delayMs: number,
+  base: Clock = systemClock,
+): { readonly clock: Clock; fire(this: void): Promise<void> } {
   const waiting = new Set<() => void>();
   const after: Clock["after"] = (ms, tell) => {
-    if (ms !== delayMs) return systemClock.after(ms, tell);
+    if (ms !== delayMs) return base.after(ms, tell);
     waiting.add(tell);
     return { cancel: () => void waiting.delete(tell) };
   };
@@ -126,5 +151,5 @@ function handClock(delayMs: number): { readonly clock: Clock; fire(this: void): 
     for (const tell of waiting) tell();
     waiting.clear();
   };
-  return { clock: { now: () => systemClock.now(), monotonicMs: () => systemClock.monotonicMs(), after }, fire };
+  return { clock: { now: () => base.now(), monotonicMs: () => base.monotonicMs(), after }, fire };
 }
