@@ -86,6 +86,27 @@ describe("grants at the door", () => {
       assert.throws(() => capabilityOf(name, verbs), { code: "RUNTIME_OPTIONS_INVALID" });
     }
   });
+
+  it("a misspelt limit of a verb is refused, and does not become no limit", () => {
+    const verb = { args: z.tuple([]), run: async () => 1 };
+    const define = (more: object, verbs: object): unknown =>
+      defineCapability({ name: "a", grant: z.strictObject({}), ...more, verbs } as never); // as a program without types may
+    define({}, { ask: { ...verb, timeoutMs: 5 } });
+    for (const [more, verbs, text] of [
+      [
+        {},
+        { ask: { ...verb, timeout: 5 } },
+        "verbs.ask.timeout: there is no such setting; there are args, timeoutMs, run",
+      ],
+      [{ timeoutMs: 5 }, { ask: verb }, "timeoutMs: there is no such setting; there are name, grant, verbs"],
+      [{}, { ask: undefined }, "verbs.ask: a verb is needed: { args, run }"],
+    ] as const) {
+      assert.throws(() => define(more, verbs), {
+        code: "RUNTIME_OPTIONS_INVALID",
+        message: `defineCapability: ${text}`,
+      });
+    }
+  });
 });
 
 describe("grants of an agent", () => {
