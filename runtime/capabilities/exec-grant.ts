@@ -92,7 +92,7 @@ const programSchema = z
   .strictObject({
     ...programShape,
     args: z
-      .array(z.union([z.string().max(65_536), holeSchema]))
+      .array(z.union([z.string().max(65_536), holeSchema], 'a text, or a hole that a call fills: { arg: "name" }'))
       .max(ARGS_MAX)
       .optional(),
     input: z.enum(["text", "json-lines", "none"]).optional(),

@@ -46,6 +46,9 @@ const RESPONSE_BYTES_MAX = 8 << 20; // a quarter of the default heap
 const BYTES_CEILING = 256 << 20; // what one call may hold the Guardian's memory for, at the very most
 const ENTRIES_MAX = 256;
 
+/** A grant is kept in the vault: a secret that stands in it by mistake would be, too. */
+const SECRET_HINT = 'a variable of the environment is named, such as { env: "KEY", prefix: "Bearer " }';
+
 const bytes = z.number().int().min(0).max(BYTES_CEILING);
 const allowSchema = z.array(z.string().max(URL_LENGTH_MAX)).min(1).max(ENTRIES_MAX);
 const secretSchema = z.strictObject({
@@ -61,7 +64,7 @@ const grantSchema = z
     methods: z.array(z.enum(METHODS)).min(1).optional(),
     headers: headersSchema.optional(),
     secretHeaders: z
-      .record(z.string().max(256), z.union([secretSchema, z.array(secretSchema).min(1).max(64)]))
+      .record(z.string().max(256), z.union([secretSchema, z.array(secretSchema).min(1).max(64)], SECRET_HINT))
       .optional(),
     privateAddresses: z.boolean().optional(),
     requestBytesMax: bytes.optional(),

@@ -73,11 +73,15 @@ const TOOLS_MAX = 256;
 const tokens = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
 const name = z.string().min(1).max(256);
 
+/** Says what is wanted of what is no object at all; what is wrong inside of one is said by zod. */
+const keyHint = ({ code }: { readonly code: string }): string | undefined =>
+  code === "invalid_type" ? 'a variable of the environment is named, such as { env: "KEY" }' : undefined;
+
 /** A grant of `llm`, compiled. */
 export const llmGrant: Schema<LlmPolicy> = z
   .strictObject({
     endpoint: z.string().max(URL_LENGTH_MAX),
-    key: z.strictObject({ env: name }).optional(),
+    key: z.strictObject({ env: name }, { error: keyHint }).optional(),
     models: z.array(name).min(1).max(256),
     tokensPerMinute: tokens.optional(),
     tokensPerDay: tokens.optional(),

@@ -72,12 +72,18 @@ const word = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,62}$/, "a letter, then l
 const toolName = z.string().min(1).max(128); // what the protocol recommends
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'as mcp.tools shows it: "sha256:" and 64 digits');
 
-const toolsSchema = z.union([
-  z.strictObject({ allow: z.array(toolName).min(1).max(TOOLS_MAX) }),
-  z
-    .record(toolName, z.strictObject({ digest: digest.optional(), args: z.record(z.string(), z.unknown()).optional() }))
-    .refine((tools) => Object.keys(tools).length <= TOOLS_MAX, `at most ${TOOLS_MAX} tools`),
-]);
+const toolsSchema = z.union(
+  [
+    z.strictObject({ allow: z.array(toolName).min(1).max(TOOLS_MAX) }),
+    z
+      .record(
+        toolName,
+        z.strictObject({ digest: digest.optional(), args: z.record(z.string(), z.unknown()).optional() }),
+      )
+      .refine((tools) => Object.keys(tools).length <= TOOLS_MAX, `at most ${TOOLS_MAX} tools`),
+  ],
+  'what may be used is named: { allow: ["search"] }, or { search: { digest, args } } with what is demanded of it',
+);
 
 const serverSchema = z.strictObject({
   program: z

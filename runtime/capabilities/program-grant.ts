@@ -69,7 +69,10 @@ export const programShape = {
   env: z
     .record(
       z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,255}$/, "a variable is letters, digits and _"),
-      z.union([z.string().max(32_768), z.strictObject({ env: z.string().min(1).max(256) })]),
+      z.union(
+        [z.string().max(32_768), z.strictObject({ env: z.string().min(1).max(256) })],
+        'a text, or a variable of the runtime\'s own environment: { env: "KEY" }',
+      ),
     )
     .optional(),
   cwd: path.optional(),

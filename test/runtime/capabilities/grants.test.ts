@@ -72,6 +72,27 @@ describe("grants at the door", () => {
     await assert.rejects(runtime.spawn(hostAgent({ other: cyclic })), { code: "RUNTIME_OPTIONS_INVALID" });
   });
 
+  it("say what is wanted where a form was missed, above all where a secret was given for its name", async (t) => {
+    const runtime = await withRuntime(t);
+    const fetch = { allow: ["https://api.example.com/"] };
+    const mcp = { url: "https://mcp.example.com/mcp" };
+    for (const [host, text] of [
+      [{ fetch: { ...fetch, secretHeaders: { authorization: "Bearer s3cret" } } }, '{ env: "KEY", prefix: "Bearer " }'],
+      [{ llm: { endpoint: "https://api.example.com/v1", models: ["m"], key: "s3cret" } }, '{ env: "KEY" }'],
+      [{ exec: { programs: { jq: { file: "/usr/bin/jq", args: [{ ar: "filter" }] } } } }, '{ arg: "name" }'],
+      [{ exec: { programs: { jq: { file: "/usr/bin/jq", read: ["./notes"] } } } }, "a full path is needed"],
+      [{ exec: { programs: { jq: { file: "/usr/bin/jq", env: { KEY: { evn: "KEY" } } } } } }, '{ env: "KEY" }'],
+      [{ mcp: { servers: { docs: mcp } } }, '{ allow: ["search"] }'],
+    ] as const) {
+      const spawned = runtime.spawn(hostAgent(host as unknown as NonNullable<SpawnOptions["host"]>));
+      await assert.rejects(spawned, ({ code, message }: RuntimeError) => {
+        assert.equal(code, "RUNTIME_OPTIONS_INVALID");
+        assert.ok(message.includes(text) && !message.includes("s3cret"), message);
+        return true;
+      });
+    }
+  });
+
   it("capabilities of one name, and what is none, are refused as the runtime opens", async (t) => {
     for (const wrong of [[echo, echo], [{}], [null], [{ ...echo, verbs: {} }]]) {
       const opened = withRuntime(t, { capabilities: wrong as never }); // as a program without types may
