@@ -11,16 +11,13 @@ const FOREIGN = [PRELUDE_FILE, "<isolated-vm boundary>", "planaria:", `${ARTIFAC
 const maps = new Map<string, SourceMap>();
 
 /**
- * Maps `agent.js:2:9` to `counter.agent.ts:4:9` and drops frames that are not the agent's. A stack of anything else, or a
- * position that the map does not know, is left as it is. Never throws on a guest's text.
+ * Maps `agent.js:2:9` to `counter.agent.ts:4:9` and drops frames that are not the agent's: ours, and those of the language
+ * that led to ours. A stack of anything else, or a position that the map does not know, is left as it is. Never throws on
+ * a guest's text.
  */
 export function mapStack(stack: string, artifact: { readonly name: string; readonly map: string }): string {
   const map = mapOf(artifact.map);
-  return stack
-    .split("\n")
-    .map((line) => mapLine(line, map, artifact.name))
-    .filter((line) => !isFrame(line) || !FOREIGN.some((mark) => line.includes(mark)))
-    .join("\n");
+  return withoutOurs(stack.split("\n").map((line) => mapLine(line, map, artifact.name))).join("\n");
 }
 
 /**
@@ -49,6 +46,24 @@ function mapText(text: string, map: SourceMap | undefined, name: string): string
     if (!("originalSource" in entry) || entry.generatedLine !== Number(row) - 1) return found;
     return `${sourceName(entry.originalSource, name)}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
   });
+}
+
+/** In one pass, because a guest decides how long it is. What a frame called stands above it. */
+function withoutOurs(lines: readonly string[]): readonly string[] {
+  let calledOurs = false;
+  return lines.filter((line) => {
+    if (!isNative(line)) calledOurs = isForeign(line);
+    return !calledOurs;
+  });
+}
+
+function isForeign(line: string): boolean {
+  return isFrame(line) && FOREIGN.some((mark) => line.includes(mark));
+}
+
+/** A frame of the language itself: `new Promise (<anonymous>)`. */
+function isNative(line: string): boolean {
+  return isFrame(line) && line.endsWith("(<anonymous>)");
 }
 
 const POSITION: RegExp = new RegExp(`${ARTIFACT_FILE.replace(".", "\\.")}:(\\d{1,9}):(\\d{1,9})`);

@@ -36,6 +36,27 @@ describe("mapStack", () => {
     assert.match(stack, /at wordsOf \(words\.ts:3:15\)\n    at Object\.add \(notes\.agent\.ts:18:26\)/);
   });
 
+  it("keeps what the language did for the agent, and drops what it did for us", async () => {
+    const input = {
+      source: `export default { version: 1, state: () => ({}), on: {
+        parse: () => JSON.parse("{"),
+        each: () => [1].map(() => { throw new Error("x"); }) } }`,
+      name: "mine.agent.ts",
+    };
+    const artifact = await compile(input);
+    const guest = await (await host.open(input)).start();
+    const stackOf = async (method: string): Promise<string> =>
+      mapStack(thrown(await guest.call(method)).stack, artifact).replaceAll(/ \(mine\.agent\.ts:\d+:\d+\)/g, "");
+    assert.match(await stackOf("parse"), /\n {4}at JSON\.parse \(<anonymous>\)\n {4}at Object\.parse$/);
+    assert.match(await stackOf("each"), /\n {4}at Array\.map \(<anonymous>\)\n {4}at Object\.each$/);
+    const ours =
+      "Error: no\n    at frames (planaria-prelude.js:1:1)\n    at new Promise (<anonymous>)\n    at ask (planaria-prelude.js:2:1)";
+    assert.equal(
+      mapStack(`${ours}\n    at Object.ask (agent.js:9999:1)`, artifact),
+      "Error: no\n    at Object.ask (agent.js:9999:1)",
+    );
+  });
+
   it("leaves alone what is no frame, what has no position, and everything when there is no map", async () => {
     const artifact = await compile({ module: new URL("counter.agent.ts", AGENTS) });
     const odd = "Error: see agent.js:2:9\n    at agent.js:99999:1\n    at x (agent.js:0:0)\nat agent.js:2:9 planaria:";
