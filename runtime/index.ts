@@ -24,6 +24,7 @@ export type { FetchGrant, SecretHeaderGrant } from "./capabilities/fetch-grant.t
 export type { FilesGrant } from "./capabilities/files-grant.ts";
 export type { LlmAnswers, LlmGrant } from "./capabilities/llm-grant.ts";
 export type { McpGrant, McpProgramGrant, McpServerGrant, McpToolGrant } from "./capabilities/mcp-grant.ts";
+export type { Granted, HostOptions } from "./capabilities/grants.ts";
 export type { AuditEntry, AuditOutcome } from "./capabilities/audit-row.ts";
 export type { AuditQuery } from "./reading-options.ts";
 export type { AskPlace, QuestionHandler } from "./router.ts";

@@ -8,7 +8,7 @@ import { z } from "zod";
 import type { IsolateLimits } from "../sandbox/index.ts";
 import type { Durability, Point, RetentionRule } from "../vault/index.ts";
 import type { Capability } from "./capabilities/contract.ts";
-import type { HostGrants } from "./capabilities/grants.ts";
+import type { HostGrants, HostOptions } from "./capabilities/grants.ts";
 import { withGrants } from "./capabilities/grants.ts";
 import { Capabilities } from "./capabilities/registry.ts";
 import { contradictions, recycleLimits, recycleSchema, sandboxSchema } from "./cell-options.ts";
@@ -185,7 +185,7 @@ export interface SpawnOptions {
    *
    *     host: { weather: { cities: ["Bern"], quota: { callsPerMinute: 10 } } }
    */
-  readonly host?: Readonly<Record<string, object>> | undefined;
+  readonly host?: HostOptions | undefined;
 }
 
 /** Options of `runtime.define`: what subagents of this definition are. Exactly one of `module` and `source`; how one is restarted is said by who spawns it. */

@@ -64,7 +64,7 @@ function writeProject(): void {
 
 /** A user's program. It keeps to syntax that Node strips by itself, so it is compiled and run from one text. */
 const usage = `
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Runtime } from "planaria";
@@ -102,6 +102,20 @@ const said: unknown[] = [];
 {
   await using runtime = await Runtime.open({ vault: join(folder, "vault") });
   said.push(await runtime.ref("counter").call("add", 1));
+}
+{
+  await using runtime = await Runtime.open({ vault: join(folder, "vault") });
+  const powers = \`export default { version: 1, state: () => ({}), on: {
+    async note(ctx) { await ctx.host.files.write("a.txt", "noted"); return await ctx.host.files.read("a.txt"); },
+    ask: (ctx) => ctx.host.mcp.tools("docs").catch((error) => error.message),
+  } }\`;
+  const servers = { docs: { url: "https://mcp.example.com/mcp", tools: { allow: ["search"] } } };
+  const host = { files: { folder: realpathSync(folder), write: true }, mcp: { servers } };
+  const ref = await runtime.spawn({ id: "powers", source: powers, host });
+  said.push(await ref.call("note"), await ref.call("ask"));
+  // @ts-expect-error: no grant without its parameters
+  const refused = runtime.spawn({ id: "refused", source: powers, host: { files: { foldr: folder } } });
+  said.push(await refused.catch((error) => error.code));
 }
 rmSync(folder, { recursive: true });
 console.log(JSON.stringify(said));
@@ -146,9 +160,10 @@ describe("the published package", { timeout: 110_000 }, () => {
     await run(project, process.execPath, join(root, "node_modules/typescript/bin/tsc"), "-p", project);
   });
 
-  it("runs a user's program: spawn from source, call, kill, call again, reopen", async () => {
+  it("runs a user's program: spawn from source, call, kill, call again, reopen; capabilities, and one whose package is missing", async () => {
     const said = await run(project, process.execPath, "--disable-warning=ExperimentalWarning", "use.ts");
-    assert.deepEqual(JSON.parse(said), [1, 2, 3]);
+    const needed = "mcp needs a package that is not installed: npm install @modelcontextprotocol/client";
+    assert.deepEqual(JSON.parse(said), [1, 2, 3, "noted", needed, "RUNTIME_OPTIONS_INVALID"]);
   });
 
   for (const name of ["planaria", "planaria/agent", "planaria/evolution", "planaria/testing"]) {

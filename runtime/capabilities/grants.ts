@@ -3,9 +3,30 @@
  * in the vault; what it means is the capability's to say, each time it is used.
  */
 import { parentOf } from "../kinship.ts";
+import type { CapabilityQuota } from "./contract.ts";
+import type { ExecGrant } from "./exec-grant.ts";
+import type { FetchGrant } from "./fetch-grant.ts";
+import type { FilesGrant } from "./files-grant.ts";
+import type { LlmGrant } from "./llm-grant.ts";
+import type { McpGrant } from "./mcp-grant.ts";
 import type { Issue } from "./quota-grant.ts";
 
-/** What an agent may do outside of its isolate, by the name of the capability. */
+/** A grant: its capability's own parameters, and a quota. */
+export type Granted<Parameters> = Parameters & { readonly quota?: Partial<CapabilityQuota> | undefined };
+
+/**
+ * Grants as a program gives them: those of the built-in capabilities by their own types, and objects for the program's own,
+ * which are checked by their schemas as the agent is spawned.
+ */
+export type HostOptions = Readonly<Record<string, object>> & {
+  readonly fetch?: Granted<FetchGrant>;
+  readonly llm?: Granted<LlmGrant>;
+  readonly exec?: Granted<ExecGrant>;
+  readonly files?: Granted<FilesGrant>;
+  readonly mcp?: Granted<McpGrant>;
+};
+
+/** What an agent may do outside of its isolate, by the name of the capability, as a spec keeps it. */
 export type HostGrants = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 /** All grants of one agent as JSON: they are read by people, and go into every commit of the spec. */

@@ -1,6 +1,7 @@
 /** MCP servers for tests: the program in the fixtures, granted to nobody in particular. */
 import { join } from "node:path";
 import { mcpCapability } from "../../runtime/capabilities/mcp.ts";
+import type { McpServerGrant } from "../../runtime/index.ts";
 import { direct, type CallSetting, type DirectCalls } from "./capability-call.ts";
 
 const FIXTURES = join(import.meta.dirname, "../fixtures");
@@ -8,18 +9,14 @@ const FIXTURES = join(import.meta.dirname, "../fixtures");
 const TOOLS = "echo add parts fail refuse silent die long flood ask wants garbage rug deep count look".split(" ");
 
 /** The grant of a server that is the program, in one of its kinds; `word` is seen among its arguments. */
-export function programServer(
-  kind: string,
-  more: Readonly<Record<string, unknown>> = {},
-  word = "",
-): Record<string, unknown> {
+export function programServer(kind: string, more: Partial<McpServerGrant> = {}, word = ""): McpServerGrant {
   const args = [join(FIXTURES, "mcp-server.ts"), kind, word];
   return { program: { file: process.execPath, args, read: [FIXTURES] }, tools: { allow: TOOLS }, ...more };
 }
 
 /** `mcp` under a grant of one server called "s". */
 export function mcpWith(
-  server: Readonly<Record<string, unknown>>,
+  server: object,
   { probeMs = 30_000, ...setting }: Omit<CallSetting, "grant"> & { readonly probeMs?: number } = {},
 ): DirectCalls {
   return direct(mcpCapability({ probeMs }), { ...setting, grant: { servers: { s: server } } });

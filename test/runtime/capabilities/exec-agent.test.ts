@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { describe, it } from "node:test";
-import type { SpawnOptions } from "../../../runtime/index.ts";
+import type { ExecProgramGrant, SpawnOptions } from "../../../runtime/index.ts";
 import { withRuntime } from "../../../runtime/testing.ts";
 import { until } from "../../sandbox/support.ts";
 import { codeOf } from "../../support/agents.ts";
@@ -33,10 +33,9 @@ const SERVER = `require("readline").createInterface({ input: process.stdin }).on
 
 /** Its programs all carry the word in their arguments. */
 function user(word: string): SpawnOptions {
-  const node = (source: string, more: object = {}): object => ({
+  const node = (source: string): ExecProgramGrant => ({
     file: process.execPath,
     args: ["-e", source, word],
-    ...more,
   });
   const programs = {
     p: { file: process.execPath, args: ["-e", "process.stdin.pipe(process.stdout)"] },
@@ -58,7 +57,10 @@ describe("exec, for an agent", { skip }, () => {
     assert.deepEqual(await agent.call("ask", [2]), { was: [2] });
     const other = await runtime.spawn({ id: "b", source: USER });
     assert.match(await codeOf(other.call("run")), /RUNTIME_CAPABILITY_DENIED|RUNTIME_HANDLER_THREW/);
-    assert.equal(await codeOf(runtime.spawn({ id: "c", source: USER, host: { exec: {} } })), "RUNTIME_OPTIONS_INVALID");
+    assert.equal(
+      await codeOf(runtime.spawn({ id: "c", source: USER, host: { exec: {} as never } })),
+      "RUNTIME_OPTIONS_INVALID",
+    );
   });
 
   const ends = ["stop", "kill", "crash", "drop", "close"] as const;

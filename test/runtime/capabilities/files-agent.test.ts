@@ -18,9 +18,9 @@ describe("an agent with a folder and programs", { skip }, () => {
   it("keeps notes there, has them read, and leaves nothing running", async (t) => {
     const folder = realpathSync(mkdtempSync(join(tmpdir(), "clerk-")));
     t.after(() => rmSync(folder, { recursive: true }));
-    const path = { arg: "path", type: "path" };
+    const path = { arg: "path", type: "path" } as const;
     const programs = {
-      count: { file: process.execPath, args: ["-e", COUNT, path], read: [folder], output: "json" },
+      count: { file: process.execPath, args: ["-e", COUNT, path], read: [folder], output: "json" as const },
       print: { file: process.execPath, args: ["-e", PRINT, path], read: [folder] },
     };
     const runtime = await withRuntime(t, {});

@@ -44,6 +44,6 @@ describe("mcp, for an agent", { skip }, () => {
   it("is refused at the door where the grant is none", async (t) => {
     const runtime = await withRuntime(t, {});
     const bad = { mcp: { servers: { s: { url: "https://mcp.example.com/" } } } };
-    assert.equal(await codeOf(runtime.spawn(hostAgent(bad))), "RUNTIME_OPTIONS_INVALID");
+    assert.equal(await codeOf(runtime.spawn(hostAgent(bad as never))), "RUNTIME_OPTIONS_INVALID");
   });
 });

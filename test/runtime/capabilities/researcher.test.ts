@@ -85,7 +85,10 @@ describe("an agent that was granted fetch", () => {
   it("needs a grant that says something", async (t) => {
     const runtime = await withRuntime(t);
     for (const fetch of [{}, { allow: ["http://127.0.0.1"] }, { allow: ["https://a.example"], alow: [] }]) {
-      assert.equal(await codeOf(runtime.spawn({ id: "r", module, host: { fetch } })), "RUNTIME_OPTIONS_INVALID");
+      assert.equal(
+        await codeOf(runtime.spawn({ id: "r", module, host: { fetch: fetch as never } })),
+        "RUNTIME_OPTIONS_INVALID",
+      );
     }
   });
 });
