@@ -32,14 +32,15 @@ export interface LlmGrant {
   /** Whether the endpoint may be this machine or its network. Default false. */
   readonly privateAddresses?: boolean | undefined;
   /**
-   * A file of recorded answers. `replay`: only these, without an endpoint or a key. `record`: each answer is kept. `auto`: what
-   * was recorded, and what was not is asked and kept.
+   * A file of recorded answers. `replay`: only these; the endpoint is not asked, and no key is needed. `record`: each answer is
+   * kept, the newest of those to one request. `auto`: what was recorded, and what was not is asked and kept.
    */
   readonly answers?: LlmAnswers | undefined;
 }
 
 /** Recorded answers. */
 export interface LlmAnswers {
+  /** A path from the folder that the runtime works in. */
   readonly file: string;
   readonly mode: "replay" | "record" | "auto";
 }
