@@ -66,7 +66,7 @@ function complaintOf({ name, entry, graph }: RefusalParts, { location, text }: C
   const { file, line, lineText } = location;
   const column = unitsOf(lineText, location.column) + 1;
   const chain = chainText(chainTo(graph, entry, file), name);
-  const told = text.startsWith("Could not resolve") ? missingText(text) : text;
+  const told = text.startsWith("Could not resolve") ? missingText(text) : inOurWords(text);
   return { file: shownName(file, name), line, column, text: chain === "" ? told : `${told} ${chain}`, lineText };
 }
 
@@ -76,6 +76,15 @@ const NO_DEFAULT =
 function missingText(text: string): string {
   if (/^Could not resolve "[./]/.test(text)) return `${text}: there is no such file`;
   return `${text}: is it installed beside this file (npm install), and does its package export it?`;
+}
+
+/** What the compiler refuses because of the form that it writes, which is nothing to the agent's author. */
+function inOurWords(text: string): string {
+  if (text.startsWith("Top-level await "))
+    return "Top-level await is not for agents, whose modules load at once: await in a handler";
+  if (text.startsWith('"import.meta" '))
+    return '"import.meta" does not exist inside an agent: it has no file and no folder';
+  return text;
 }
 
 /** The line with a mark under the column, so that an editor is not needed to see it. */

@@ -272,11 +272,11 @@ function modules(entry: Entry, node: (path: string) => OnResolveResult): Plugin 
     name: NAMESPACE,
     setup(esbuild) {
       if (entry.standsAlone) esbuild.onResolve({ filter: /.*/ }, ({ path }) => alone(path));
-      esbuild.onResolve({ filter: /^planaria[:/]/ }, ({ path }) => {
+      esbuild.onResolve({ filter: /^planaria(?:[:/]|$)/ }, ({ path }) => {
         if (path === START || path === SDK) return { path, namespace: NAMESPACE };
         if (path === ENTRY)
           return entry.path === undefined ? { path: entry.name, namespace: TEXT } : { path: entry.path };
-        return undefined;
+        return { errors: [{ text: `"${path}" is for the program that hosts agents: an agent imports "${SDK}"` }] };
       });
       esbuild.onResolve({ filter: /^[^.]/ }, (args) => withoutNode(esbuild, args, node));
       esbuild.onLoad({ filter: /.*/, namespace: NAMESPACE }, ({ path }) => {

@@ -64,6 +64,34 @@ describe("a module that cannot be compiled", () => {
     assert.equal(line[mark.indexOf("^")], ";");
   });
 
+  it("is told what it may do instead, and nothing of the form that is made of it", async () => {
+    const cases: readonly (readonly [source: string, message: string])[] = [
+      [
+        'import { agent } from "planaria"; export default agent;',
+        '1:23: "planaria" is for the program that hosts agents: an agent imports "planaria/agent"',
+      ],
+      [
+        'import { Arbiter } from "planaria/evolution"; export default Arbiter;',
+        '1:25: "planaria/evolution" is for the program',
+      ],
+      [
+        "export default await 5;",
+        "1:16: Top-level await is not for agents, whose modules load at once: await in a handler",
+      ],
+      ["export default import.meta.url;", '1:16: "import.meta" does not exist inside an agent'],
+    ];
+    for (const [source, text] of cases) {
+      const { code, message } = await refusal(source);
+      assert.equal(code, "SANDBOX_COMPILE_FAILED");
+      assert.ok(message.startsWith(`x.agent.ts:${text}`), message);
+    }
+    await compile({
+      source: 'import type { Runtime } from "planaria"; export default {} as Runtime;',
+      name: "x.agent.ts",
+      resolveFrom: folder,
+    });
+  });
+
   it("is named by the file that is wrong, also when it is imported", async () => {
     const { message } = await refusal('import { broken } from "./broken.ts"; export default broken');
     assert.match(message, /^broken\.ts:1:23: Unexpected ";"\n {4}export const broken = ;\n {26}\^$/);

@@ -122,7 +122,7 @@ describe("compile", () => {
     ],
     ["no default export", "export const a = 1", "SANDBOX_COMPILE_FAILED", /there is no default export/],
     ["an await at the top", "await 1; export default 1", "SANDBOX_COMPILE_FAILED", /Top-level await/],
-    ["import.meta", "export default import.meta.url", "SANDBOX_COMPILE_FAILED", /"import\.meta" is not available/],
+    ["import.meta", "export default import.meta.url", "SANDBOX_COMPILE_FAILED", /"import\.meta" does not exist/],
     [
       "a file that is not there",
       'import "./nothing.ts"; export default 1',
@@ -138,8 +138,8 @@ describe("compile", () => {
     [
       "a part of planaria that agents do not have",
       'import "planaria/evolution"; export default 1',
-      "SANDBOX_MODULE_MISSING",
-      /planaria\/evolution/,
+      "SANDBOX_COMPILE_FAILED",
+      /"planaria\/evolution" is for the program/,
     ],
   ];
   for (const [what, source, code, message] of refused) {
