@@ -46,7 +46,7 @@ describe("an agent whose cells are lost again and again", () => {
     it(`is not started by a wait of before, once it was restored and then ${what}`, async (t) => {
       const clock = new SimulatedClock();
       let isBroken = false;
-      const startCell = cellsThatTell((cell) => isBroken && setImmediate(() => cell.kill("the test ends it")));
+      const startCell = cellsThatTell((cell) => isBroken && cell.kill("the test ends it"));
       const runtime = await withRuntime(t, { cells: 1 }, { clock, startCell });
       const agent = await runtime.spawn({ id: "a", source: COUNTER, intensity: 0 });
       await agent.call("add", 1);
