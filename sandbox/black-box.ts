@@ -10,9 +10,10 @@
  *    the highest order of all names the last entry, and the Guardian knows whether that one had already answered).
  * 3. The bytes are the cell's word and nothing more: they choose whom to suspect, never whom to believe.
  */
-import { closeSync, existsSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readSync, rmdirSync, unlinkSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { SandboxError } from "./errors.ts";
 
 /** Bytes of one slot's entry. */
 export const BLACK_BOX_ENTRY_BYTES = 16;
@@ -30,11 +31,9 @@ export class BlackBox {
   readonly fd: number;
   readonly #slotMax: number;
 
-  /** The file is gone from its folder when this returns; only the descriptor is left. */
+  /** The file is gone from its folder when this returns; only the descriptor is left. Throws SANDBOX_CELL_START_FAILED. */
   constructor(options: { readonly slotMax: number }) {
-    const folder = mkdtempSync(join(existsSync(MEMORY_FOLDER) ? MEMORY_FOLDER : tmpdir(), "planaria-"));
-    this.fd = openSync(join(folder, "box"), "wx+", 0o600);
-    rmSync(folder, { recursive: true });
+    this.fd = openUnnamed();
     this.#slotMax = options.slotMax;
   }
 
@@ -93,3 +92,20 @@ export class BlackBoxPen {
 
 /** A folder in memory, where it exists: the pen writes once per turn and should not meet a disk. */
 const MEMORY_FOLDER = "/dev/shm";
+
+function openUnnamed(): number {
+  try {
+    const folder = mkdtempSync(join(existsSync(MEMORY_FOLDER) ? MEMORY_FOLDER : tmpdir(), "planaria-"));
+    const file = join(folder, "box");
+    try {
+      const fd = openSync(file, "wx+", 0o600);
+      unlinkSync(file);
+      return fd;
+    } finally {
+      rmdirSync(folder);
+    }
+  } catch (cause) {
+    const text = `A cell could not be started: no file for its black box (${cause instanceof Error ? cause.message : String(cause)})`;
+    throw new SandboxError("SANDBOX_CELL_START_FAILED", text, { cause });
+  }
+}

@@ -10,16 +10,7 @@
  * 3. No value of its environment is in the arguments of a process.
  */
 import { spawn, type ChildProcess } from "node:child_process";
-import {
-  closeSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  realpathSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, lstatSync, openSync, readFileSync, readlinkSync, realpathSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { SandboxError } from "./errors.ts";
 import { limitTasks, type JobCgroup } from "./job-cgroup.ts";
@@ -28,6 +19,7 @@ import { jobSeccompProgram } from "./job-seccomp.ts";
 import { jobView, SYSTEM_FOLDERS } from "./job-view.ts";
 import { extraPipe, findLayers } from "./layers.ts";
 import { hasSeccompTables } from "./seccomp.ts";
+import { inheritableFds, startProcess } from "./start-process.ts";
 
 /** A process that was started. */
 export interface LaunchedJob {
@@ -56,8 +48,6 @@ const NICENESS = "10";
 const OOM_SCORE = "600";
 /** Since then RLIMIT_NPROC counts per user namespace, and not whatever else this user runs. */
 const NAMESPACED_NPROC: readonly [number, number] = [5, 14];
-/** Linux, x64 and arm64 alike. */
-const O_CLOEXEC = 0o2000000;
 
 /** Starts it in bubblewrap. Throws SANDBOX_LAYER_MISSING, SANDBOX_JOB_START_FAILED. */
 export async function launchInside(options: JobOptions): Promise<LaunchedJob> {
@@ -77,8 +67,10 @@ export async function launchInside(options: JobOptions): Promise<LaunchedJob> {
     options.file,
     ...options.args,
   ];
-  const child = start(command, { fds: 7, env: {}, cwd: "/" });
-  feed(child, options, limiter);
+  const filter = hasSeccompTables(process.arch) ? jobSeccompProgram(process.arch) : undefined;
+  const view = viewOf(options, limiter, filter !== undefined);
+  const child = await start(command, { fds: 7, env: {}, cwd: "/" });
+  feed(child, view, filter);
   return await followed(child, options);
 }
 
@@ -92,11 +84,7 @@ export async function launchOutside(options: JobOptions): Promise<LaunchedJob> {
     options.file,
     ...options.args,
   ];
-  const child = start(command, { fds: 3, env: jobEnvironment(options), cwd: jobCwd(options) });
-  await new Promise<void>((resolve, reject) => {
-    child.once("error", (cause) => reject(startFailed(cause.message, cause)));
-    child.once("spawn", resolve);
-  });
+  const child = await start(command, { fds: 3, env: jobEnvironment(options), cwd: jobCwd(options) });
   watchOurEnd(child);
   return { child, initPid: undefined, exitCode: Promise.resolve(undefined), cgroup: undefined };
 }
@@ -141,17 +129,17 @@ interface Frame {
   readonly cwd: string;
 }
 
-function start(command: readonly string[], { fds, env, cwd }: Frame): ChildProcess {
-  const [file = "", ...args] = command;
-  const strays = inheritableFds().filter((fd) => fd >= fds);
-  const nothing = strays.length === 0 ? undefined : openSync("/dev/null", "r");
-  const length = Math.max(fds, ...strays.map((fd) => fd + 1));
-  const stdio = Array.from({ length }, (_, fd) => {
-    if (fd < fds) return "pipe";
-    return strays.includes(fd) ? nothing : "ignore";
-  });
+async function start(command: readonly string[], { fds, env, cwd }: Frame): Promise<ChildProcess> {
+  let nothing: number | undefined;
   try {
-    return spawn(file, args, {
+    const strays = inheritableFds().filter((fd) => fd >= fds);
+    if (strays.length > 0) nothing = openSync("/dev/null", "r");
+    const length = Math.max(fds, ...strays.map((fd) => fd + 1));
+    const stdio = Array.from({ length }, (_, fd) => {
+      if (fd < fds) return "pipe";
+      return strays.includes(fd) ? nothing : "ignore";
+    });
+    return await startProcess(command, {
       stdio,
       env: { ...env },
       cwd,
@@ -165,25 +153,9 @@ function start(command: readonly string[], { fds, env, cwd }: Frame): ChildProce
   }
 }
 
-/** Descriptors that every child of this process inherits: whoever started it may have left some open. */
-function inheritableFds(): readonly number[] {
-  if (process.platform !== "linux") return [];
-  return readdirSync("/proc/self/fdinfo").map(Number).filter(isInheritable);
-}
-
-function isInheritable(fd: number): boolean {
-  try {
-    const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "latin1"))?.[1] ?? "0";
-    return (Number.parseInt(flags, 8) & O_CLOEXEC) === 0;
-  } catch {
-    return false; // Closed meanwhile, as the one that listed them was.
-  }
-}
-
-/** Hands bubblewrap its options and the filter. */
-function feed(child: ChildProcess, options: JobOptions, limiter: string): void {
-  const filter = hasSeccompTables(process.arch) ? jobSeccompProgram(process.arch) : undefined;
-  const view = jobView({
+/** What bubblewrap is told. */
+function viewOf(options: JobOptions, limiter: string, isFiltered: boolean): readonly string[] {
+  return jobView({
     ...topOfFileSystem(),
     files: [limiter, options.file],
     folders: options.folders,
@@ -193,8 +165,12 @@ function feed(child: ChildProcess, options: JobOptions, limiter: string): void {
     tmpBytesMax: options.limits.tmpBytesMax,
     statusFd: FD.status,
     blockFd: FD.block,
-    seccompFd: filter === undefined ? undefined : FD.seccomp,
+    seccompFd: isFiltered ? FD.seccomp : undefined,
   });
+}
+
+/** Hands bubblewrap its options and the filter. */
+function feed(child: ChildProcess, view: readonly string[], filter: Buffer | undefined): void {
   for (const fd of [FD.args, FD.seccomp, FD.block]) extraPipe(child, fd).on("error", () => {}); // Its end is seen elsewhere.
   extraPipe(child, FD.args).end(view.map((text) => `${text}\0`).join(""));
   extraPipe(child, FD.seccomp).end(filter);
@@ -217,7 +193,6 @@ async function followed(child: ChildProcess, { limits: given }: JobOptions): Pro
   let text = "";
   const told = new Promise<void>((resolve) => status.once("close", resolve));
   const initPid = await new Promise<number>((resolve, reject) => {
-    child.once("error", (cause) => reject(startFailed(cause.message, cause)));
     status.on("error", (cause) => reject(startFailed(cause.message, cause)));
     status.once("end", () => reject(startFailed("bubblewrap ended before it started anything")));
     status.setEncoding("utf8");

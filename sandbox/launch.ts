@@ -11,7 +11,7 @@
  * 3. The cell is no member of our terminal's process group: an interrupt there is ours to handle.
  */
 import { spawn, type ChildProcess } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { BLACK_BOX_ENTRY_BYTES } from "./black-box.ts";
 import { bubblewrapArgs, INSIDE } from "./bubblewrap.ts";
@@ -20,6 +20,7 @@ import { engineFile, sharedLibraries } from "./cell-files.ts";
 import { SandboxError } from "./errors.ts";
 import { BUBBLEWRAP_FD, extraPipe, type Layers } from "./layers.ts";
 import { hasSeccompTables, seccompProgram } from "./seccomp.ts";
+import { inheritableFds, startProcess } from "./start-process.ts";
 
 /** What is launched, and how strictly. */
 export interface LaunchOptions {
@@ -44,8 +45,6 @@ export interface LaunchedCell {
   readonly layers: readonly string[];
 }
 
-/** Linux, x64 and arm64 alike. */
-const O_CLOEXEC = 0o2000000;
 const MEBIBYTE = 1024 * 1024;
 /** Private mappings of a jitless node before any isolate: measured 65 MiB, with room. */
 const JITLESS_DATA_MB = 192;
@@ -65,17 +64,26 @@ const NICENESS = "10";
  */
 export async function launchCell(options: LaunchOptions): Promise<LaunchedCell> {
   const { layers } = options;
-  const command = [...limitArgs(options), ...(await confinementArgs(options)), ...nodeArgs(options)];
-  const child = spawn(command[0] ?? process.execPath, command.slice(1), {
-    stdio: stdioOf(options),
-    env: environment(),
-    detached: process.platform !== "win32",
-    windowsHide: true,
-  });
-  const pid = await (layers.bubblewrap === undefined ? outerPid(child) : innerPid(child, options));
+  const child = await started(options);
+  const pid = layers.bubblewrap === undefined ? (child.pid ?? 0) : await innerPid(child, options);
   if (layers.bubblewrap === undefined && layers.setpriv === undefined) watchOurEnd(child);
   const names = [...namesOf(options), ...(raiseOomScore(pid) ? ["oom_score"] : [])];
   return { child, pipe: extraPipe(child, CELL_FD.pipe), pid, layers: names };
+}
+
+async function started(options: LaunchOptions): Promise<ChildProcess> {
+  try {
+    const command = [...limitArgs(options), ...(await confinementArgs(options)), ...nodeArgs(options)];
+    return await startProcess(command, {
+      stdio: stdioOf(options),
+      env: environment(),
+      detached: process.platform !== "win32",
+      windowsHide: true,
+    });
+  } catch (cause) {
+    if (cause instanceof SandboxError) throw cause;
+    throw startFailed(cause instanceof Error ? cause.message : String(cause), cause);
+  }
 }
 
 function namesOf({ layers, isJitless }: LaunchOptions): readonly string[] {
@@ -133,24 +141,6 @@ function nodeArgs({ layers, bundle, config, isJitless }: LaunchOptions): readonl
   ].flat();
 }
 
-/**
- * Descriptors of this process that every child inherits. Node opens none like that, but whoever started this process may
- * have left some open, and a cell has no business with them.
- */
-function inheritableFds(): readonly number[] {
-  if (process.platform !== "linux") return [];
-  return readdirSync("/proc/self/fdinfo").map(Number).filter(isInheritable);
-}
-
-function isInheritable(fd: number): boolean {
-  try {
-    const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "latin1"))?.[1] ?? "0";
-    return (Number.parseInt(flags, 8) & O_CLOEXEC) === 0;
-  } catch {
-    return false; // Closed meanwhile, as the one that listed them was.
-  }
-}
-
 function extensionOf(bundle: string): string {
   return bundle.slice(bundle.lastIndexOf("."));
 }
@@ -164,13 +154,6 @@ function stdioOf({ layers, blackBoxFd }: LaunchOptions): ("ignore" | "pipe" | nu
 function environment(): NodeJS.ProcessEnv {
   const root = process.env["SystemRoot"];
   return { UV_USE_IO_URING: "0", ...(root === undefined ? {} : { SystemRoot: root }) };
-}
-
-async function outerPid(child: ChildProcess): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    child.once("error", (cause) => reject(startFailed(cause.message, cause)));
-    child.once("spawn", () => resolve(child.pid ?? 0));
-  });
 }
 
 /** Hands bubblewrap the filter and reads from it whom it started. */
@@ -188,7 +171,6 @@ async function innerPid(child: ChildProcess, { layers, isJitless }: LaunchOption
   }
   return await new Promise((resolve, reject) => {
     let text = "";
-    child.once("error", (cause) => reject(startFailed(cause.message, cause)));
     info.on("error", (cause) => reject(startFailed(cause.message, cause)));
     info.setEncoding("utf8");
     info.on("data", (part: string) => {

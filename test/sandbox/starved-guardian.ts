@@ -1,0 +1,50 @@
+/**
+ * A Guardian that has no descriptors left, but for a few: starts something with 0, 1, 2 … of them until that works, and says
+ * what came of it.
+ *
+ * Usage: node starved-guardian.ts job-none | job-required | cell-off | cell-auto
+ */
+import { closeSync, openSync } from "node:fs";
+import { cellClock } from "../../sandbox/cell-clock.ts";
+import { Cell, startJob } from "../../sandbox/index.ts";
+import { JOB, ran } from "../support/jobs.ts";
+import { OPTIONS } from "./support.ts";
+
+/** More than the start of anything takes. */
+const SPARE_MAX = 20;
+
+const kind = process.argv[2] ?? "";
+
+/** Starts it; in the end, when there is room again, it is waited for. */
+async function start(): Promise<() => Promise<unknown>> {
+  if (kind.startsWith("job")) {
+    const job = await startJob({ ...JOB, sandbox: kind === "job-none" ? "none" : "required", clock: cellClock });
+    return () => ran(job);
+  }
+  const cell = await Cell.start({ ...OPTIONS, osSandbox: kind === "cell-off" ? "off" : "auto" });
+  return () => cell.stop();
+}
+
+const told = new Set<string>();
+await (
+  await start()
+)(); // With room: what is found out once is known from now on.
+for (let spare = 0; spare <= SPARE_MAX; spare++) {
+  const held: number[] = [];
+  try {
+    for (;;) held.push(openSync("/dev/null"));
+  } catch {
+    // Full.
+  }
+  for (const fd of held.splice(0, spare)) closeSync(fd);
+  const outcome = await start().catch((error: Error & { readonly code?: string }) => `${error.name} ${error.code}`);
+  for (const fd of held) closeSync(fd);
+  told.add(typeof outcome === "string" ? outcome : "started");
+  if (typeof outcome === "string") continue;
+  await outcome();
+  break; // With more it starts as well.
+}
+await (
+  await start()
+)();
+console.log(JSON.stringify([...told].toSorted()));
