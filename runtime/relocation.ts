@@ -18,13 +18,15 @@ interface Mover {
 }
 
 /**
- * Moves the agent unless this life of it is over by then. False when it did not move: it lives elsewhere or not at all, no
- * cell is to be had, or its code does not load a second time. Then the life before, if there is one, goes on.
+ * Moves the agent unless this life of it is over by then. False when it did not move: this life has not taken over yet or is over,
+ * no cell is to be had, or its code does not load a second time. Then the life before, if there is one, goes on.
  */
 export async function relocate(agent: Mover, life: Incarnation): Promise<boolean> {
   const { artifact, profile } = life.options;
+  const isWanted = (): boolean => agent.life === life; // killed while the next one loads, it is its keeper's again
+  // One that is loading here for a move would move on as soon as it is up, and no message would come between the two.
+  if (!isWanted()) return false;
   try {
-    const isWanted = (): boolean => agent.life === life; // killed while the next one loads, it is its keeper's again
     await agent.replace(async (loader) => {
       if (!isWanted()) throw new RuntimeError("RUNTIME_AGENT_DOWN", "this life is over");
       const next = await loader.load({ artifact, profile });

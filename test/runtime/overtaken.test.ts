@@ -5,6 +5,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { AgentRef, PlanariaEvent, Runtime } from "../../runtime/index.ts";
+import type { Incarnation } from "../../runtime/incarnation.ts";
+import { relocate } from "../../runtime/relocation.ts";
 import { withRuntime } from "../../runtime/testing.ts";
 import { Cell } from "../../sandbox/index.ts";
 import type { CellOptions, PlaceOptions, Resident } from "../../sandbox/index.ts";
@@ -72,6 +74,13 @@ describe("an agent whose cells are lost again and again", () => {
 });
 
 describe("an agent that is to move to another cell", () => {
+  it("does not begin to move on while it still loads there: its messages would wait for one move after the other", async () => {
+    const replace = (): Promise<number> => assert.fail("it holds messages");
+    // All that is looked at of a life that has not taken over.
+    const loading = { options: {} } as unknown as Incarnation;
+    assert.equal(await relocate({ life: undefined, replace }, loading), false);
+  });
+
   it("stays parked when it is killed while its next life loads there", async (t) => {
     let [placed, isOver] = [0, false];
     const startCell = cellsThatTell((_cell, id) => {
