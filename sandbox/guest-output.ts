@@ -8,6 +8,7 @@
  * 2. What the parser returns is plain data made of strings and numbers; it is not decoded (codec.ts does that).
  */
 
+import { UNDEFINED_TEXT } from "./codec.ts";
 import { isLongerThan, utf8Length } from "./guest/utf8.ts";
 import { adviseOnGlobals } from "./missing-globals.ts";
 import {
@@ -110,7 +111,8 @@ function readOutput(kind: string, reader: Reader): GuestOutput {
 
 function readDone(reader: Reader): GuestOutput {
   const id = reader.integer();
-  const reply = reader.textOf(reader.limits.replyBytesMax, "the reply");
+  // Nothing, which is no reply of the agent's, is said in however small a limit.
+  const reply = reader.textOf(Math.max(reader.limits.replyBytesMax, UNDEFINED_TEXT.length), "the reply");
   const [opCount, rowCount] = [reader.integer(), reader.integer()];
   const [outboundCount, logCount] = [reader.integer(), reader.integer()];
   const ops = reader.ops(opCount);

@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import * as fc from "fast-check";
 import { pack, unpack } from "../../sandbox/envelope.ts";
 import { SandboxError } from "../../sandbox/errors.ts";
+import { UNDEFINED_TEXT } from "../../sandbox/codec.ts";
 import { parseOutput } from "../../sandbox/guest-output.ts";
 import * as protocol from "../../sandbox/protocol.ts";
 import { GUEST_LIMITS } from "../support/guest.ts";
@@ -103,6 +104,11 @@ describe("what comes out of a guest", () => {
     assert.deepEqual(parse("S", "1", "warn", "hi", ""), { kind: "said", logs });
     assert.deepEqual(parse("L", JSON.stringify(declared), "1", "warn", "hi", ""), { kind: "loaded", declared, logs });
     assert.deepEqual(parseOutput(protocol.RESUME_TEXT, LIMITS), { kind: "resume" });
+  });
+
+  it("a turn that replies nothing says so in however small a limit of replies", () => {
+    const text = `D${pack(["1", UNDEFINED_TEXT, "0", "0", "0", "0"])}`;
+    assert.equal(parseOutput(text, { ...LIMITS, replyBytesMax: 1 }).kind, "done");
   });
 
   const op = (key: string, text: string) => ["D", "1", "", "1", "0", "0", "0", key, text] as const;
