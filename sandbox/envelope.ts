@@ -13,7 +13,7 @@
  */
 
 import { SandboxError } from "./errors.ts";
-import { charCodeAt, indexOf, slice } from "./guest/primordials.ts";
+import { bare, charCodeAt, filled, indexOf, slice } from "./guest/primordials.ts";
 
 const COMMA = 0x2c;
 const ZERO = 0x30;
@@ -45,35 +45,24 @@ export function pack(segments: readonly string[]): string {
 export function unpack(text: string, options: UnpackOptions, start = 0): string[] {
   const headerEnd = indexOf(text, "\n", start);
   if (headerEnd < 0) throw malformed("it has no header line");
-  const lengths = parseHeader(text, start, headerEnd, options.segmentsMax);
-  const segments: string[] = [];
+  const segments: string[] = bare([]);
   let from = headerEnd + 1;
-  for (let index = 0; index < lengths.length; index++) {
-    const to = from + (lengths[index] ?? 0);
-    if (to > text.length) throw malformed("its segments are longer than the text");
-    segments[index] = slice(text, from, to);
-    from = to;
+  let length = -1;
+  for (let index = start === headerEnd ? headerEnd + 1 : start; index <= headerEnd; index++) {
+    const unit = index === headerEnd ? COMMA : charCodeAt(text, index);
+    if (unit !== COMMA) {
+      length = appendDigit(length, unit, text.length);
+      continue;
+    }
+    if (length < 0) throw malformed("a length is missing");
+    if (segments.length === options.segmentsMax) throw malformed(`it has more than ${options.segmentsMax} segments`);
+    if (from + length > text.length) throw malformed("its segments are longer than the text");
+    segments[segments.length] = slice(text, from, from + length);
+    from += length;
+    length = -1;
   }
   if (from !== text.length) throw malformed("its segments are shorter than the text");
-  return segments;
-}
-
-function parseHeader(text: string, start: number, end: number, segmentsMax: number): number[] {
-  const lengths: number[] = [];
-  if (start === end) return lengths;
-  let length = -1;
-  for (let index = start; index <= end; index++) {
-    const unit = index === end ? COMMA : charCodeAt(text, index);
-    if (unit === COMMA) {
-      if (length < 0) throw malformed("a length is missing");
-      if (lengths.length === segmentsMax) throw malformed(`it has more than ${segmentsMax} segments`);
-      lengths[lengths.length] = length;
-      length = -1;
-    } else {
-      length = appendDigit(length, unit, text.length);
-    }
-  }
-  return lengths;
+  return filled(segments);
 }
 
 /** One form per number (no leading zeros), and never above the text's own length, so sums stay exact. */

@@ -201,6 +201,14 @@ export class Resident {
     for (const ask of asks) this.#options.onAsk({ turn: head.id, ...ask });
     for (const { ask, ...query } of reads) this.#options.onRead({ turn: head.id, ask, query });
     this.#options.onTaken();
+    if (head.asks.size === 0 && head.answersInFlight.length === 0) this.#stalled();
+  }
+
+  /** Nothing is asked, nothing is on its way: a realm that was broken in earnest waits for what nobody was told of. */
+  #stalled(): void {
+    const message = `${this.agent} is unusable: its turn waits for an answer to a question that it never asked`;
+    this.#turns.settleHead(lost("SANDBOX_DISPOSED", true, message));
+    this.#close(message);
   }
 
   /** An honest guest keeps the limits of its whole turn first. */

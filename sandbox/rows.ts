@@ -12,7 +12,7 @@
  *    is larger goes alone), for which at most `PAGE_LOOKS_MAX` keys were looked at.
  */
 import { pack, unpack } from "./envelope.ts";
-import { charCodeAt, isWellFormed } from "./guest/primordials.ts";
+import { bare, charCodeAt, filled, isWellFormed } from "./guest/primordials.ts";
 import { isLongerThan } from "./guest/utf8.ts";
 
 /** A row and its new text; undefined deletes it. */
@@ -133,11 +133,11 @@ export function pageText(page: RowPage): string {
 /** The page of a `pageText`, in the guest. @throws {SandboxError} SANDBOX_MESSAGE_MALFORMED */
 export function parsePage(text: string): RowPage {
   const segments = unpack(text, { segmentsMax: 1 + 2 * PAGE_ROWS_MAX });
-  const keys: string[] = [];
-  const texts: string[] = [];
+  const keys: string[] = bare([]);
+  const texts: string[] = bare([]);
   for (let index = 1; index + 1 < segments.length; index += 2) {
     keys[keys.length] = segments[index] ?? "";
     texts[texts.length] = segments[index + 1] ?? "";
   }
-  return { keys, texts, next: segments[0] ?? "" };
+  return { keys: filled(keys), texts: filled(texts), next: segments[0] ?? "" };
 }

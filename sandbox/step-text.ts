@@ -9,7 +9,7 @@
  * A step is named by its name and its use: the n-th step of that name in its turn.
  */
 import { pack } from "./envelope.ts";
-import { isWellFormed } from "./guest/primordials.ts";
+import { append, isWellFormed } from "./guest/primordials.ts";
 import { utf8Length } from "./guest/utf8.ts";
 import { invalid, segmentsOf } from "./protocol.ts";
 
@@ -56,7 +56,7 @@ export type StepAsk = StepName &
 /** The text of a question about a step. */
 export function stepText({ name, use }: StepName, ...rest: readonly (string | number)[]): string {
   const segments = [name, `${use}`];
-  for (let index = 0; index < rest.length; index++) segments[segments.length] = `${rest[index] ?? ""}`;
+  for (let index = 0; index < rest.length; index++) append(segments, `${rest[index] ?? ""}`);
   return pack(segments);
 }
 

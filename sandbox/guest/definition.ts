@@ -3,6 +3,7 @@
 import { SandboxError } from "../errors.ts";
 import { DOWN_METHOD, EXIT_METHOD, isReserved, METHODS_MAX, NAME_UNITS_MAX, type Declared } from "../protocol.ts";
 import {
+  append,
   isSafeInteger,
   isWellFormed,
   jsonStringify,
@@ -70,7 +71,7 @@ export function definitionOf(exported: unknown): Definition {
 export function declaredBy(definition: Definition): Declared {
   const methods: { name: string; reads: boolean }[] = [];
   mapForEach(definition.methods, (method, name) => {
-    methods[methods.length] = { name, reads: method.reads };
+    append(methods, { name, reads: method.reads });
   });
   const { version, migrate, stop } = definition;
   return { version, methods, hasMigrate: migrate !== undefined, hasStop: stop !== undefined };

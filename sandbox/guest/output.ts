@@ -15,6 +15,7 @@ import {
   type StateOp,
 } from "../protocol.ts";
 import type { RowOp, RowRead } from "../rows.ts";
+import { bare } from "./primordials.ts";
 
 /** What is said when even describing what went wrong goes wrong. Built while the realm is still clean. */
 export const LAST_RESORT: string = FAULT + pack(["", "Error", "the guest cannot describe what went wrong", ""]);
@@ -29,7 +30,14 @@ interface Sayings {
 /** A turn that settled, with everything that it changed and sends. */
 export function doneText(turn: Sayings, reply: string, ops: readonly StateOp[], rows: readonly RowOp[]): string {
   const { id, outbox, logs } = turn;
-  const segments: string[] = [`${id}`, reply, `${ops.length}`, `${rows.length}`, `${outbox.length}`, `${logs.length}`];
+  const segments: string[] = bare([
+    `${id}`,
+    reply,
+    `${ops.length}`,
+    `${rows.length}`,
+    `${outbox.length}`,
+    `${logs.length}`,
+  ]);
   for (let index = 0; index < ops.length; index++) {
     const op = ops[index];
     if (op !== undefined) add(segments, op[0], opText(op[1]));
@@ -51,14 +59,14 @@ export function doneText(turn: Sayings, reply: string, ops: readonly StateOp[], 
 /** A turn that failed; nothing of it counts but its log. */
 export function threwText(turn: Sayings, fault: GuestFault): string {
   const { code = "", name, message, stack } = fault;
-  const segments: string[] = [`${turn.id}`, code, name, message, stack, `${turn.logs.length}`];
+  const segments: string[] = bare([`${turn.id}`, code, name, message, stack, `${turn.logs.length}`]);
   addLogs(segments, turn.logs);
   return THREW + pack(segments);
 }
 
 /** A turn that waits, with the asks and reads that are new since it last said so. */
 export function waitText(id: number, asks: readonly Ask[], reads: readonly RowRead[]): string {
-  const segments: string[] = [`${id}`, `${asks.length}`, `${reads.length}`];
+  const segments: string[] = bare([`${id}`, `${asks.length}`, `${reads.length}`]);
   for (let index = 0; index < asks.length; index++) {
     const ask = asks[index];
     if (ask === undefined) continue;
@@ -79,7 +87,7 @@ export function waitText(id: number, asks: readonly Ask[], reads: readonly RowRe
 
 /** A guest that cannot go on, or cannot take what it was given; with what the module said until then. */
 export function faultText(fault: GuestFault, logs: readonly GuestLog[]): string {
-  const segments: string[] = [fault.code ?? "", fault.name, fault.message, fault.stack];
+  const segments: string[] = bare([fault.code ?? "", fault.name, fault.message, fault.stack]);
   if (logs.length > 0) segments[4] = `${logs.length}`;
   addLogs(segments, logs);
   return FAULT + pack(segments);
@@ -87,14 +95,14 @@ export function faultText(fault: GuestFault, logs: readonly GuestLog[]): string 
 
 /** A module that was evaluated: what it declares, and what it said meanwhile. */
 export function loadedText(declared: string, logs: readonly GuestLog[]): string {
-  const segments: string[] = [declared, `${logs.length}`];
+  const segments: string[] = bare([declared, `${logs.length}`]);
   addLogs(segments, logs);
   return LOADED + pack(segments);
 }
 
 /** What was logged so far, by a turn that is to be ended. */
 export function saidText(logs: readonly GuestLog[]): string {
-  const segments: string[] = [`${logs.length}`];
+  const segments: string[] = bare([`${logs.length}`]);
   addLogs(segments, logs);
   return SAY + pack(segments);
 }

@@ -8,6 +8,7 @@
 
 import { stringify, unflatten } from "devalue";
 import {
+  append,
   bufferSlice,
   charCodeAt,
   dateGetTime,
@@ -56,12 +57,12 @@ const operations = {
   toISOString: (date: Date): string => (dateGetTime(date) === dateGetTime(date) ? dateToIso(date) : ""),
   valuesOf: (set: ReadonlySet<unknown>): unknown[] => {
     const values: unknown[] = [];
-    setForEach(set, (value) => (values[values.length] = value));
+    setForEach(set, (value) => append(values, value));
     return values;
   },
   entriesOf: (map: ReadonlyMap<unknown, unknown>): [unknown, unknown][] => {
     const entries: [unknown, unknown][] = [];
-    mapForEach(map, (value, key) => (entries[entries.length] = [key, value]));
+    mapForEach(map, (value, key) => append(entries, [key, value]));
     return entries;
   },
   viewInfo,

@@ -6,7 +6,7 @@
 import { SandboxError } from "../errors.ts";
 import type { IsolateLimits } from "../protocol.ts";
 import { compareRowKeys, ROWS_PER_TURN_MAX, type RowOp } from "../rows.ts";
-import { indexOf, mapForEach, mapGet, mapSet, NativeMap, sortBy } from "./primordials.ts";
+import { append, indexOf, mapForEach, mapGet, mapSet, NativeMap, sortBy } from "./primordials.ts";
 import { utf8Length } from "./utf8.ts";
 
 /** A row that a turn wrote; `text` is undefined where it deleted it. */
@@ -62,7 +62,7 @@ export class RowDraft {
     const drafted = this.#tables === undefined ? undefined : mapGet(this.#tables, table);
     if (drafted === undefined) return rows;
     mapForEach(drafted, (row) => {
-      if (isWithin(row.key, range)) rows[rows.length] = row;
+      if (isWithin(row.key, range)) append(rows, row);
     });
     const { direction } = range;
     return sortBy(rows, (a, b) => direction * compareRowKeys(a.key, b.key));
@@ -74,7 +74,7 @@ export class RowDraft {
     if (this.#tables === undefined) return ops;
     mapForEach(this.#tables, (rows, table) =>
       mapForEach(rows, ({ key, text }) => {
-        ops[ops.length] = [table, key, text];
+        append(ops, [table, key, text]);
       }),
     );
     return ops;

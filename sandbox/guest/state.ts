@@ -15,7 +15,16 @@ import { decodeTrusted, encode } from "../codec.ts";
 import { SandboxError } from "../errors.ts";
 import { isKey, KEY_BYTES_MAX, STATE_KEYS_MAX, type StateOp } from "../protocol.ts";
 import { deepFreeze } from "./freeze.ts";
-import { jsonStringify, mapDelete, mapForEach, mapGet, mapSet, NativeTypeError, sortTexts } from "./primordials.ts";
+import {
+  append,
+  jsonStringify,
+  mapDelete,
+  mapForEach,
+  mapGet,
+  mapSet,
+  NativeTypeError,
+  sortTexts,
+} from "./primordials.ts";
 import { Survey } from "./survey.ts";
 import { utf8Length } from "./utf8.ts";
 
@@ -77,7 +86,7 @@ export class State {
     if (this.#sortedKeys !== undefined) return this.#sortedKeys;
     const keys: string[] = [];
     mapForEach(this.#slots, (slot, key) => {
-      if (slot.isPresent) keys[keys.length] = key;
+      if (slot.isPresent) append(keys, key);
     });
     this.#sortedKeys = sortTexts(keys);
     return this.#sortedKeys;
@@ -148,7 +157,7 @@ export class State {
     for (let index = 0; index < this.#touched.length; index++) {
       const change = this.#changeOf(this.#touched[index]);
       if (change === undefined) continue;
-      changes[changes.length] = change;
+      append(changes, change);
       units += lengthOf(change.text) - lengthOf(change.slot.text);
     }
     if (this.#size > STATE_KEYS_MAX) throw this.#tooLarge(`would have ${this.#size} keys, more than ${STATE_KEYS_MAX}`);
@@ -213,7 +222,7 @@ export class State {
       slot.text = text;
       slot.bytes = undefined;
       slot.view = undefined;
-      ops[ops.length] = [slot.key, text];
+      append(ops, [slot.key, text]);
     }
     for (let index = 0; index < this.#touched.length; index++) {
       const slot = this.#touched[index];
@@ -240,7 +249,7 @@ export class State {
   #touch(slot: Slot): void {
     if (slot.isTouched) return;
     slot.isTouched = true;
-    this.#touched[this.#touched.length] = slot;
+    append(this.#touched, slot);
   }
 
   #resize(slot: Slot, isPresent: boolean): void {

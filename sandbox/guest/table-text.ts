@@ -2,6 +2,7 @@
 
 import { inspect } from "./inspect.ts";
 import {
+  append,
   getOwnPropertyDescriptor,
   hasOwn,
   isArray,
@@ -33,7 +34,7 @@ export function tableText(data: unknown, only: unknown): string | undefined {
   for (let index = 0; index < count; index++) {
     const name = names[index] ?? "";
     const row = rowOf(name, valueAt(data, name), only);
-    rows[rows.length] = row;
+    append(rows, row);
     addColumns(columns, known, row);
   }
   const text = draw(columns, rows);
@@ -59,7 +60,7 @@ function addColumns(columns: string[], known: Map<string, true>, row: Row): void
   mapForEach(row, (_text, key) => {
     if (key === "(index)" || mapGet(known, key) !== undefined || columns.length > COLUMNS_MAX) return;
     mapSet(known, key, true);
-    columns[columns.length] = key;
+    append(columns, key);
   });
 }
 

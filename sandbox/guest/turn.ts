@@ -12,6 +12,7 @@ import { SandboxError } from "../errors.ts";
 import { LOG_LINES_MAX, type Ask, type GuestLog, type IsolateLimits, type Outbound, type Turn } from "../protocol.ts";
 import type { RowQuery, RowRead } from "../rows.ts";
 import {
+  append,
   assign,
   define,
   mapDelete,
@@ -137,7 +138,7 @@ export class TurnRun {
     if (this.#askCount >= max) throw exceeded("SANDBOX_ASKS_EXCEEDED", `asks more than ${max} times`);
     const text = write();
     this.#askCount++;
-    this.#unsent[this.#unsent.length] = { ask: this.#await(open), verb, step, text };
+    append(this.#unsent, { ask: this.#await(open), verb, step, text });
   }
 
   /** A promise of the answer's text. Rejects with SANDBOX_READS_EXCEEDED beyond the limit. */
@@ -149,7 +150,7 @@ export class TurnRun {
         throw exceeded("SANDBOX_READS_EXCEEDED", `reads more than ${max} times from its tables`);
       this.#readCount++;
       const ask = this.#await({ take: resolve, reject, from: frames() });
-      this.#unsentReads[this.#unsentReads.length] = { ...query, ask };
+      append(this.#unsentReads, { ...query, ask });
     });
     return quiet(answer);
   }
@@ -197,7 +198,7 @@ export class TurnRun {
     if (this.reads && verb !== "cast") throw readOnly(`cannot ${verb}`);
     const max = this.#limits.outboxPerTurnMax;
     if (this.outbox.length >= max) throw exceeded("SANDBOX_OUTBOX_EXCEEDED", `sends more than ${max} messages`);
-    this.outbox[this.outbox.length] = { verb, text };
+    append(this.outbox, { verb, text });
   }
 
   /** Numbers the timers that the turn sets, from 1. */
@@ -214,11 +215,11 @@ export class TurnRun {
     const hasRoom = this.#logBytes + bytes + LOG_CUT_BYTES <= bytesMax;
     if (hasRoom && this.logs.length < LOG_LINES_MAX - 1) {
       this.#logBytes += bytes;
-      this.logs[this.logs.length] = { level, text, at: position() };
+      append(this.logs, { level, text, at: position() });
       return;
     }
     this.#isLogCut = true;
-    if (LOG_CUT_BYTES <= bytesMax) this.logs[this.logs.length] = { level: "warn", text: LOG_CUT, at: "" };
+    if (LOG_CUT_BYTES <= bytesMax) append(this.logs, { level: "warn", text: LOG_CUT, at: "" });
   }
 }
 

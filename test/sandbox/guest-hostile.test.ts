@@ -123,6 +123,21 @@ describe("after an agent patched its realm", () => {
     assert.ok(["done", "threw", "fault"].includes(output.kind));
   });
 
+  for (const place of ["Object", "Array"]) {
+    it(`setters for every index of ${place}.prototype keep no question, message, write or log line back`, async () => {
+      const guest = await open(
+        `globalThis.caught = 0; for (let i = 0; i < 300; i++) Object.defineProperty(${place}.prototype, i, { set() { caught++ }, get() { return undefined }, configurable: true });
+         ctx.log.info("a line"); ctx.cast("a", "b", 1); ctx.table("t").put("k", 1); ctx.state.count = 5; return ctx.call("a", "b", 1).then((n) => n + caught);`,
+      );
+      const output = await guest.call("evil");
+      assert.equal(output.kind, "wait");
+      assert.equal(output.asks.length, 1);
+      const { reply, ops, rows, outbox, logs } = done(await guest.answer(1, { ok: true, text: "0" }));
+      assert.equal(value(reply), 0);
+      assert.deepEqual([ops.length, rows.length, outbox.length, logs.length], [1, 1, 1, 1]);
+    });
+  }
+
   it("a then on Object.prototype that throws fails the turn, not the guest", async () => {
     const guest = await open(
       "Object.defineProperty(Object.prototype, 'then', { get() { throw new Error('poison') }, configurable: true }); return { a: 1 }",

@@ -42,7 +42,7 @@ describe("a cell that sends what no honest cell sends is killed for bad_frame:",
     ["an ask as the last word", `placed(() => send(loaded, record(19, 1, 1, "W" + pack("1", "0", "0"))));`, []],
     [
       "an ask without an entry",
-      `const ask = record(20, 1, 1, "W" + pack("1", "0", "0")); placed(() => send(loaded, ask, ask));`,
+      `const ask = record(20, 1, 1, "W" + pack("1", "1", "0", "1", "call", "", "x")); placed(() => send(loaded, ask, ask));`,
       [],
     ],
     [
@@ -103,6 +103,19 @@ describe("a cell that does not do its work is killed:", () => {
       await until(() => !isRunning(cell.pid));
     });
   }
+});
+
+describe("an agent whose turn waits for what it never asked", () => {
+  it("loses its isolate, and its neighbours keep the cell", async () => {
+    const { cell, program, actor } = await startProgram(
+      `placed(() => send(loaded, record(20, 1, 1, "W" + pack("1", "0", "0"))));`,
+    );
+    using _ = program;
+    assert.match(brief(await actor.call("add")), /^lost SANDBOX_DISPOSED/);
+    assert.equal(isRunning(cell.pid), true);
+    cell.kill("the test is over");
+    await cell.exited;
+  });
 });
 
 describe("a cell that cannot start", () => {

@@ -126,7 +126,10 @@ export class SimGuest {
       const next = answer === undefined ? handler.next() : handler.next(answer);
       if (next.done !== true) {
         run.asks += 1;
-        return { kind: "asking", text: WAIT + pack([turn.id, "1", "0", `${run.asks}`, next.value[0], "", next.value[1]]) };
+        return {
+          kind: "asking",
+          text: WAIT + pack([turn.id, "1", "0", `${run.asks}`, next.value[0], "", next.value[1]]),
+        };
       }
       for (const [key, value] of draft.ops) this.#state.set(key, value);
       const ops = [...draft.ops].flatMap(([key, value]) => [key, `=${value}`]);
