@@ -11,6 +11,7 @@ import { RuntimeError } from "./errors.ts";
 import { handoverIn } from "./handover.ts";
 import type { AgentInfo, AgentRef, HistoryLine } from "./ref.ts";
 import { shutdownReason } from "./ref.ts";
+import { standingSteps } from "./step-records.ts";
 import { parseExitReason, parseForkOptions, parsePoint } from "./options.ts";
 import { parseHistoryOptions } from "./reading-options.ts";
 
@@ -64,7 +65,8 @@ async function restore<Def extends AnyAgentDefinition>(host: RefHost<Def>, at: P
     const { branch } = agent; // read here: a roll-back that was before us may have moved the agent to another one
     const view = await branch.at(at);
     requireCode(agent.id, view);
-    const commit = host.vault.restore(branch.id, view, { durability: "disk", ops: standingOps(view, agent.spec) });
+    const ops = [...standingOps(view, agent.spec), ...standingSteps(branch)];
+    const commit = host.vault.restore(branch.id, view, { durability: "disk", ops });
     await commit.durable;
     agent.traffic.clear();
     host.restored(commit.seq);

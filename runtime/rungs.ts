@@ -17,6 +17,7 @@ import type { Action, Branch, Vault, View } from "../vault/index.ts";
 import { Slices, VaultError } from "../vault/index.ts";
 import type { AgentSpec, CurrentCode, EarlierCode } from "./agent-record.ts";
 import { codeOps, standingOps, keptEntries, readArtifact, readCurrent, readSpec } from "./agent-record.ts";
+import { standingSteps } from "./step-records.ts";
 
 /** Snapshots that are looked at for one that can be read. */
 const SNAPSHOTS_MAX = 32;
@@ -111,7 +112,8 @@ export class Rungs {
   async #restore(to: string, view: View, skipped: readonly Skipped[]): Promise<Step> {
     const branch = this.#branch();
     branch.fence();
-    const commit = this.#vault.restore(branch.id, view, { durability: "disk", ops: standingOps(view, this.#spec()) });
+    const ops = [...standingOps(view, this.#spec()), ...standingSteps(branch)];
+    const commit = this.#vault.restore(branch.id, view, { durability: "disk", ops });
     await commit.durable;
     return { before: `before-restore-${commit.seq}`, to, skipped };
   }

@@ -10,6 +10,7 @@
  */
 import type { Op, View } from "../vault/index.ts";
 import { textOf } from "./agent-record.ts";
+import { isRefusal } from "./feed.ts";
 
 /** Messages whose records are kept though their turns were not committed: as many as ids of calls. */
 export const STEP_MESSAGES_KEPT = 1_024;
@@ -85,6 +86,19 @@ export class StepRecords {
     kept.keys.push(key);
     kept.bytes += bytes;
     this.#bytes += bytes;
+  }
+}
+
+/**
+ * What a restore of an earlier state must write with it: the records of now. What was done outside is done, whatever state the
+ * agent goes back to, and the messages they belong to may come again. None where they cannot be read.
+ */
+export function standingSteps(now: View): readonly Op[] {
+  try {
+    return Array.from(now.range({ prefix: PREFIX }), ([put, value]) => ({ put, value }));
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    return []; // damaged pages may be the very reason of the restore
   }
 }
 

@@ -202,6 +202,15 @@ describe("a step", () => {
     await assert.rejects(payer.call("failing"), /after 3/);
   });
 
+  it("stays recorded when the agent goes back to an earlier state: what was done outside is done", async (t) => {
+    const { payer, asked } = await withPayer(t, {});
+    await payer.snapshot("before");
+    await assert.rejects(payer.call("failing", undefined, { id: "order-7" }), /after 1/);
+    await payer.restore({ label: "before" });
+    await assert.rejects(payer.call("failing", undefined, { id: "order-7" }), /after 1/);
+    assert.equal(asked.length, 1);
+  });
+
   it("leaves no record behind once its turn is committed", async (t) => {
     const folder = await mkdtemp(join(tmpdir(), "planaria-steps-"));
     t.after(() => rm(folder, { recursive: true, force: true }));

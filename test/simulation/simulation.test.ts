@@ -21,6 +21,7 @@ const FOUND: readonly (readonly [seed: number, what: string])[] = [
   [2_147_098_661, "an agent that is killed and parked while it waits for a slow cell to move to stays parked"],
   [2_147_099_029, "an agent that is killed and parked while it loads in another cell stays parked"],
   [2_147_099_048, "an agent that is killed for its shutdown time as it moves and the runtime closes stays parked"],
+  [821_390, "an effect that was recorded is not repeated by an agent that went back to an earlier snapshot"],
 ];
 
 describe("simulated worlds", () => {
