@@ -41,6 +41,8 @@ export interface AgentHost {
   readonly slots: StepSlots;
   /** For the jitter between tries. */
   readonly random: Random;
+  /** For the first states of agents. */
+  readonly births: Random;
   readonly deadLetters: DeadLetters;
   readonly radius: BlastRadius;
   /** What agents may do outside, where they are granted it. */

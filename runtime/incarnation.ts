@@ -56,6 +56,8 @@ export interface IncarnationHost {
   readonly pool: CellPool;
   readonly clock: Clock;
   readonly steps: StepsRoom;
+  /** What the chance of an agent's first state begins with; another each time. */
+  firstSeed(): number;
   /** Answers a question of a running turn. Never rejects. */
   ask(question: Asked): Promise<AskAnswer>;
   /** Prepares one entry of a turn's outbox. Never throws for what it says. */
@@ -224,7 +226,8 @@ export class Incarnation implements LiveTenant {
   async runOwn(kind: "init" | "migrate" | "stop", text: string, nowMs: number): Promise<Op[]> {
     const resident = this.#resident;
     if (resident === undefined) throw new Error("not loaded");
-    const outcome = await resident.run(ownTurn({ id: ++this.#turns, kind, text, nowMs }, this.options.random));
+    const chance = { random: this.options.random, seed: () => this.#host.firstSeed() };
+    const outcome = await resident.run(ownTurn({ id: ++this.#turns, kind, text, nowMs }, chance));
     switch (outcome.kind) {
       case "done":
         this.#host.log(this.#place(kind), outcome.logs);

@@ -24,6 +24,7 @@ export function lifeHostOf(
     pool,
     clock,
     steps: { slots, emit: (event) => events.emit(event) },
+    firstSeed: () => host.births.next32(),
     ask: (question) => host.ask(id, question),
     over: (epoch) => host.broker.lifeOver(id, epoch),
     surface: (grants) => host.broker.surface(grants),

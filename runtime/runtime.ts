@@ -150,9 +150,7 @@ export class Runtime implements AsyncDisposable {
       deliver: (agent, letter, caller) => void this.#router.deliver(agent, letter, caller),
       replayed: (letter) => this.#agents.peek(letter.agent)?.ends.forgive(letter),
     });
-    const { topics, timers } = this.#makeLater();
-    this.#topics = topics;
-    this.#timers = timers;
+    ({ topics: this.#topics, timers: this.#timers } = this.#makeLater());
     this.#host = {
       deadLetters: this.#deadLetters,
       radius: this.#failures.radius,
@@ -165,13 +163,14 @@ export class Runtime implements AsyncDisposable {
       starts: this.#starts,
       slots: new StepSlots(),
       random: seededRandom(random.next32()),
+      births: seededRandom(random.next32()),
       ask: (agent, question) => this.#router.ask(agent, question),
       outgoing: (place, entry) => this.#router.outgoing.prepare(place, entry),
       forgotten: (id) => {
         this.#agents.forget(id);
         this.#relations.forgotten(id);
       },
-      departure: (id) => [...topics.departure(id), ...timers.departure(id)],
+      departure: (id) => [...this.#topics.departure(id), ...this.#timers.departure(id)],
     };
   }
 

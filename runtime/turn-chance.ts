@@ -11,13 +11,16 @@ export function turnOf(message: Message, random: "real" | undefined): Turn {
   return { id, kind, method, text, nowMs, seed, entropy: message.entropy };
 }
 
-/** A turn of the runtime's own (init, migrate, stop), which is not repeated. */
+/**
+ * A turn of the runtime's own (init, migrate, stop), which is not repeated. `seed` is that of the first state: what an agent
+ * draws there, an id say, must not be what the others draw. The other two have none.
+ */
 export function ownTurn(
   turn: Pick<Turn, "id" | "text" | "nowMs"> & { readonly kind: "init" | "migrate" | "stop" },
-  random: "real" | undefined,
+  { random, seed }: { readonly random: "real" | undefined; readonly seed: () => number },
 ): Turn {
   const entropy = random === "real" ? freshEntropy() : undefined;
-  return { ...turn, method: turn.kind, seed: 0, entropy };
+  return { ...turn, method: turn.kind, seed: turn.kind === "init" ? seed() : 0, entropy };
 }
 
 /** What is recorded of a message's turn: all that another run of it needs to be the same. */

@@ -99,6 +99,7 @@ class Lives {
       vault: this.vault,
       pool: this.pool,
       clock: systemClock,
+      firstSeed: () => 1,
       steps: { slots: new StepSlots(), emit: none },
       ask: none,
       outgoing: none,

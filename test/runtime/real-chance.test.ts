@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { Runtime } from "../../runtime/index.ts";
+import { withRuntime } from "../../runtime/testing.ts";
 import { compile } from "../../sandbox/index.ts";
 import { keystream } from "../../sandbox/guest/web/keystream.ts";
 import { messageOf } from "../../runtime/message.ts";
@@ -25,6 +26,28 @@ describe("the keystream", () => {
       const cipher = createCipheriv("chacha20", Buffer.from(key, "hex"), Buffer.alloc(16));
       assert.deepEqual(bytes, cipher.update(Buffer.alloc(1024)), key);
     }
+  });
+});
+
+describe("the first state of an agent with seeded chance", () => {
+  it("is another for each agent, and the same for the same seed of the runtime", async (t) => {
+    const ids = async (seed: number): Promise<readonly unknown[]> => {
+      const runtime = await withRuntime(t, { seed });
+      const source = `export default { version: 1, state: () => ({ id: crypto.randomUUID(), chance: Math.random() }), on: {
+        id: (ctx) => [ctx.state.id, ctx.state.chance],
+        spawn: (ctx) => ctx.spawn({ id: "c" }),
+      } }`;
+      for (const id of ["a", "b"]) await runtime.spawn({ id, source });
+      await runtime.ref("a").call("spawn");
+      const drawn = await Promise.all(["a", "b", "a/c"].map((id) => runtime.ref(id).call("id")));
+      await runtime.ref("b").stop();
+      await runtime.drop("b");
+      await runtime.spawn({ id: "b", source });
+      return [...drawn, await runtime.ref("b").call("id")].flat();
+    };
+    const [one, again, other] = [await ids(7), await ids(7), await ids(8)];
+    assert.equal(new Set([...one, ...other]).size, 16, "no two are alike");
+    assert.deepEqual(again, one);
   });
 });
 
