@@ -42,7 +42,10 @@ export interface Job {
   readonly pid: number;
   /** Its errors are nobody's concern: a program that ended or closed it is seen by `exited`. */
   readonly stdin: Writable;
-  /** Read both to their end, or destroy them: a program waits for whoever does not read. */
+  /**
+   * Read both to their end, or destroy them: a program waits for whoever does not read. Begin before it can have ended, in the
+   * same turn of the event loop that gave the job: what nobody listens to is thrown away by Node at the end of the process.
+   */
   readonly stdout: Readable;
   readonly stderr: Readable;
   /** When nothing of it is left; never rejects. */
@@ -53,8 +56,16 @@ export interface Job {
 
 /** Looks whether the last process is gone are 1 ms apart, then twice as far each time, and at last this far. */
 const BURIAL_MS_MAX = 1_024;
-/** Without a sandbox somebody may hold the pipes of a program that has ended; nobody waits longer for them. */
-const PIPES_MS_MAX = 200;
+/** Without a sandbox what is left of its process group is dead in a moment, but seen for as long as nobody has buried it. */
+const GROUP_MS_MAX = 64;
+/**
+ * Without a sandbox somebody may hold the pipes of a program that has ended. So often it is looked whether something of it
+ * waits for whoever reads; when so many looks found nothing, all of it has been read …
+ */
+const LEFT_LOOK_MS = 20;
+const LEFT_LOOKS_MAX = 10;
+/** … and so it has when this much more came: what the program itself left there is what a pipe holds (208 KiB on Linux). */
+const LEFT_BYTES_MAX = 1024 * 1024;
 
 /**
  * Starts a program. Resolves when its process exists; a sandbox that cannot be made after that is `exited` with
@@ -170,7 +181,7 @@ class RunningJob implements Job {
     this.#isOver = true;
     this.#grace?.cancel();
     this.#watch.stop();
-    if (initPid === undefined) await this.#leavePipes();
+    if (initPid === undefined) await this.#leave();
     else await this.#buried(initPid);
     this.#gauge.close();
     this.#launched.cgroup?.close();
@@ -183,28 +194,43 @@ class RunningJob implements Job {
 
   /** bubblewrap ends when the program has, and process 1 with what is left of the namespace a moment later. */
   async #buried(initPid: number): Promise<void> {
-    const { port1 } = new MessageChannel();
-    port1.ref(); // A timer does not keep this process alive, and somebody awaits this.
     for (let waitMs = 1; !this.#gauge.isGone(); waitMs = Math.min(2 * waitMs, BURIAL_MS_MAX)) {
       if (waitMs === 1) signal(initPid, "SIGKILL"); // It is still the same process: the gauge looked at that very one.
-      await new Promise<void>((resolve) => this.#options.clock.after(waitMs, resolve));
-      if (waitMs === BURIAL_MS_MAX) port1.unref(); // Something in the kernel holds it: nobody's end waits for that.
+      await this.#waited(waitMs);
     }
+  }
+
+  async #waited(waitMs: number): Promise<void> {
+    const { port1 } = new MessageChannel();
+    // A timer does not keep this process alive, and somebody awaits this; but nobody's end waits for what the kernel holds.
+    if (waitMs < BURIAL_MS_MAX) port1.ref();
+    await new Promise<void>((resolve) => this.#options.clock.after(waitMs, resolve));
     port1.close();
   }
 
-  /** Ends what is left of its process group, and the waiting for those who left it and hold its pipes. */
-  async #leavePipes(): Promise<void> {
-    signal(-this.pid, "SIGKILL");
-    const { stdout, stderr } = this;
-    const pipes = [stdout, stderr].filter((pipe) => !pipe.readableEnded && !pipe.destroyed);
-    const all = Promise.all(pipes.map((pipe) => new Promise((resolve) => pipe.once("close", resolve))));
-    const patience = new Promise<void>((resolve) => {
-      const timer = this.#options.clock.after(PIPES_MS_MAX, resolve);
-      void all.then(() => timer.cancel()); // Nobody waits for it any more.
-    });
-    await Promise.race([all, patience]);
-    for (const pipe of pipes) if (!pipe.destroyed) pipe.push(null); // An end, after what was read of it.
+  /** Ends what is left of its process group. Those who left it may hold its outputs: these end with what the program wrote. */
+  async #leave(): Promise<void> {
+    for (let waitMs = 1; waitMs <= GROUP_MS_MAX && signal(-this.pid, "SIGKILL"); waitMs *= 2)
+      await this.#waited(waitMs);
+    for (const pipe of [this.#launched.child.stdout, this.#launched.child.stderr]) {
+      if (pipe !== null && !pipe.readableEnded && !pipe.destroyed) this.#leavePipe(pipe as Socket); // as in the constructor
+    }
+  }
+
+  #leavePipe(pipe: Socket): void {
+    const before = pipe.bytesRead;
+    let looks = 0;
+    const look = (): void => {
+      looks += pipe.readableLength === 0 ? 1 : 0;
+      if (looks < LEFT_LOOKS_MAX && pipe.bytesRead - before < LEFT_BYTES_MAX) arm();
+      else pipe.push(null); // An end, after what was read of it.
+    };
+    let timer: Timer | undefined;
+    const arm = (): void => {
+      if (!pipe.destroyed && !pipe.readableEnded) timer = this.#options.clock.after(LEFT_LOOK_MS, look);
+    };
+    pipe.once("close", () => timer?.cancel());
+    arm();
   }
 }
 

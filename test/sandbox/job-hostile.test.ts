@@ -132,7 +132,41 @@ describe("a job without a sandbox", { skip: skipOutside }, () => {
     for (const pid of left) process.kill(pid, "SIGKILL");
     assert(left.length > 0, "this is what a sandbox is for");
   });
+
+  it("ends, and so do its outputs, though what left its process group writes on, to whoever reads slowly", async () => {
+    const word = newWord();
+    const script = 'setsid sh -c "while :; do echo $1; done" & read -r line; exit 3';
+    const job = await startJob({ ...JOB, file: "/bin/sh", args: ["-c", script, "sh", word], sandbox: "none" });
+    await once(job.stdout, "data"); // It has left.
+    job.stdout.pause();
+    job.stdin.end("\n");
+    assert.equal((await job.exited).code, 3);
+    for await (const _ of job.stdout) await new Promise((resolve) => setImmediate(resolve));
+    for (const pid of processesWith(word)) process.kill(pid, "SIGKILL");
+  });
 });
+
+for (const { sandbox, skip } of ways) {
+  it(
+    `what a program has written is there for whoever reads slowly, after its end, sandbox ${sandbox}`,
+    { skip },
+    async () => {
+      // More than is read ahead, and less than a pipe holds with that: it ends without waiting for anybody.
+      const script = "echo first; read -r line; head -c 100000 /dev/zero";
+      const job = await startJob({ ...JOB, file: "/bin/sh", args: ["-c", script], sandbox });
+      job.stderr.resume();
+      let length = 0;
+      for await (const part of job.stdout) {
+        length += String(part).length;
+        if (length > "first\n".length) continue;
+        job.stdin.end("\n");
+        assert.equal((await job.exited).code, 0);
+        await new Promise((resolve) => JOB.clock.after(400, () => resolve(undefined))); // Longer than anybody's patience.
+      }
+      assert.equal(length, 100_006);
+    },
+  );
+}
 
 describe("in its sandbox nothing of a job is left:", { skip: skipInside }, () => {
   const detached = "setsid sh -c \"trap '' TERM; (setsid sh -c 'sleep 60; : $1' &) ; sleep 60; : $1\"";

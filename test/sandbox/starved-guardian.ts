@@ -22,7 +22,7 @@ async function start(): Promise<() => Promise<unknown>> {
     return () => ran(job);
   }
   const cell = await Cell.start({ ...OPTIONS, osSandbox: kind === "cell-off" ? "off" : "auto" });
-  return () => cell.stop();
+  return async () => await cell[Symbol.asyncDispose]();
 }
 
 const told = new Set<string>();
