@@ -36,6 +36,14 @@ describe("a record", () => {
     });
   });
 
+  test("grants in it are taken as they stand: what they mean is the capabilities' to say", () => {
+    const front =
+      "---\nhost:\n  fetch: { allow: [https://example.org/], quota: { callsPerTurn: 2 } }\n  own: {}\n---\n";
+    assert.deepEqual(parseAgentRecord(front, "x.agent.md").settings, {
+      host: { fetch: { allow: ["https://example.org/"], quota: { callsPerTurn: 2 } }, own: {} },
+    });
+  });
+
   const plain: readonly (readonly [string, string, string])[] = [
     ["without front matter is text alone", "Be kind.\n---\nmore\n", "Be kind.\n---\nmore"],
     ["with empty front matter is text alone", "---\n---\nBe kind.", "Be kind."],
