@@ -1,20 +1,22 @@
 /**
  * Starting the process of a job: the chain of programs in front of it, its descriptors, and who ends it when we end.
  *
- *     [nice] bwrap --args <fd> [its process 1] prlimit ... program args      in the sandbox
- *     [nice] [prlimit ...] [setpriv] program args                            without
+ *     [nice] bwrap --args <fd> [its process 1] [setsid] prlimit ... program args     in the sandbox
+ *     [nice] [prlimit ...] [setpriv] program args                                    without
  *
  * Invariants:
  * 1. The program has three descriptors: none of ours, none of those that this process was started with.
  * 2. In the sandbox its end, and ours however it comes, is the end of its pid namespace: nothing of it is left.
  * 3. No value of its environment is in the arguments of a process.
  */
-import { spawn, type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { closeSync, lstatSync, openSync, readFileSync, readlinkSync, realpathSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { SandboxError } from "./errors.ts";
+import { findExecutable } from "./executable.ts";
 import { limitTasks, type JobCgroup } from "./job-cgroup.ts";
 import { jobCwd, jobEnvironment, type JobOptions } from "./job-options.ts";
+import { endWithUs } from "./job-orphans.ts";
 import { jobSeccompProgram } from "./job-seccomp.ts";
 import { jobView, SYSTEM_FOLDERS } from "./job-view.ts";
 import { extraPipe, findLayers } from "./layers.ts";
@@ -55,12 +57,14 @@ export async function launchInside(options: JobOptions): Promise<LaunchedJob> {
   if (bubblewrap === undefined) throw missing("bubblewrap", "install bubblewrap, and let it make user namespaces");
   if (prlimit === undefined) throw missing("prlimit", "install util-linux, which has it");
   const limiter = realpathSync(prlimit);
+  const session = findExecutable("setsid");
   const command = [
     ...(nice === undefined ? [] : [nice, "-n", NICENESS, "--"]),
     bubblewrap,
     "--args",
     String(FD.args),
     "--",
+    ...(session === undefined ? [] : [session]),
     limiter,
     ...limits(options, true),
     "--",
@@ -68,8 +72,9 @@ export async function launchInside(options: JobOptions): Promise<LaunchedJob> {
     ...options.args,
   ];
   const filter = hasSeccompTables(process.arch) ? jobSeccompProgram(process.arch) : undefined;
-  const view = viewOf(options, limiter, filter !== undefined);
+  const view = viewOf(options, { limiter, session }, filter !== undefined);
   const child = await start(command, { fds: 7, env: {}, cwd: "/" });
+  endWithUs(child); // Until it is fed it sees no file at all, and ends by itself.
   feed(child, view, filter);
   return await followed(child, options);
 }
@@ -85,7 +90,7 @@ export async function launchOutside(options: JobOptions): Promise<LaunchedJob> {
     ...options.args,
   ];
   const child = await start(command, { fds: 3, env: jobEnvironment(options), cwd: jobCwd(options) });
-  watchOurEnd(child);
+  endWithUs(child);
   return { child, initPid: undefined, exitCode: Promise.resolve(undefined), cgroup: undefined };
 }
 
@@ -153,11 +158,20 @@ async function start(command: readonly string[], { fds, env, cwd }: Frame): Prom
   }
 }
 
+/** Programs that run inside before the job's own. */
+interface InsideTools {
+  /** Sets its limits. */
+  readonly limiter: string;
+  /** Takes it out of the process group of bubblewrap, which is killed as one; undefined where it is not installed. */
+  readonly session: string | undefined;
+}
+
 /** What bubblewrap is told. */
-function viewOf(options: JobOptions, limiter: string, isFiltered: boolean): readonly string[] {
+function viewOf(options: JobOptions, { limiter, session }: InsideTools, isFiltered: boolean): readonly string[] {
   return jobView({
     ...topOfFileSystem(),
-    files: [limiter, options.file],
+    files: [limiter, ...(session === undefined ? [] : [session]), options.file],
+    hasOwnSession: session !== undefined,
     folders: options.folders,
     cwd: jobCwd(options),
     env: jobEnvironment(options),
@@ -220,18 +234,4 @@ function raiseOomScore(pid: number): void {
   } catch {
     // It then counts as everybody else does.
   }
-}
-
-/** Without a sandbox: a shell that reads until our end closes its input, then kills the program's process group. */
-function watchOurEnd(child: ChildProcess): void {
-  if (process.platform === "win32" || child.pid === undefined) return;
-  const script = 'trap "" INT HUP TERM; read -r line; kill -9 "-$0"';
-  const watcher = spawn("/bin/sh", ["-c", script, String(child.pid)], {
-    stdio: ["pipe", "ignore", "ignore"],
-    env: {},
-    detached: true,
-  });
-  watcher.on("error", () => child.kill("SIGKILL")); // Without its watcher it could outlive us.
-  watcher.unref();
-  child.once("exit", () => watcher.kill("SIGKILL"));
 }

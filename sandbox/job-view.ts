@@ -26,6 +26,8 @@ export interface JobView {
   readonly env: Readonly<Record<string, string>>;
   readonly isNetworked: boolean;
   readonly tmpBytesMax: number;
+  /** The program gets a session of its own from somebody else. */
+  readonly hasOwnSession: boolean;
   /** Links at the top of this machine's file system, such as /bin -> usr/bin. */
   readonly links: readonly (readonly [path: string, target: string])[];
   /** Folders at the top that are seen as they are. */
@@ -59,7 +61,16 @@ export function jobView(view: JobView): readonly string[] {
   const etc = view.isNetworked ? [...ETC, ...ETC_NETWORK] : ETC;
   return [
     ["--unshare-all", ...(view.isNetworked ? ["--share-net"] : [])],
-    ["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv", "--hostname", "job"],
+    // bubblewrap stays in the process group that it was started in, so that one signal finds it whatever it is doing.
+    [
+      "--die-with-parent",
+      ...(view.hasOwnSession ? [] : ["--new-session"]),
+      "--cap-drop",
+      "ALL",
+      "--clearenv",
+      "--hostname",
+      "job",
+    ],
     view.links.flatMap(([path, target]) => ["--symlink", target, path]),
     view.system.flatMap((path) => ["--ro-bind", path, path]),
     etc.flatMap((path) => ["--ro-bind-try", path, path]),

@@ -169,6 +169,16 @@ for (const { sandbox, skip } of ways) {
 }
 
 describe("in its sandbox nothing of a job is left:", { skip: skipInside }, () => {
+  it("not when the Guardian is killed before the sandbox is made", { timeout: 30_000 }, async () => {
+    for (let round = 0; round < 4; round += 1) {
+      const word = newWord();
+      const args = [join(import.meta.dirname, "job-guardian.ts"), "required", word, "early"];
+      const [code, signal] = await once(spawn(process.execPath, args, { stdio: "inherit" }), "exit");
+      assert.deepEqual([code, signal], [null, "SIGKILL"]);
+      await until(() => processesWith(word).length === 0);
+    }
+  });
+
   const detached = "setsid sh -c \"trap '' TERM; (setsid sh -c 'sleep 60; : $1' &) ; sleep 60; : $1\"";
 
   it("not what made sessions of its own and lost its parents, when the program ends", async () => {
