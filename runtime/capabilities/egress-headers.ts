@@ -12,7 +12,7 @@ import { RuntimeError } from "../errors.ts";
 export type HeaderList = ReadonlyMap<string, string>;
 
 /** Headers of one request at most, and their bytes. Servers take 100 and 8 to 16 KiB. */
-const HEADERS_MAX = 64;
+export const HEADERS_MAX = 64;
 const HEADER_BYTES_MAX = 16 << 10;
 /** Headers of one answer at most. */
 const ANSWER_HEADERS_MAX = 256;

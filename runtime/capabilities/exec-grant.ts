@@ -1,5 +1,6 @@
 /** The door of `exec`: which programs a grant names, and what a call may ask of one. */
 import { z } from "zod";
+import { listOf, recordOf } from "./bounded-grant.ts";
 import type { Schema } from "./contract.ts";
 import type { ExecAsked } from "../../sandbox/index.ts";
 import type { Hole } from "./exec-args.ts";
@@ -64,6 +65,7 @@ const INTENSITY = 5;
 const PERIOD_MS = 60_000;
 const PROGRAMS_MAX = 64;
 const ARGS_MAX = 256;
+const MANY_MAX = 1_024;
 
 /** Programs that run what their arguments say: a hole in those is a hole in the machine, unless they are in the sandbox. */
 const RUNS_ARGUMENTS: RegExp =
@@ -84,7 +86,7 @@ const holeSchema = z.strictObject({
   prefix: z.string().max(256).optional(),
   mayDash: z.boolean().optional(),
   isOptional: z.boolean().optional(),
-  many: z.number().int().min(1).max(1_024).optional(),
+  many: z.number().int().min(1).max(MANY_MAX).optional(),
   bytesMax: z.number().int().min(1).max(120_000).optional(),
 });
 
@@ -157,7 +159,7 @@ export const runArgs: Schema<RunArgs> = z.tuple([
   nameSchema,
   z
     .strictObject({
-      args: z.record(z.string().max(64), z.union([value, z.array(value).max(1_024)])).optional(),
+      args: recordOf(z.string().max(64), z.union([value, listOf(value, MANY_MAX)]), ARGS_MAX).optional(),
       input: z.union([z.string(), z.instanceof(Uint8Array), z.array(z.unknown())]).optional(),
     })
     .optional(),

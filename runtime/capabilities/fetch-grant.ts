@@ -1,10 +1,11 @@
 /** The door of `fetch`: what a grant may say and what a call may ask for. A grant is compiled once here into a policy. */
 import { z } from "zod";
 import type { FetchInit } from "../../sandbox/index.ts";
+import { recordOf } from "./bounded-grant.ts";
 import type { Schema } from "./contract.ts";
 import type { EgressPolicy, SecretHeader } from "./egress.ts";
 import { URL_LENGTH_MAX, needsPrivate, parseAllowed } from "./egress-allow.ts";
-import { headerFault, isForbiddenHeader, sameHeader } from "./egress-headers.ts";
+import { headerFault, HEADERS_MAX, isForbiddenHeader, sameHeader } from "./egress-headers.ts";
 
 /** What a grant of `fetch` says. Only `allow` is needed. */
 export interface FetchGrant {
@@ -56,7 +57,7 @@ const secretSchema = z.strictObject({
   prefix: z.string().max(256).optional(),
   origin: z.string().max(URL_LENGTH_MAX).optional(),
 });
-const headersSchema = z.record(z.string().max(256), z.string().max(8_192));
+const headersSchema = recordOf(z.string().max(256), z.string().max(8_192), HEADERS_MAX);
 
 const grantSchema = z
   .strictObject({

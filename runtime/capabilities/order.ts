@@ -5,6 +5,9 @@ import type { Capability, CapabilityVerb } from "./contract.ts";
 import type { HostGrants } from "./grants.ts";
 import type { Capabilities, Grant } from "./registry.ts";
 
+/** Of what is wrong with the arguments, so much is said. */
+const ISSUES_MAX = 16;
+
 /** Who asks for what. */
 export interface Asking {
   readonly agent: string;
@@ -41,9 +44,9 @@ export function orderOf(capabilities: Capabilities, asking: Asking): Order {
     );
   const args = verb.args.safeParse(given);
   if (!args.success) {
-    const lines = args.error.issues.map(({ path, message }) =>
-      [path.map(String).join("."), message].filter(Boolean).join(": "),
-    );
+    const lines = args.error.issues
+      .slice(0, ISSUES_MAX)
+      .map(({ path, message }) => [path.map(String).join("."), message].filter(Boolean).join(": "));
     throw refused("INVALID", asking, `${name}.${verbName}: ${lines.join("; ")}`);
   }
   return { verb, args: args.data, grant: capabilities.grantOf(capability, parameters) };

@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { filledArgs, type Hole, type HoleValue } from "../../../runtime/capabilities/exec-args.ts";
-import { execGrant } from "../../../runtime/capabilities/exec-grant.ts";
+import type { Schema } from "../../../runtime/capabilities/contract.ts";
+import { execGrant, runArgs } from "../../../runtime/capabilities/exec-grant.ts";
+import { fetchArgs } from "../../../runtime/capabilities/fetch-grant.ts";
 import { faults } from "../../support/capability-call.ts";
 
 const fill = (hole: Omit<Hole, "arg">, value?: HoleValue): readonly string[] =>
@@ -87,4 +89,21 @@ describe("a grant of exec", () => {
     const programs = { node: { file: process.execPath, args: ["-e", { arg: "code" }] } };
     assert.deepEqual(faults(execGrant, { programs }), []);
   });
+});
+
+describe("what a call asks", () => {
+  const many = (value: unknown): Record<string, unknown> =>
+    Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`k${index}`, value]));
+  const asked: readonly (readonly [string, Schema<unknown>, unknown])[] = [
+    ["arguments", runArgs, ["x", { args: many(null) }]],
+    ["values of one argument", runArgs, ["x", { args: { a: Array.from({ length: 200_000 }, () => null) } }]],
+    ["headers", fetchArgs, ["https://a.example", { headers: many([1]) }]],
+  ];
+  for (const [what, schema, given] of asked) {
+    it(`is refused with one complaint about a hundred thousand ${what}`, () => {
+      const answer = schema.safeParse(given);
+      assert(!answer.success);
+      assert(answer.error.issues.length <= 2, `${answer.error.issues.length}`);
+    });
+  }
 });
