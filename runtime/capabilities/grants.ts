@@ -32,11 +32,18 @@ export type HostGrants = Readonly<Record<string, Readonly<Record<string, unknown
 /** All grants of one agent as JSON: they are read by people, and go into every commit of the spec. */
 const GRANTS_BYTES_MAX: number = 32 << 10;
 const DEPTH_MAX = 16;
+/** Values in all grants of one agent: each takes two bytes of JSON. An object that is in many places counts in each of them. */
+const VALUES_MAX: number = GRANTS_BYTES_MAX / 2;
+/** Of what is wrong, so much is said. */
+const ISSUES_MAX = 64;
 
 /** Grants as they can be kept, or what is wrong with them. What is given as undefined is left out. */
 export function readGrants(input: unknown): { readonly grants: HostGrants } | { readonly issues: readonly Issue[] } {
   const issues: Issue[] = [];
-  const wrong = (path: string, message: string): void => void issues.push({ path, message });
+  const wrong = (path: string, message: string): void => {
+    if (issues.length < ISSUES_MAX) issues.push({ path, message });
+  };
+  const budget = { values: VALUES_MAX };
   if (!isRecord(input)) {
     return { issues: [{ path: "host", message: 'grants by name are needed, such as { fetch: { allow: ["…"] } }' }] };
   }
@@ -46,9 +53,10 @@ export function readGrants(input: unknown): { readonly grants: HostGrants } | { 
   >; // no name is there already
   for (const [name, given] of Object.entries(input)) {
     if (given === undefined) continue;
-    if (isRecord(given)) grants[name] = plainRecord(given, { path: `host.${name}`, depth: 1, wrong });
+    if (isRecord(given)) grants[name] = plainRecord(given, { path: `host.${name}`, depth: 1, wrong, budget });
     else wrong(`host.${name}`, "the parameters of a grant are an object; {} where there are none");
   }
+  if (budget.values < 0) wrong("host", `at most ${GRANTS_BYTES_MAX} bytes of JSON`);
   if (issues.length > 0) return { issues };
   const bytes = Buffer.byteLength(JSON.stringify(grants));
   if (bytes > GRANTS_BYTES_MAX) wrong("host", `at most ${GRANTS_BYTES_MAX} bytes of JSON, not ${bytes}`);
@@ -86,6 +94,8 @@ interface Place {
   readonly path: string;
   readonly depth: number;
   readonly wrong: (path: string, message: string) => void;
+  /** What may still be looked at; below zero there was more. */
+  readonly budget: { values: number };
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -101,6 +111,10 @@ function plainRecord(given: Readonly<Record<string, unknown>>, place: Place): Re
 }
 
 function plain(value: unknown, place: Place): unknown {
+  const { budget } = place;
+  budget.values -= 1;
+  if (Array.isArray(value) && value.length > budget.values) budget.values = -1;
+  if (budget.values < 0) return null;
   if (place.depth > DEPTH_MAX) {
     place.wrong(place.path, `nested deeper than ${DEPTH_MAX}`);
     return null;
@@ -113,6 +127,6 @@ function plain(value: unknown, place: Place): unknown {
   return null;
 }
 
-function inside({ path, depth, wrong }: Place, key: string): Place {
-  return { path: `${path}.${key}`, depth: depth + 1, wrong };
+function inside({ path, depth, ...rest }: Place, key: string): Place {
+  return { path: `${path}.${key}`, depth: depth + 1, ...rest };
 }

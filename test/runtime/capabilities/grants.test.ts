@@ -93,6 +93,22 @@ describe("grants at the door", () => {
     }
   });
 
+  it("are refused at once where they would be endless: in circles, in one another, in lists of nothing", async (t) => {
+    const runtime = await withRuntime(t, { capabilities });
+    const circle: Record<string, unknown> = {};
+    for (let key = 0; key < 10; key += 1) circle[`k${key}`] = circle;
+    let layers: unknown = "x";
+    for (let depth = 0; depth < 10; depth += 1) layers = Array.from({ length: 20 }, () => layers);
+    for (const other of [circle, { layers }, { list: Array.from({ length: 200_000 }) }]) {
+      await assert.rejects(runtime.spawn(hostAgent({ other })), ({ code, message }: RuntimeError) => {
+        assert.equal(code, "RUNTIME_OPTIONS_INVALID");
+        assert(message.length < 20_000, `${message.length}`);
+        return true;
+      });
+    }
+    await runtime.spawn(hostAgent({ other: { list: Array.from({ length: 15_000 }, () => 0) } }));
+  });
+
   it("capabilities of one name, and what is none, are refused as the runtime opens", async (t) => {
     for (const wrong of [[echo, echo], [{}], [null], [{ ...echo, verbs: {} }]]) {
       const opened = withRuntime(t, { capabilities: wrong as never }); // as a program without types may
