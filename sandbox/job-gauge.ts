@@ -2,14 +2,15 @@
  * What the processes of a job hold together. The namespace's own /proc lists them all, whoever their parents became; a
  * descriptor of it stays bound to that namespace, whatever becomes of pids.
  */
-import { closeSync, constants, openSync, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
+import { closeSync, constants, openSync, readdirSync, readFileSync, readlinkSync, readSync, statfsSync } from "node:fs";
 import { MemoryGauge } from "./process-gauge.ts";
 
 /** What was found in one look. */
 export interface JobLook {
-  /** Resident memory of all processes. */
+  /** Resident memory of all processes, and what the names of files in memory take. */
   readonly bytes: number;
   readonly processCount: number;
+  readonly threadCount: number;
 }
 
 /** When a look is close enough. */
@@ -18,6 +19,8 @@ export interface GaugeLimits {
   readonly bytesMax: number;
   /** From here on nothing but the number counts. */
   readonly processesMax: number;
+  /** Its own folders in memory, as it sees them. */
+  readonly memoryFolders: readonly string[];
 }
 
 /** Looks at a job. */
@@ -31,7 +34,9 @@ export interface JobGauge {
 /** Linux on x64; with larger pages (some arm64 kernels) memory is underestimated by as much. */
 const PAGE_BYTES = 4096;
 const KIBIBYTE = 1024;
-const NOTHING: JobLook = { bytes: 0, processCount: 0 };
+/** A file in memory without a byte in it, as Linux reckons it (BOGO_INODE_SIZE in mm/shmem.c): a folder's size does not count those. */
+const INODE_BYTES = 1024;
+const NOTHING: JobLook = { bytes: 0, processCount: 0, threadCount: 0 };
 
 /** All processes of a pid namespace, by its first process. */
 export class NamespaceGauge implements JobGauge {
@@ -54,11 +59,22 @@ export class NamespaceGauge implements JobGauge {
     if (this.#fd === undefined) return NOTHING;
     const folder = `/proc/self/fd/${this.#fd}`;
     const pids = list(folder).filter((name) => /^\d+$/.test(name) && name !== "1");
+    const { bytesMax, processesMax } = this.#limits;
     // A crowd that forks for ever grows faster than it can be looked at one by one.
-    if (pids.length > this.#limits.processesMax) return { bytes: 0, processCount: pids.length };
-    const bytes = sum(pids, (pid) => residentBytes(`${folder}/${pid}`));
-    const isClose = bytes > this.#limits.bytesMax;
-    return { bytes: isClose ? sum(pids, (pid) => ownBytes(`${folder}/${pid}`)) : bytes, processCount: pids.length };
+    if (pids.length > processesMax) return { ...NOTHING, processCount: pids.length };
+    const all = pids.map((pid) => statOf(`${folder}/${pid}`));
+    const names = this.#nameBytes();
+    const bytes = names + sum(all, (each) => each.bytes);
+    return {
+      bytes: bytes > bytesMax ? names + sum(pids, (pid) => ownBytes(`${folder}/${pid}`)) : bytes,
+      processCount: pids.length,
+      threadCount: sum(all, (each) => each.threads),
+    };
+  }
+
+  /** Of the files in its folders in memory: empty ones and links fill no page of a folder, and the machine all the same. */
+  #nameBytes(): number {
+    return INODE_BYTES * sum(this.#limits.memoryFolders, (path) => filesAt(`/proc/${this.#initPid}/root${path}`));
   }
 
   /** Process 1 ends, or becomes a zombie, when the kernel has ended and buried all others (pid_namespaces(7)). */
@@ -82,7 +98,7 @@ export class ProcessGauge implements JobGauge {
   }
 
   look(): JobLook {
-    return { bytes: this.#memory.grownBytes(), processCount: 1 };
+    return { bytes: this.#memory.grownBytes(), processCount: 1, threadCount: 1 };
   }
 
   isGone(): boolean {
@@ -135,18 +151,30 @@ function list(folder: string): readonly string[] {
   }
 }
 
-function sum(pids: readonly string[], bytesOf: (pid: string) => number): number {
-  return pids.reduce((total, pid) => total + bytesOf(pid), 0);
+function sum<Item>(items: readonly Item[], of: (item: Item) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
 }
 
-function residentBytes(folder: string): number {
-  return (Number(textOf(`${folder}/statm`).split(" ", 2)[1]) || 0) * PAGE_BYTES;
+/** Threads and resident pages are fields 20 and 24 of proc_pid_stat(5); the name in field 2 may hold anything. */
+function statOf(folder: string): { readonly bytes: number; readonly threads: number } {
+  const text = textOf(`${folder}/stat`);
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" "); // from field 3 on
+  return { bytes: (Number(fields[21]) || 0) * PAGE_BYTES, threads: Number(fields[17]) || 0 };
+}
+
+function filesAt(folder: string): number {
+  try {
+    const { files, ffree } = statfsSync(folder);
+    return files - ffree;
+  } catch {
+    return 0; // The view is gone.
+  }
 }
 
 /** Memory with each shared page divided among those who share it: what a crowd of forks really holds. */
 function ownBytes(folder: string): number {
   const kibibytes = /^Pss:\s*(\d+)/m.exec(textOf(`${folder}/smaps_rollup`))?.[1];
-  return kibibytes === undefined ? residentBytes(folder) : Number(kibibytes) * KIBIBYTE;
+  return kibibytes === undefined ? statOf(folder).bytes : Number(kibibytes) * KIBIBYTE;
 }
 
 /** Empty for a process that ended meanwhile. */

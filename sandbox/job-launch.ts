@@ -15,7 +15,7 @@ import { release } from "node:os";
 import { SandboxError } from "./errors.ts";
 import { findExecutable } from "./executable.ts";
 import { limitTasks, type JobCgroup } from "./job-cgroup.ts";
-import { jobCwd, jobEnvironment, type JobOptions } from "./job-options.ts";
+import { jobCwd, jobEnvironment, THREADS_PER_PROCESS, type JobOptions } from "./job-options.ts";
 import { endWithUs } from "./job-orphans.ts";
 import { jobSeccompProgram } from "./job-seccomp.ts";
 import { jobView, SYSTEM_FOLDERS } from "./job-view.ts";
@@ -41,8 +41,6 @@ const MEBIBYTE = 1024 * 1024;
  * and a stack of 8 MiB for each of a dozen threads.
  */
 const RESERVED_MB = 768;
-/** The kernel counts threads, of which node has a dozen; the watch counts processes. */
-const THREADS_PER_PROCESS = 16;
 const STACK_BYTES_MAX = 8 * MEBIBYTE;
 /** Programs get what the Guardian and its cells leave. */
 const NICENESS = "10";

@@ -36,6 +36,9 @@ export const JOB_LIMITS: JobLimits = {
   idleMs: undefined,
 };
 
+/** A job may have so many threads for each process that it may have: node has a dozen. */
+export const THREADS_PER_PROCESS = 16;
+
 /** A program to run. Nothing of it goes through a shell. */
 export interface JobOptions {
   /** Full path of the program. */

@@ -56,6 +56,11 @@ const ETC_NETWORK: readonly string[] = [
   ["/etc/services", "/etc/protocols", "/etc/gai.conf"],
 ].flat();
 
+/** Its folders in memory that are its own: none is covered by a folder that it was granted. */
+export function memoryFolders(folders: readonly JobFolder[]): readonly string[] {
+  return ["/tmp", "/dev/shm"].filter((place) => !folders.some(({ path, at }) => (at ?? path) === place));
+}
+
 /** Options for bubblewrap's `--args`, which reads them from a descriptor: values of the environment are in no list of processes. */
 export function jobView(view: JobView): readonly string[] {
   const etc = view.isNetworked ? [...ETC, ...ETC_NETWORK] : ETC;

@@ -1,15 +1,21 @@
 /**
  * The Guardian's eye on one job: how long it runs, how long it has said nothing, how much memory and how many processes it
- * has. It only tells, once; the job decides what to do.
+ * has. It only tells; the job decides what to do. Of time it tells once, and goes on looking: a program that hears that it shall
+ * end may take all that it can get until it does.
  */
 import type { Clock, Timer } from "../vault/index.ts";
-import type { JobGauge } from "./job-gauge.ts";
-import type { JobLimits } from "./job-options.ts";
+import type { JobGauge, JobLook } from "./job-gauge.ts";
+import { THREADS_PER_PROCESS, type JobLimits } from "./job-options.ts";
 
 /** What the watch found. */
 export interface JobVerdict {
   readonly reason: "wall" | "idle" | "memory" | "processes";
   readonly detail: string;
+}
+
+/** Whether it harms others for as long as it is there. */
+export function isHarmful({ reason }: { readonly reason: string }): boolean {
+  return reason === "memory" || reason === "processes";
 }
 
 /** What the watch needs. */
@@ -35,6 +41,7 @@ export class JobWatch {
   #spokeMs: number;
   #bytesSaid = 0;
   #seen = "";
+  #isLate = false;
 
   constructor(options: JobWatchOptions) {
     this.#options = options;
@@ -54,24 +61,21 @@ export class JobWatch {
 
   #look(): void {
     const { gauge, tell } = this.#options;
-    const { bytes, processCount } = gauge.look();
-    const verdict = this.#judge(bytes, processCount);
+    const look = gauge.look();
+    const verdict = this.#harm(look) ?? (this.#isLate ? undefined : this.#lateness());
     if (verdict !== undefined) {
-      this.stop();
-      return tell(verdict);
+      tell(verdict);
+      if (isHarmful(verdict)) return this.stop();
+      this.#isLate = true;
     }
-    const seen = `${bytes} ${processCount}`;
+    const seen = `${look.bytes} ${look.threadCount}`;
     this.#arm(seen === this.#seen ? LOOK_QUIET_MS : LOOK_MS);
     this.#seen = seen;
   }
 
-  #judge(bytes: number, processCount: number): JobVerdict | undefined {
-    const { clock, limits, said } = this.#options;
-    const now = clock.monotonicMs();
-    const spoken = said();
-    if (spoken.isWaiting || spoken.bytes !== this.#bytesSaid) this.#spokeMs = now;
-    this.#bytesSaid = spoken.bytes;
-    const { memoryMb, processesMax, wallMs = Infinity, idleMs = Infinity } = limits;
+  #harm({ bytes, processCount, threadCount }: JobLook): JobVerdict | undefined {
+    const { memoryMb, processesMax } = this.#options.limits;
+    const threadsMax = processesMax * THREADS_PER_PROCESS;
     if (bytes > memoryMb * MEBIBYTE)
       return {
         reason: "memory",
@@ -79,6 +83,18 @@ export class JobWatch {
       };
     if (processCount > processesMax)
       return { reason: "processes", detail: `it had ${processCount} processes, over the limit of ${processesMax}` };
+    if (threadCount > threadsMax)
+      return { reason: "processes", detail: `it had ${threadCount} threads, over the limit of ${threadsMax}` };
+    return undefined;
+  }
+
+  #lateness(): JobVerdict | undefined {
+    const { clock, limits, said } = this.#options;
+    const now = clock.monotonicMs();
+    const spoken = said();
+    if (spoken.isWaiting || spoken.bytes !== this.#bytesSaid) this.#spokeMs = now;
+    this.#bytesSaid = spoken.bytes;
+    const { wallMs = Infinity, idleMs = Infinity } = limits;
     if (now - this.#startedMs >= wallMs) return { reason: "wall", detail: `it ran for longer than ${wallMs} ms` };
     if (now - this.#spokeMs >= idleMs) return { reason: "idle", detail: `it said nothing for ${idleMs} ms` };
     return undefined;

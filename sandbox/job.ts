@@ -18,7 +18,8 @@ import { NamespaceGauge, ProcessGauge, type JobGauge } from "./job-gauge.ts";
 import { launchInside, launchOutside, programPid, type LaunchedJob } from "./job-launch.ts";
 import { checkJob, JOB_LIMITS, type JobOptions } from "./job-options.ts";
 import { findLayers } from "./layers.ts";
-import { JobWatch, type JobVerdict } from "./job-watch.ts";
+import { memoryFolders } from "./job-view.ts";
+import { isHarmful, JobWatch, type JobVerdict } from "./job-watch.ts";
 
 /** Why a job ended: by itself, because it was told to, because of a limit, or because its sandbox could not be made. */
 export type JobEnd = "ended" | "killed" | JobVerdict["reason"] | "unstarted";
@@ -126,7 +127,11 @@ class RunningJob implements Job {
     [this.stdin, this.stdout, this.stderr] = [stdin, stdout, stderr];
     for (const stream of [stdin, stdout, stderr]) stream.on("error", () => {}); // See `Job.stdin`.
     const { memoryMb, processesMax } = options.limits;
-    const gaugeLimits = { bytesMax: memoryMb * 1024 * 1024, processesMax };
+    const gaugeLimits = {
+      bytesMax: memoryMb * 1024 * 1024,
+      processesMax,
+      memoryFolders: memoryFolders(options.folders),
+    };
     this.#gauge = initPid === undefined ? new ProcessGauge(this.pid) : new NamespaceGauge(initPid, gaugeLimits);
     this.#watch = new JobWatch({
       clock: options.clock,
@@ -147,11 +152,13 @@ class RunningJob implements Job {
   }
 
   #end(verdict: { readonly reason: JobEnd; readonly detail: string }): void {
-    if (this.#isOver || this.#verdict !== undefined) return;
-    this.#verdict = verdict;
+    if (this.#isOver) return;
+    const isFirst = this.#verdict === undefined;
+    this.#verdict ??= verdict;
     const { clock, limits } = this.#options;
-    const isHarmful = verdict.reason === "memory" || verdict.reason === "processes";
-    if (isHarmful || !this.#terminate()) return this.#destroy();
+    if (isHarmful(verdict)) return this.#destroy(); // Also where it was told to end already, and does this instead.
+    if (!isFirst) return;
+    if (!this.#terminate()) return this.#destroy();
     this.#grace = clock.after(limits.graceMs, () => this.#destroy());
   }
 

@@ -78,6 +78,15 @@ for (const { sandbox, skip } of ways) {
       assert.equal(exit.reason, "memory", exit.detail);
     });
 
+    it("comes at once where it takes too much instead of ending", async () => {
+      const code = `process.on("SIGTERM", () => { globalThis.all = Buffer.alloc(300e6, 1); setTimeout(() => process.exit(3), 4_000); });
+        setInterval(() => {}, 1_000);`;
+      const tight = limits({ memoryMb: 100, wallMs: 500, graceMs: 10_000 });
+      const { exit } = await ran(await startJob({ ...JOB, args: ["-e", code], sandbox, ...tight }));
+      assert.equal(exit.reason, "wall");
+      assert.notEqual(exit.code, 3, "it had its grace, and all the memory that it liked");
+    });
+
     it("comes with the end of the Guardian, even by SIGKILL", async () => {
       const word = newWord();
       const guardian = spawn(process.execPath, [join(import.meta.dirname, "job-guardian.ts"), sandbox, word], {
@@ -221,6 +230,14 @@ describe("in its sandbox nothing of a job is left:", { skip: skipInside }, () =>
     const code = `const { spawn } = require("child_process");
       for (let i = 0; i < 4; i++) spawn(process.execPath, ["-e", "const b = Buffer.alloc(90e6, 1); setInterval(() => b[0]++, 1000)"], { stdio: "ignore" });`;
     const { exit } = await ran(await startJob({ ...JOB, args: ["-e", code], ...limits({ memoryMb: 300 }) }));
+    assert.equal(exit.reason, "memory", exit.detail);
+  });
+
+  it("not empty files in memory: they count as the memory that they are", async () => {
+    const code = `const fs = require("fs");
+      fs.writeFileSync("/tmp/0", "");
+      for (let i = 1; i < 120_000; i++) i % 2 ? fs.writeFileSync("/dev/shm/" + i, "") : fs.linkSync("/tmp/0", "/tmp/" + i);`;
+    const { exit } = await ran(await startJob({ ...JOB, args: ["-e", code], ...limits({ memoryMb: 90 }) }));
     assert.equal(exit.reason, "memory", exit.detail);
   });
 
