@@ -1,6 +1,6 @@
 /** Programs that an agent may run, as real processes: what they see, what they may take, and that nothing of them is left. */
 import { strict as assert } from "node:assert";
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -150,6 +150,24 @@ print(attempt(lambda: call("unshare", 0x10000000)), attempt(lambda: call("ptrace
     });
     if (out === "" && err === "") return; // No python here; the calls by number are the same as a cell's.
     assert.equal(out, "EPERM EPERM ENOSYS EAFNOSUPPORT EAFNOSUPPORT done EPERM EPERM\n", err);
+  });
+});
+
+describe("a file that a job makes where it may write", { skip }, () => {
+  it("is never one that others run as its owner", async () => {
+    const folder = realpathSync(mkdtempSync(join(tmpdir(), "job-")));
+    const code = `const fs = require("fs");
+      const attempt = (action) => { try { action(); return "done"; } catch (error) { return error.code; } };
+      fs.writeFileSync("plain", "", { mode: 0o755 });
+      fs.chmodSync("plain", 0o1755);
+      console.log(attempt(() => fs.chmodSync("plain", 0o4755)), attempt(() => fs.chmodSync("plain", 0o2755)),
+        attempt(() => fs.fchmodSync(fs.openSync("plain"), 0o6755)), attempt(() => fs.openSync("new", "w", 0o4755)),
+        attempt(() => fs.openSync("new", "r", 0o4755)), attempt(() => fs.readFileSync("plain")), attempt(() => fs.mkdirSync("in", 0o755)));`;
+    const { out } = await node(code, { folders: [{ path: folder, at: undefined, isWritable: true }] });
+    assert.equal(out, "EPERM EPERM EPERM EPERM ENOENT done done\n");
+    assert.deepEqual(readdirSync(folder).toSorted(), ["in", "plain"]);
+    assert.equal(statSync(join(folder, "plain")).mode & 0o6000, 0);
+    rmSync(folder, { recursive: true });
   });
 });
 
