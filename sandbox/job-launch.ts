@@ -2,7 +2,7 @@
  * Starting the process of a job: the chain of programs in front of it, its descriptors, and who ends it when we end.
  *
  *     [nice] bwrap --args <fd> [its process 1] [setsid] prlimit ... program args     in the sandbox
- *     [nice] [prlimit ...] [setpriv] program args                                    without
+ *     [nice] [prlimit ...] [setpriv sh env] program args                             without
  *
  * Invariants:
  * 1. The program has three descriptors: none of ours, none of those that this process was started with.
@@ -80,16 +80,31 @@ export async function launchInside(options: JobOptions): Promise<LaunchedJob> {
 /** Starts it with nothing but limits around it. Throws SANDBOX_JOB_START_FAILED. */
 export async function launchOutside(options: JobOptions): Promise<LaunchedJob> {
   const { prlimit, setpriv, nice } = await findLayers();
+  const env = jobEnvironment(options);
   const command = [
     ...(nice === undefined ? [] : [nice, "-n", NICENESS, "--"]),
     ...(prlimit === undefined ? [] : [prlimit, ...limits(options, false), "--"]),
-    ...(setpriv === undefined ? [] : [setpriv, "--no-new-privs", "--pdeathsig", "KILL", "--"]),
+    ...(setpriv === undefined
+      ? []
+      : [setpriv, "--no-new-privs", "--pdeathsig", "KILL", "--", ...ifWeLive(options.file, env)]),
     options.file,
     ...options.args,
   ];
-  const child = await start(command, { fds: 3, env: jobEnvironment(options), cwd: jobCwd(options) });
+  const child = await start(command, { fds: 3, env, cwd: jobCwd(options) });
   endWithUs(child);
   return { child, initPid: undefined, exitCode: Promise.resolve(undefined), cgroup: undefined };
+}
+
+/**
+ * The kernel ends a program with its parent only where that lives when it is asked for that: a shell looks whether it does. What
+ * shells put into an environment is taken out again.
+ */
+function ifWeLive(file: string, env: Readonly<Record<string, string>>): readonly string[] {
+  const cleaner = findExecutable("env");
+  if (cleaner === undefined || file.includes("=")) return []; // env would take that for a variable.
+  const own = ["PWD", "OLDPWD", "SHLVL", "_"].filter((name) => !Object.hasOwn(env, name));
+  const script = '[ "$PPID" = "$0" ] && exec "$@"';
+  return ["/bin/sh", "-c", script, String(process.pid), cleaner, ...own.flatMap((name) => ["-u", name])];
 }
 
 /** The pid of the program itself, as seen from here: what bubblewrap's process 1 started. Undefined where nobody tells. */

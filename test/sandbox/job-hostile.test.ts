@@ -130,6 +130,19 @@ for (const { sandbox, skip } of ways) {
 }
 
 describe("a job without a sandbox", { skip: skipOutside }, () => {
+  it("has the environment that it was given, whatever is run before it", async () => {
+    const program = { file: "/usr/bin/env", args: [], env: { SHLVL: "given" }, sandbox: "none" } as const;
+    const { out } = await ran(await startJob({ ...JOB, ...program }));
+    assert.deepEqual(
+      out
+        .trim()
+        .split("\n")
+        .map((line) => line.replace(/=.*/, ""))
+        .toSorted(),
+      ["HOME", "LANG", "PATH", "SHLVL", "TMPDIR"],
+    );
+  });
+
   it("ends, and so do its outputs, though something that left its process group holds them", async () => {
     const word = newWord();
     const script = 'setsid sh -c "echo left; sleep 60; : $1" & read -r line; exit 3';
