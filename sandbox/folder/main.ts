@@ -4,8 +4,10 @@
  *
  *     node main.ts <folder> <config>        { id, op, names, … }  ->  { id, value } or { id, fault: { code, message } }
  */
+import { randomBytes } from "node:crypto";
 import { fstatSync, writeSync } from "node:fs";
-import { FolderFault, openRoot } from "./reach.ts";
+import { FolderFault, openRoot, type Place } from "./reach.ts";
+import { Temporaries } from "./temporary.ts";
 import { Usage, type UsageLimits } from "./usage.ts";
 import { work, type FolderRequest, type WorkLimits, type Workplace } from "./work.ts";
 
@@ -32,12 +34,13 @@ const MEANINGS: Readonly<Record<string, readonly [code: string, message: string]
   EMFILE: ["unavailable", "too many files are open"],
   ENFILE: ["unavailable", "too many files are open"],
   EIO: ["unavailable", "the disk failed"],
-  ESTALE: ["unavailable", "the folder is gone"],
+  ESTALE: ["gone", "the folder itself is gone"],
 };
 
 function main(folder: string, config: UsageLimits & WorkLimits): void {
   const root = openRoot(folder);
-  const place: Workplace = { root, usage: new Usage(root, config), limits: config };
+  const temporaries = new Temporaries(randomBytes(6).toString("hex"));
+  const place: Workplace = { root, usage: new Usage(root, config, temporaries), limits: config, temporaries };
   let waiting: Buffer[] = [];
   process.stdin.on("data", (part: Buffer) => {
     let from = 0;
@@ -62,11 +65,19 @@ function answer(place: Workplace, line: string): unknown {
 }
 
 function faultOf({ root }: Workplace, error: unknown): { readonly code: string; readonly message: string } {
-  if (fstatSync(root.fd).nlink === 0) return { code: "gone", message: "the folder itself is gone" };
+  if (isGone(root)) return { code: "gone", message: "the folder itself is gone" };
   if (error instanceof FolderFault) return { code: error.code, message: error.message };
   const { code = "" } = error as NodeJS.ErrnoException; // what is no error of the system has no code, or not one of these
   const [meaning, message] = MEANINGS[code] ?? ["failed", "it could not be done"];
   return { code: meaning, message: code === "" ? message : `${message} (${code})` };
+}
+
+function isGone({ fd }: Place): boolean {
+  try {
+    return fstatSync(fd).nlink === 0;
+  } catch {
+    return true; // A folder of another machine (ESTALE).
+  }
 }
 
 /** The Guardian reads: a full pipe makes us wait, which is as it should be. */

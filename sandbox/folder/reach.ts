@@ -56,9 +56,14 @@ export function inFolder<Result>(root: Place, names: readonly string[], use: (pl
   }
 }
 
-/** Opens a regular file and nothing else: no link, no device, no pipe that would make us wait. The caller closes it. */
-export function openFile(place: Place, name: string, flags: number): { readonly fd: number; readonly stats: Stats } {
-  const fd = openSync(within(place, name), flags | O_NOFOLLOW | O_NONBLOCK | SYNC, NEW_FILE_MODE);
+/** Opens a regular file and nothing else: no link, no device, no pipe that would make us wait. A new file has this mode, or the usual one. The caller closes it. */
+export function openFile(
+  place: Place,
+  name: string,
+  flags: number,
+  mode?: number,
+): { readonly fd: number; readonly stats: Stats } {
+  const fd = opened(within(place, name), flags | O_NOFOLLOW | O_NONBLOCK | SYNC, mode);
   try {
     const stats = fstatSync(fd);
     if (!stats.isFile()) throw new FolderFault("denied", "it is no file");
@@ -68,6 +73,17 @@ export function openFile(place: Place, name: string, flags: number): { readonly 
   } catch (error) {
     closeSync(fd);
     throw error;
+  }
+}
+
+/** With the mode as it is said, where one is: Node's permission model forbids to change it afterwards. */
+function opened(path: string, flags: number, mode: number | undefined): number {
+  if (mode === undefined) return openSync(path, flags, NEW_FILE_MODE);
+  const mask = process.umask(0);
+  try {
+    return openSync(path, flags, mode);
+  } finally {
+    process.umask(mask);
   }
 }
 

@@ -1,9 +1,11 @@
 /**
  * How much lies in the folder: counted when something is written first, carried on with each write, and counted again where it
  * would be too much, because others may have removed something, and now and then, because others may have added something.
+ * What helpers left behind that were ended in the midst of a write is removed on the way.
  */
 import { closeSync, constants, lstatSync, opendirSync, openSync } from "node:fs";
 import { FolderFault, within, type Place } from "./reach.ts";
+import { isLeftAndRemoved, type Temporaries } from "./temporary.ts";
 
 /** How much may lie in a folder. */
 export interface UsageLimits {
@@ -20,13 +22,16 @@ const DEPTH_MAX = 128;
 export class Usage {
   readonly #root: Place;
   readonly #limits: UsageLimits;
+  readonly #temporaries: Temporaries;
+  #nowMs = 0;
   #bytes = 0;
   #files = 0;
   #writes = WRITES_MAX;
 
-  constructor(root: Place, limits: UsageLimits) {
+  constructor(root: Place, limits: UsageLimits, temporaries: Temporaries) {
     this.#root = root;
     this.#limits = limits;
+    this.#temporaries = temporaries;
   }
 
   /** Throws FolderFault "quota" where so much more has no room. */
@@ -60,6 +65,7 @@ export class Usage {
     this.#writes = 0;
     this.#bytes = 0;
     this.#files = 0;
+    this.#nowMs = this.#temporaries.nowMs(this.#root);
     this.#countIn(this.#root, 0);
   }
 
@@ -67,6 +73,7 @@ export class Usage {
     const folder = opendirSync(within(place, "."));
     try {
       for (let entry = folder.readSync(); entry !== null; entry = folder.readSync()) {
+        if (entry.isFile() && isLeftAndRemoved(place, entry.name, this.#nowMs)) continue;
         this.#files += 1;
         if (this.#files > this.#limits.filesMax || this.#bytes > this.#limits.bytesMax) return; // Full: how full is all the same.
         if (entry.isDirectory()) this.#below(place, entry.name, depth + 1);

@@ -2,7 +2,8 @@
  * What can be done in a granted folder. Each request is one of these, done at once and to its end.
  *
  * Invariants
- * 1. A file is written whole or not at all: under another name first, on the disk, then under its own.
+ * 1. A file is written whole or not at all, with the mode that it had: under another name first, on the disk, then under its
+ *    own. `append` alone writes to the file itself: where it fails, some of what it was to add may be there.
  * 2. A file of several names (hard links) is not written: the others may lie outside.
  * 3. What is written is durable when it is answered; without bubblewrap, where Node's permission model guards the folder, that
  *    is what a file holds, and not yet its name.
@@ -21,6 +22,7 @@ import {
   writeSync,
 } from "node:fs";
 import { FolderFault, inFolder, openFile, sync, within, type Place } from "./reach.ts";
+import type { Temporaries } from "./temporary.ts";
 import type { Usage } from "./usage.ts";
 
 /** How much may be asked for. */
@@ -49,11 +51,12 @@ export interface Workplace {
   readonly root: Place;
   readonly usage: Usage;
   readonly limits: WorkLimits;
+  readonly temporaries: Temporaries;
 }
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_APPEND } = constants;
-/** Names of files on their way that others left behind or use now. */
-const TEMPORARY_MAX = 1_000;
+/** What of a file's mode it keeps: who may read, write and run it. */
+const PERMISSIONS = 0o777;
 
 /** Does it. Throws FolderFault, and errors of the system with their `code`. */
 export function work(place: Workplace, request: FolderRequest): unknown {
@@ -95,13 +98,19 @@ function readPart({ root }: Workplace, { names, from, bytes }: FolderRequest & {
   });
 }
 
-function writeWhole({ root, usage, limits }: Workplace, names: readonly string[], data: Buffer): unknown {
+function writeWhole(place: Workplace, names: readonly string[], data: Buffer): unknown {
+  const { root, usage, limits, temporaries } = place;
   if (data.length > limits.fileBytesMax) throw tooLarge(limits);
   return atLast(root, names, (folder, name) => {
     const before = writable(folder, name);
     const growth = data.length - (before?.size ?? 0);
     usage.reserve(growth, before === undefined ? 1 : 0);
-    const temporary = writeTemporary(folder, data);
+    const temporary = temporaries.next();
+    writeTemporary(folder, {
+      name: temporary,
+      data,
+      mode: before === undefined ? undefined : before.mode & PERMISSIONS,
+    });
     try {
       renameSync(within(folder, temporary), within(folder, name));
     } catch (error) {
@@ -115,7 +124,7 @@ function writeWhole({ root, usage, limits }: Workplace, names: readonly string[]
 }
 
 /** The file of this name, if there is one, and it may be replaced. */
-function writable(folder: Place, name: string): { readonly size: number } | undefined {
+function writable(folder: Place, name: string): { readonly size: number; readonly mode: number } | undefined {
   const stats = lstatSync(within(folder, name), { throwIfNoEntry: false });
   if (stats === undefined) return undefined;
   if (!stats.isFile()) throw new FolderFault("denied", "it is no file");
@@ -123,26 +132,23 @@ function writable(folder: Place, name: string): { readonly size: number } | unde
   return stats;
 }
 
-function writeTemporary(folder: Place, data: Buffer): string {
-  for (let number = 1; number <= TEMPORARY_MAX; number++) {
-    const name = `.planaria-${number}.tmp`;
-    try {
-      const { fd } = openFile(folder, name, O_WRONLY | O_CREAT | O_EXCL);
-      try {
-        writeAll(fd, data);
-        sync(fd);
-        return name;
-      } catch (error) {
-        unlinkSync(within(folder, name));
-        throw error;
-      } finally {
-        closeSync(fd);
-      }
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error; // an error of the system has a code, another has none
-    }
+interface Temporary {
+  readonly name: string;
+  readonly data: Buffer;
+  readonly mode: number | undefined;
+}
+
+function writeTemporary(folder: Place, { name, data, mode }: Temporary): void {
+  const { fd } = openFile(folder, name, O_WRONLY | O_CREAT | O_EXCL, mode);
+  try {
+    writeAll(fd, data);
+    sync(fd);
+  } catch (error) {
+    unlinkSync(within(folder, name));
+    throw error;
+  } finally {
+    closeSync(fd);
   }
-  throw new FolderFault("unavailable", "the folder is full of files on their way (.planaria-*.tmp)");
 }
 
 function append({ root, usage, limits }: Workplace, names: readonly string[], data: Buffer): unknown {
@@ -158,10 +164,10 @@ function append({ root, usage, limits }: Workplace, names: readonly string[], da
       writeAll(fd, data);
       sync(fd);
     } finally {
+      usage.add(fstatSync(fd).size - stats.size, before === undefined ? 1 : 0); // Also of a part.
       closeSync(fd);
     }
     if (before === undefined) sync(folder.fd);
-    usage.add(data.length, before === undefined ? 1 : 0);
     return {};
   });
 }

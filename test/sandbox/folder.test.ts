@@ -16,9 +16,10 @@ interface Reply {
   readonly fault?: { readonly code: string; readonly message: string };
 }
 
+const LIMITS = { bytesMax: 1e9, filesMax: 1_000, fileBytesMax: 1e9 };
+
 /** The program in a folder in memory that has room for 100 KiB. */
-async function inSmallFolder(changes: Partial<JobOptions> = {}): Promise<Job> {
-  const limits = { bytesMax: 1e9, filesMax: 1_000, fileBytesMax: 1e9 };
+async function inSmallFolder(changes: Partial<JobOptions> = {}, limits = LIMITS): Promise<Job> {
   const { args } = folderProgram({ folder: "/tmp", isWritable: true, isSandboxed: true, ...limits });
   const sources = { path: join(import.meta.dirname, "../../sandbox/folder"), at: "/planaria", isWritable: false };
   const inTmp = args.map((arg) => (arg === "/folder" ? "/tmp" : arg));
@@ -59,6 +60,22 @@ describe("the program of a folder", { skip }, () => {
       [],
     );
     assert.equal(stat?.value?.entry?.bytes, 80_000);
+  });
+
+  it("counts what a failed append has added", async () => {
+    const data = (size: number): string => Buffer.alloc(size).toString("base64");
+    const limits = { bytesMax: 150_000, filesMax: 1_000, fileBytesMax: 1e9 };
+    const requests = [
+      { id: 1, op: "append", names: ["a"], data: data(140_000) },
+      { id: 2, op: "append", names: ["b"], data: data(60_000) },
+    ];
+    const lines = requests.map((each) => `${JSON.stringify(each)}\n`).join("");
+    const { out, err } = await ran(await inSmallFolder({}, limits), lines);
+    assert.deepEqual(
+      replies(out).map(({ fault }) => fault?.code),
+      ["unavailable", "quota"],
+      err,
+    );
   });
 
   it("answers each line once, however it comes", async () => {

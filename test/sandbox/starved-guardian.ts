@@ -32,7 +32,7 @@ await (
 for (let spare = 0; spare <= SPARE_MAX; spare++) {
   const held: number[] = [];
   try {
-    for (;;) held.push(openSync("/dev/null"));
+    for (;;) held.push(openSync("/dev/null", "r"));
   } catch {
     // Full.
   }

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import {
+  chmodSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -11,7 +12,9 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -179,6 +182,41 @@ for (const { isSandboxed, skip } of [
       await assert.rejects(ask("makeFolder", "c/d/e/f"), code("INVALID", /depthMax/));
       await ask("remove", "c/d");
       await ask("write", "c/e", "");
+    });
+
+    it("keeps who may read, write and run a file that is written anew", async (t) => {
+      const { ask, folder } = scene(t, isSandboxed);
+      for (const mode of [0o600, 0o664, 0o755]) {
+        writeFileSync(join(folder, "x"), "1");
+        chmodSync(join(folder, "x"), mode);
+        await ask("write", "x", "22");
+        assert.deepEqual(
+          [statSync(join(folder, "x")).mode & 0o7777, readFileSync(join(folder, "x"), "utf8")],
+          [mode, "22"],
+        );
+      }
+      await ask("write", "y", "");
+      assert.equal(statSync(join(folder, "y")).mode & 0o7777, 0o644 & ~process.umask());
+    });
+
+    it("loses what a helper left behind that was ended as it wrote, and nothing else", async (t) => {
+      const { ask, folder } = scene(t, isSandboxed, { bytesMax: 1_000 });
+      const left = ".planaria-0123456789ab-7.tmp";
+      const old = new Date(Date.now() - 120_000);
+      mkdirSync(join(folder, "d"));
+      for (const name of [left, `d/${left}`, ".planaria-x.tmp", ".planaria-0123456789ac-1.tmp"]) {
+        writeFileSync(join(folder, name), "x".repeat(name.endsWith(left) ? 600 : 10));
+        if (!name.endsWith("-1.tmp")) utimesSync(join(folder, name), old, old);
+      }
+      linkSync(join(folder, ".planaria-x.tmp"), join(folder, ".planaria-0123456789ad-1.tmp"));
+      await ask("write", "d/x", "x".repeat(900));
+      assert.deepEqual(readdirSync(folder, { recursive: true }).toSorted(), [
+        ".planaria-0123456789ac-1.tmp",
+        ".planaria-0123456789ad-1.tmp",
+        ".planaria-x.tmp",
+        "d",
+        "d/x",
+      ]);
     });
 
     it("says in its own words what cannot be done, without a path of this machine", async (t) => {
