@@ -10,10 +10,11 @@
  * Invariants
  * 1. unpack(pack(segments)) equals segments, whatever the segments hold: newlines, commas, lone surrogates.
  * 2. unpack reads at most the header and `segmentsMax` numbers before it decides; lengths must add up exactly.
+ * 3. What runs in the guest fills no list: an agent may have put setters for indexes on the prototypes.
  */
 
 import { SandboxError } from "./errors.ts";
-import { bare, charCodeAt, filled, indexOf, slice } from "./guest/primordials.ts";
+import { charCodeAt, indexOf, slice } from "./guest/primordials.ts";
 
 const COMMA = 0x2c;
 const ZERO = 0x30;
@@ -26,15 +27,25 @@ export interface UnpackOptions {
 
 /** Joins the segments behind a header line. `pack([])` is the lone newline. */
 export function pack(segments: readonly string[]): string {
-  let header = "";
-  let body = "";
-  for (let index = 0; index < segments.length; index++) {
-    // The index is below the length, so the segment exists; `?? ""` only satisfies the type.
-    const segment = segments[index] ?? "";
-    header += index === 0 ? segment.length : `,${segment.length}`;
-    body += segment;
+  const packer = new Packer();
+  // The index is below the length, so the segment exists; `?? ""` only satisfies the type.
+  for (let index = 0; index < segments.length; index++) packer.add(segments[index] ?? "");
+  return packer.text;
+}
+
+/** A packed string that grows by its end; no list is filled, so no setter for an index of one can get between. */
+export class Packer {
+  #header = "";
+  #body = "";
+
+  add(segment: string): void {
+    this.#header += this.#header === "" ? segment.length : `,${segment.length}`;
+    this.#body += segment;
   }
-  return `${header}\n${body}`;
+
+  get text(): string {
+    return `${this.#header}\n${this.#body}`;
+  }
 }
 
 /**
@@ -43,26 +54,64 @@ export function pack(segments: readonly string[]): string {
  *   `segmentsMax` segments.
  */
 export function unpack(text: string, options: UnpackOptions, start = 0): string[] {
-  const headerEnd = indexOf(text, "\n", start);
-  if (headerEnd < 0) throw malformed("it has no header line");
-  const segments: string[] = bare([]);
-  let from = headerEnd + 1;
-  let length = -1;
-  for (let index = start === headerEnd ? headerEnd + 1 : start; index <= headerEnd; index++) {
-    const unit = index === headerEnd ? COMMA : charCodeAt(text, index);
-    if (unit !== COMMA) {
-      length = appendDigit(length, unit, text.length);
-      continue;
+  const unpacker = new Unpacker(text, options, start);
+  const segments: string[] = [];
+  for (let segment = unpacker.next(); segment !== undefined; segment = unpacker.next()) segments.push(segment);
+  return segments;
+}
+
+/** The segments one after the other, for a realm in which a list is not to be trusted. Throws as `unpack` does, once it comes to it. */
+export class Unpacker {
+  readonly #text: string;
+  readonly #segmentsMax: number;
+  readonly #headerEnd: number;
+  #at: number;
+  #from: number;
+  #count = 0;
+
+  constructor(text: string, { segmentsMax }: UnpackOptions, start = 0) {
+    const headerEnd = indexOf(text, "\n", start);
+    if (headerEnd < 0) throw malformed("it has no header line");
+    this.#text = text;
+    this.#segmentsMax = segmentsMax;
+    this.#headerEnd = headerEnd;
+    this.#at = start === headerEnd ? headerEnd + 1 : start;
+    this.#from = headerEnd + 1;
+  }
+
+  /** The next segment; undefined behind the last one. */
+  next(): string | undefined {
+    const text = this.#text;
+    const from = this.#from;
+    if (this.#at > this.#headerEnd) {
+      if (from !== text.length) throw malformed("its segments are shorter than the text");
+      return undefined;
+    }
+    const to = from + this.#length();
+    if (to > text.length) throw malformed("its segments are longer than the text");
+    this.#from = to;
+    return slice(text, from, to);
+  }
+
+  /** The next segment; "" behind the last one. */
+  take(): string {
+    return this.next() ?? "";
+  }
+
+  /** The next number of the header. */
+  #length(): number {
+    let length = -1;
+    let index = this.#at;
+    for (; index < this.#headerEnd; index++) {
+      const unit = charCodeAt(this.#text, index);
+      if (unit === COMMA) break;
+      length = appendDigit(length, unit, this.#text.length);
     }
     if (length < 0) throw malformed("a length is missing");
-    if (segments.length === options.segmentsMax) throw malformed(`it has more than ${options.segmentsMax} segments`);
-    if (from + length > text.length) throw malformed("its segments are longer than the text");
-    segments[segments.length] = slice(text, from, from + length);
-    from += length;
-    length = -1;
+    if (this.#count++ === this.#segmentsMax) throw malformed(`it has more than ${this.#segmentsMax} segments`);
+    this.#at = index + 1;
+    return length;
   }
-  if (from !== text.length) throw malformed("its segments are shorter than the text");
-  return filled(segments);
 }
 
 /** One form per number (no leading zeros), and never above the text's own length, so sums stay exact. */

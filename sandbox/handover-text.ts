@@ -7,7 +7,7 @@
  *
  * A note is an encoded value; "" where there is none. The guest writes; the Guardian parses what it gets as hostile bytes.
  */
-import { pack, unpack } from "./envelope.ts";
+import { pack, Unpacker } from "./envelope.ts";
 import { toNumber } from "./guest/primordials.ts";
 import { utf8Length } from "./guest/utf8.ts";
 import { invalid, segmentsOf } from "./protocol.ts";
@@ -45,9 +45,9 @@ export function lifeText({ note, used, budget }: LifeStart): string {
 
 /** The start behind a text of `lifeText`. For the guest. */
 export function lifeStartOf(text: string): LifeStart {
-  const segments = text === "" ? [] : unpack(text, { segmentsMax: 3 });
-  // By index: destructuring would use the iterator that the agent may have patched.
-  return { note: segments[0] ?? "", used: toNumber(segments[1] ?? "0"), budget: toNumber(segments[2] ?? "0") };
+  if (text === "") return { note: "", used: 0, budget: 0 };
+  const segments = new Unpacker(text, { segmentsMax: 3 });
+  return { note: segments.take(), used: toNumber(segments.take()), budget: toNumber(segments.take()) };
 }
 
 /** The text of a hand-over. */

@@ -9,8 +9,8 @@
  * A stream's number is its own among those of its message, and batches are counted from 0, so every question has words that
  * a turn which is run again repeats.
  */
-import { pack, unpack } from "./envelope.ts";
-import { jsonParse } from "./guest/primordials.ts";
+import { pack, unpack, Unpacker } from "./envelope.ts";
+import { bare, filled, jsonParse } from "./guest/primordials.ts";
 import { invalid, parseName, segmentsOf } from "./protocol.ts";
 
 /** The verbs. */
@@ -103,5 +103,8 @@ export function batchesOf(whole: string): readonly string[] {
 
 /** The batch behind a text of `batchText`. For the guest. */
 export function batchOf(text: string): readonly string[] {
-  return unpack(text, { segmentsMax: BATCH_PARTS_MAX + 1 });
+  const segments = new Unpacker(text, { segmentsMax: BATCH_PARTS_MAX + 1 });
+  const parts: string[] = bare([]);
+  for (let part = segments.next(); part !== undefined; part = segments.next()) parts[parts.length] = part;
+  return filled(parts);
 }

@@ -11,7 +11,7 @@
  * 2. An answer is bounded: one row, or a page of at most `PAGE_ROWS_MAX` rows and `PAGE_BYTES_MAX` bytes (a first row that
  *    is larger goes alone), for which at most `PAGE_LOOKS_MAX` keys were looked at.
  */
-import { pack, unpack } from "./envelope.ts";
+import { pack, Unpacker } from "./envelope.ts";
 import { bare, charCodeAt, filled, isWellFormed } from "./guest/primordials.ts";
 import { isLongerThan } from "./guest/utf8.ts";
 
@@ -132,12 +132,13 @@ export function pageText(page: RowPage): string {
 
 /** The page of a `pageText`, in the guest. @throws {SandboxError} SANDBOX_MESSAGE_MALFORMED */
 export function parsePage(text: string): RowPage {
-  const segments = unpack(text, { segmentsMax: 1 + 2 * PAGE_ROWS_MAX });
+  const segments = new Unpacker(text, { segmentsMax: 1 + 2 * PAGE_ROWS_MAX });
+  const next = segments.take();
   const keys: string[] = bare([]);
   const texts: string[] = bare([]);
-  for (let index = 1; index + 1 < segments.length; index += 2) {
-    keys[keys.length] = segments[index] ?? "";
-    texts[texts.length] = segments[index + 1] ?? "";
+  for (let key = segments.next(); key !== undefined; key = segments.next()) {
+    keys[keys.length] = key;
+    texts[texts.length] = segments.take();
   }
-  return { keys: filled(keys), texts: filled(texts), next: segments[0] ?? "" };
+  return { keys: filled(keys), texts: filled(texts), next };
 }

@@ -8,8 +8,8 @@
  *
  * A step is named by its name and its use: the n-th step of that name in its turn.
  */
-import { pack } from "./envelope.ts";
-import { append, isWellFormed } from "./guest/primordials.ts";
+import { Packer } from "./envelope.ts";
+import { isWellFormed } from "./guest/primordials.ts";
 import { utf8Length } from "./guest/utf8.ts";
 import { invalid, segmentsOf } from "./protocol.ts";
 
@@ -55,9 +55,11 @@ export type StepAsk = StepName &
 
 /** The text of a question about a step. */
 export function stepText({ name, use }: StepName, ...rest: readonly (string | number)[]): string {
-  const segments = [name, `${use}`];
-  for (let index = 0; index < rest.length; index++) append(segments, `${rest[index] ?? ""}`);
-  return pack(segments);
+  const packer = new Packer();
+  packer.add(name);
+  packer.add(`${use}`);
+  for (let index = 0; index < rest.length; index++) packer.add(`${rest[index] ?? ""}`);
+  return packer.text;
 }
 
 /** True for the questions of this file. */

@@ -4,6 +4,7 @@ import { SandboxError } from "../errors.ts";
 import { DOWN_METHOD, EXIT_METHOD, isReserved, METHODS_MAX, NAME_UNITS_MAX, type Declared } from "../protocol.ts";
 import {
   append,
+  bare,
   isSafeInteger,
   isWellFormed,
   jsonStringify,
@@ -67,14 +68,14 @@ export function definitionOf(exported: unknown): Definition {
   };
 }
 
-/** What the Guardian is told about a definition. */
+/** What the Guardian is told about a definition: without prototypes, whose `toJSON` would say something else. */
 export function declaredBy(definition: Definition): Declared {
   const methods: { name: string; reads: boolean }[] = [];
   mapForEach(definition.methods, (method, name) => {
-    append(methods, { name, reads: method.reads });
+    append(methods, bare({ name, reads: method.reads }));
   });
   const { version, migrate, stop } = definition;
-  return { version, methods, hasMigrate: migrate !== undefined, hasStop: stop !== undefined };
+  return bare({ version, methods: bare(methods), hasMigrate: migrate !== undefined, hasStop: stop !== undefined });
 }
 
 /** The method of that name. @throws {SandboxError} SANDBOX_METHOD_UNKNOWN naming those that exist. */

@@ -17,7 +17,7 @@
  */
 
 import { UNDEFINED_TEXT } from "../codec.ts";
-import { unpack } from "../envelope.ts";
+import { Unpacker } from "../envelope.ts";
 import { SandboxError } from "../errors.ts";
 import {
   ANSWER,
@@ -31,6 +31,7 @@ import {
   type IsolateLimits,
   type Turn,
 } from "../protocol.ts";
+import { NONE, type Linked } from "./chain.ts";
 import { declaredBy, definitionOf, methodNamed } from "./definition.ts";
 import { faultOf } from "./fault.ts";
 import { LifeContext } from "./handover.ts";
@@ -72,7 +73,7 @@ export class Guest {
     try {
       this.#lastOutput = this.#dispatch(text);
     } catch (thrown) {
-      this.#lastOutput = lastWords(thrown, this.#saying?.logs ?? []);
+      this.#lastOutput = lastWords(thrown, this.#saying?.logs ?? NONE);
     }
     return this.#lastOutput;
   }
@@ -80,8 +81,8 @@ export class Guest {
   #dispatch(text: unknown): string {
     if (typeof text !== "string") throw broken("it is no text");
     if (text === RESUME_TEXT) return this.#turn === undefined ? this.#lastOutput : this.#progress(this.#turn);
-    if (text === SAY) return saidText(this.turn?.logs ?? []);
-    const segments = unpack(text, { segmentsMax: SEGMENTS_MAX }, 1);
+    if (text === SAY) return saidText(this.turn?.logs ?? NONE);
+    const segments = new Unpacker(text, { segmentsMax: SEGMENTS_MAX }, 1);
     switch (slice(text, 0, 1)) {
       case LOAD:
         return this.#load(segments);
@@ -94,36 +95,38 @@ export class Guest {
     }
   }
 
-  #load(segments: readonly string[]): string {
+  #load(segments: Unpacker): string {
     if (this.#loaded !== undefined) throw broken("the agent is loaded already");
-    const limits = jsonParse(segments[0] ?? "") as IsolateLimits; // written by the Guardian from its own checked limits
+    const limits = jsonParse(segments.take()) as IsolateLimits; // written by the Guardian from its own checked limits
+    const head = { agent: segments.take(), text: segments.take(), life: segments.take(), host: segments.take() };
     const saying = new TurnRun(0, "init", limits);
     this.#saying = saying;
     const state = new State(limits.stateBytesMax);
-    for (let index = HEAD_SEGMENTS; index + 1 < segments.length; index += 2)
-      state.restore(segments[index] ?? "", segments[index + 1] ?? "");
+    for (let key = segments.next(); key !== undefined; key = segments.next()) state.restore(key, segments.take());
     const definition = definitionOf(evaluate());
-    const self = freeze({ id: segments[1] ?? "", version: definition.version });
+    const self = freeze({ id: head.agent, version: definition.version });
     const requireMethod = (name: string): void => void methodNamed(definition, name);
-    const life = new LifeContext(segments[3] ?? "");
-    const host = surfaceOf(segments[4] ?? "");
-    const parts = { limits, state, time: this.#time, self, requireMethod, text: segments[2] ?? "", life, host };
+    const life = new LifeContext(head.life);
+    const host = surfaceOf(head.host);
+    const parts = { limits, state, time: this.#time, self, requireMethod, text: head.text, life, host };
     this.#loaded = { definition, parts };
     this.#saying = undefined;
     return loadedText(jsonStringify(declaredBy(definition)) ?? "", saying.logs);
   }
 
-  #begin(segments: readonly string[]): string {
+  #begin(segments: Unpacker): string {
     const loaded = this.#loaded;
     if (loaded === undefined) throw broken("no agent is loaded");
     if (this.#turn !== undefined) throw broken("a turn is in progress");
-    // By index: destructuring would use the iterator that the agent may have patched.
-    this.#time.begin(toNumber(segments[4]), toNumber(segments[5]), segments[6] ?? "");
-    const kind = segments[1] as Turn["kind"]; // written by turnText
-    const turn = new TurnRun(toNumber(segments[0]), kind, loaded.parts.limits);
+    const id = toNumber(segments.take());
+    const kind = segments.take() as Turn["kind"]; // written by turnText
+    const method = segments.take();
+    const text = segments.take();
+    this.#time.begin(toNumber(segments.take()), toNumber(segments.take()), segments.take());
+    const turn = new TurnRun(id, kind, loaded.parts.limits);
     this.#turn = turn;
     loaded.parts.life.begin();
-    this.#run(turn, loaded, segments[2] ?? "", segments[3] ?? "");
+    this.#run(turn, loaded, method, text);
     return turn.result === undefined ? RESUME_TEXT : this.#progress(turn);
   }
 
@@ -139,11 +142,12 @@ export class Guest {
     }
   }
 
-  #answer(segments: readonly string[]): string {
+  #answer(segments: Unpacker): string {
     const turn = this.#turn;
-    if (turn === undefined || turn.id !== toNumber(segments[0])) throw broken("no such turn waits for an answer");
-    const answer = { isOk: segments[2] === "1", text: segments[3] ?? "", message: segments[4] ?? "" };
-    if (!turn.answer(toNumber(segments[1]), answer)) throw broken("nobody asked for this answer");
+    if (turn === undefined || turn.id !== toNumber(segments.take())) throw broken("no such turn waits for an answer");
+    const ask = toNumber(segments.take());
+    const answer = { isOk: segments.take() === "1", text: segments.take(), message: segments.take() };
+    if (!turn.answer(ask, answer)) throw broken("nobody asked for this answer");
     return RESUME_TEXT;
   }
 
@@ -173,9 +177,9 @@ export class Guest {
         const reply = turn.kind === "call" ? replyText(value, parts.limits.replyBytesMax) : UNDEFINED_TEXT;
         parts.life.say(turn);
         if (replaces(turn, definition)) replaceState(parts.state, value, turn.kind);
-        const ops = turn.reads ? [] : parts.state.commit();
+        const ops = turn.reads ? NONE : parts.state.commit();
         parts.life.settle();
-        const output = doneText(turn, reply, ops, turn.reads ? [] : turn.rows.ops());
+        const output = doneText(turn, reply, ops, turn.reads ? NONE : turn.rows.ops());
         this.#end(turn);
         return output;
       });
@@ -210,7 +214,7 @@ function takeGlobal(): unknown {
   return value;
 }
 
-function lastWords(thrown: unknown, logs: readonly GuestLog[]): string {
+function lastWords(thrown: unknown, logs: Linked<GuestLog>): string {
   try {
     return faultText(faultOf(thrown), logs);
   } catch {

@@ -10,6 +10,7 @@
  */
 
 import {
+  bare,
   dateGetTime,
   dateToIso,
   errorPrototype,
@@ -52,7 +53,7 @@ const STOP: { readonly stop?: true } = {};
 class Printer {
   text = "";
   readonly #unitsMax: number;
-  readonly #open: object[] = [];
+  readonly #open: object[] = bare([]);
 
   constructor(unitsMax: number) {
     this.#unitsMax = unitsMax;

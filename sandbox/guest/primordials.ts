@@ -27,6 +27,7 @@ function uncurryThis<This, Args extends unknown[], Result>(
 export const NativeDataView: DataViewConstructor = DataView;
 export const NativeDate: DateConstructor = Date;
 export const NativeError: ErrorConstructor = Error;
+export const NativeInt32Array: Int32ArrayConstructor = Int32Array;
 export const NativeMap: MapConstructor = Map;
 export const NativePromise: PromiseConstructor = Promise;
 export const NativeProxy: ProxyConstructor = Proxy;
@@ -174,9 +175,10 @@ export function define(
 
 /**
  * The list, without a prototype while it is filled by index: no setter that agent code put for an index gets between. For
- * long lists, where `append` would cost ten times as much.
+ * long lists, where `append` would cost ten times as much; what every turn fills is a `Chain` or a `Packer`, which cost less than
+ * either. A record: no `toJSON` of the agent's speaks for it.
  */
-export function bare<T>(list: T[]): T[] {
+export function bare<T extends object>(list: T): T {
   return setPrototypeOf(list, null);
 }
 

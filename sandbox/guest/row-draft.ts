@@ -6,6 +6,7 @@
 import { SandboxError } from "../errors.ts";
 import type { IsolateLimits } from "../protocol.ts";
 import { compareRowKeys, ROWS_PER_TURN_MAX, type RowOp } from "../rows.ts";
+import { Chain, NONE, type Linked } from "./chain.ts";
 import { append, indexOf, mapForEach, mapGet, mapSet, NativeMap, sortBy } from "./primordials.ts";
 import { utf8Length } from "./utf8.ts";
 
@@ -69,12 +70,12 @@ export class RowDraft {
   }
 
   /** Everything, for the turn's last word. */
-  ops(): readonly RowOp[] {
-    const ops: RowOp[] = [];
-    if (this.#tables === undefined) return ops;
+  ops(): Linked<RowOp> {
+    const ops = new Chain<RowOp>();
+    if (this.#tables === undefined) return NONE;
     mapForEach(this.#tables, (rows, table) =>
       mapForEach(rows, ({ key, text }) => {
-        append(ops, [table, key, text]);
+        ops.add([table, key, text]);
       }),
     );
     return ops;

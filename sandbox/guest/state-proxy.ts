@@ -1,6 +1,6 @@
 /** `ctx.state`: a record whose properties are the slots of the state. It inherits nothing, so no key is ever "already there". */
 
-import { hasOwn, jsonStringify, NativeTypeError, toText } from "./primordials.ts";
+import { bare, filled, hasOwn, jsonStringify, NativeTypeError, toText } from "./primordials.ts";
 import { readOnly } from "./read-only.ts";
 import type { State } from "./state.ts";
 import type { TurnRun } from "./turn.ts";
@@ -83,7 +83,7 @@ function descriptor(value: unknown): PropertyDescriptor {
 
 /** The engine reads the list by index; what it is given must not be ours. */
 function copyOf(keys: readonly string[]): string[] {
-  const copy: string[] = [];
+  const copy: string[] = bare([]);
   for (let index = 0; index < keys.length; index++) copy[index] = keys[index] ?? "";
-  return copy;
+  return filled(copy);
 }

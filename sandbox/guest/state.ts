@@ -14,6 +14,7 @@
 import { decodeTrusted, encode } from "../codec.ts";
 import { SandboxError } from "../errors.ts";
 import { isKey, KEY_BYTES_MAX, STATE_KEYS_MAX, type StateOp } from "../protocol.ts";
+import { Chain, type Linked } from "./chain.ts";
 import { deepFreeze } from "./freeze.ts";
 import {
   append,
@@ -59,7 +60,7 @@ export class State {
   /** Length of all accepted texts in UTF-16 units: between a third of the bytes and the bytes. */
   #units = 0;
   #size = 0;
-  #touched: Slot[] = [];
+  #touched: Chain<Slot> = new Chain();
   #sortedKeys: readonly string[] | undefined;
 
   constructor(bytesMax: number) {
@@ -151,13 +152,13 @@ export class State {
    * What the turn changed, as texts; from here on these are the accepted ones.
    * @throws {SandboxError} SANDBOX_VALUE_UNCLONABLE, SANDBOX_STATE_TOO_LARGE. The draft is then still as it was.
    */
-  commit(): readonly StateOp[] {
-    const changes: Change[] = [];
+  commit(): Linked<StateOp> {
+    const changes = new Chain<Change>();
     let units = this.#units;
-    for (let index = 0; index < this.#touched.length; index++) {
-      const change = this.#changeOf(this.#touched[index]);
+    for (let link = this.#touched.first; link !== undefined; link = link.next) {
+      const change = this.#changeOf(link.item);
       if (change === undefined) continue;
-      append(changes, change);
+      changes.add(change);
       units += lengthOf(change.text) - lengthOf(change.slot.text);
     }
     if (this.#size > STATE_KEYS_MAX) throw this.#tooLarge(`would have ${this.#size} keys, more than ${STATE_KEYS_MAX}`);
@@ -167,26 +168,24 @@ export class State {
 
   /** Forgets the draft: touched keys say again what their texts say. */
   rollback(): void {
-    for (let index = 0; index < this.#touched.length; index++) {
-      const slot = this.#touched[index];
-      if (slot === undefined) continue;
+    for (let link = this.#touched.first; link !== undefined; link = link.next) {
+      const slot = link.item;
       slot.isTouched = false;
       slot.isDecoded = false;
       slot.value = undefined;
       if (slot.isPresent !== (slot.text !== undefined)) this.#resize(slot, slot.text !== undefined);
       if (slot.text === undefined) mapDelete(this.#slots, slot.key);
     }
-    this.#touched = [];
+    this.#touched = new Chain();
   }
 
-  #changeOf(slot: Slot | undefined): Change | undefined {
-    if (slot === undefined) return undefined;
+  #changeOf(slot: Slot): Change | undefined {
     const text = slot.isPresent ? this.#encode(slot) : undefined;
     return text === slot.text ? undefined : { slot, text };
   }
 
   /** Bytes are counted only when the number of units leaves it open: counting walks all texts once. */
-  #assertFits(units: number, changes: readonly Change[]): void {
+  #assertFits(units: number, changes: Linked<Change>): void {
     if (units * 3 <= this.#bytesMax) return;
     if (units > this.#bytesMax) throw this.#tooLarge(`would be more than ${units} bytes`);
     let bytes = 0;
@@ -194,10 +193,9 @@ export class State {
       slot.bytes ??= slot.text === undefined ? 0 : utf8Length(slot.text);
       bytes += slot.bytes;
     });
-    for (let index = 0; index < changes.length; index++) {
-      const change = changes[index];
-      if (change !== undefined)
-        bytes += (change.text === undefined ? 0 : utf8Length(change.text)) - (change.slot.bytes ?? 0);
+    for (let link = changes.first; link !== undefined; link = link.next) {
+      const { slot, text } = link.item;
+      bytes += (text === undefined ? 0 : utf8Length(text)) - (slot.bytes ?? 0);
     }
     if (bytes > this.#bytesMax) throw this.#tooLarge(`would be ${bytes} bytes`);
   }
@@ -213,25 +211,22 @@ export class State {
     }
   }
 
-  #accept(changes: readonly Change[], units: number): readonly StateOp[] {
-    const ops: StateOp[] = [];
-    for (let index = 0; index < changes.length; index++) {
-      const change = changes[index];
-      if (change === undefined) continue;
-      const { slot, text } = change;
+  #accept(changes: Linked<Change>, units: number): Linked<StateOp> {
+    const ops = new Chain<StateOp>();
+    for (let link = changes.first; link !== undefined; link = link.next) {
+      const { slot, text } = link.item;
       slot.text = text;
       slot.bytes = undefined;
       slot.view = undefined;
-      append(ops, [slot.key, text]);
+      ops.add([slot.key, text]);
     }
-    for (let index = 0; index < this.#touched.length; index++) {
-      const slot = this.#touched[index];
-      if (slot === undefined) continue;
+    for (let link = this.#touched.first; link !== undefined; link = link.next) {
+      const slot = link.item;
       slot.isTouched = false;
       if (!slot.isPresent) mapDelete(this.#slots, slot.key);
     }
     this.#units = units;
-    this.#touched = [];
+    this.#touched = new Chain();
     return ops;
   }
 
@@ -249,7 +244,7 @@ export class State {
   #touch(slot: Slot): void {
     if (slot.isTouched) return;
     slot.isTouched = true;
-    append(this.#touched, slot);
+    this.#touched.add(slot);
   }
 
   #resize(slot: Slot, isPresent: boolean): void {

@@ -73,6 +73,14 @@ export function tagOf(value: object): Tag | undefined {
 /** A step of a path: property, index, or the key of a Map. */
 type Step = string | number | { readonly key: unknown };
 
+/** A container on the way, and where in it the walk is. Linked, not listed: an index of a list can have a setter of the agent's. */
+interface Frame {
+  readonly value: object;
+  readonly outer: Frame | undefined;
+  /** Undefined before its first item. */
+  step: Step | undefined;
+}
+
 /** The walk. Create one per value; `refusal` holds the error that it threw by itself, if it did. */
 export class Survey {
   /** Holds something that JSON cannot say. */
@@ -83,10 +91,9 @@ export class Survey {
   readonly #root: string;
   readonly #bytesMax: number;
   #bytesLeft: number;
-  readonly #path: Step[] = [];
-  #pathLength = 0;
-  /** The containers on the way, by depth: to tell a cycle from mere depth once the walk is too deep. */
-  readonly #open: object[] = [];
+  /** The innermost container on the way, and how many there are. */
+  #inner: Frame | undefined;
+  #depth = 0;
 
   constructor(options: { readonly bytesMax: number; readonly root: string }) {
     this.#root = options.root;
@@ -121,9 +128,10 @@ export class Survey {
 
   /** Where the walk stands: "arg.items[3].fn". */
   path(): string {
-    let text = this.#root;
-    for (let index = 0; index < this.#pathLength; index++) text += stepText(this.#path[index] ?? "");
-    return text;
+    let text = "";
+    for (let frame = this.#inner; frame !== undefined; frame = frame.outer)
+      if (frame.step !== undefined) text = stepText(frame.step) + text;
+    return this.#root + text;
   }
 
   #visitBigInt(value: bigint): void {
@@ -133,8 +141,7 @@ export class Survey {
   }
 
   #visitObject(value: object): void {
-    this.#open[this.#pathLength] = value;
-    if (this.#pathLength >= DEPTH_MAX) this.#refuseDepth();
+    if (this.#depth >= DEPTH_MAX) this.#refuseDepth(value);
     const tag = isArray(value) ? "Array" : tagOf(value);
     if (tag === undefined || (tag === "Array" && getPrototypeOf(value) !== arrayPrototype)) {
       this.#refuse("an instance of a class cannot be written as text; return its data");
@@ -145,12 +152,12 @@ export class Survey {
   }
 
   #visitTagged(value: object, tag: Tag | undefined): void {
-    if (isArray(value)) return this.#visitArray(value);
-    if (tag === "Object") return this.#visitRecord(value);
+    if (isArray(value)) return this.#visitArray(value, this.#enter(value));
+    if (tag === "Object") return this.#visitRecord(value, this.#enter(value));
     this.isRich = true;
     this.hasInstances = true;
-    if (tag === "Map") return this.#visitMap(value);
-    if (tag === "Set") return this.#visitSet(value);
+    if (tag === "Map") return this.#visitMap(value, this.#enter(value));
+    if (tag === "Set") return this.#visitSet(value, this.#enter(value));
     // Each reads an internal slot, so an object that only inherits from the prototype throws here.
     if (tag === "Date") return this.#spend(dateGetTime(value as Date) === 0 ? 1 : 2); // the slot check is the proof
     if (tag === "ArrayBuffer") return this.#spend(bufferByteLength(value as ArrayBuffer)); // as above
@@ -158,68 +165,78 @@ export class Survey {
     else this.#spend(viewByteLength(value));
   }
 
-  #visitArray(value: readonly unknown[]): void {
+  #enter(value: object): Frame {
+    this.#depth++;
+    this.#inner = { value, outer: this.#inner, step: undefined };
+    return this.#inner;
+  }
+
+  #leave(frame: Frame): void {
+    this.#depth--;
+    this.#inner = frame.outer;
+  }
+
+  #visitArray(value: readonly unknown[], frame: Frame): void {
     const { length } = value;
     this.#spend(length + 1);
     for (let index = 0; index < length; index++) {
       // The step comes before the read, so that a getter that throws is named.
-      this.#path[this.#pathLength++] = index;
+      frame.step = index;
       const item = value[index];
       if (item === undefined && !hasOwn(value, index)) this.#refuse("an array with holes cannot be written as text");
       this.visit(item);
-      this.#pathLength--;
     }
+    this.#leave(frame);
   }
 
-  #visitRecord(value: object): void {
+  #visitRecord(value: object, frame: Frame): void {
     if (symbolsOf(value).length > 0) this.#refuse("a property named by a symbol cannot be written as text");
     const keys = keysOf(value);
     this.#spend(2);
     for (let index = 0; index < keys.length; index++) {
       const key = keys[index] ?? "";
+      frame.step = undefined;
       if (key === "__proto__") this.#refuse('a property named "__proto__" is not accepted');
       this.#spend(key.length + 4);
-      this.#path[this.#pathLength++] = key;
+      frame.step = key;
       this.visit((value as Readonly<Record<string, unknown>>)[key]); // a plain record: its prototype was checked
-      this.#pathLength--;
     }
+    this.#leave(frame);
   }
 
-  #visitMap(value: object): void {
+  #visitMap(value: object, frame: Frame): void {
     // mapForEach throws when the internal slot is missing, so the cast cannot lie.
     mapForEach(value as ReadonlyMap<unknown, unknown>, (item, key) => {
       this.#spend(2);
-      this.#step({ key }, key);
-      this.#step({ key }, item);
+      frame.step = { key };
+      this.visit(key);
+      this.visit(item);
     });
+    this.#leave(frame);
     this.#spend(7);
   }
 
-  #visitSet(value: object): void {
+  #visitSet(value: object, frame: Frame): void {
     let index = 0;
     // As above: setForEach throws on anything but a Set.
     setForEach(value as ReadonlySet<unknown>, (item) => {
       this.#spend(1);
-      this.#step(index++, item);
+      frame.step = index++;
+      this.visit(item);
     });
+    this.#leave(frame);
     this.#spend(7);
   }
 
-  #refuseDepth(): never {
-    for (let inner = 1; inner <= this.#pathLength; inner++) {
-      for (let outer = 0; outer < inner; outer++) {
-        if (this.#open[inner] !== this.#open[outer]) continue;
-        this.#pathLength = inner;
-        this.#refuse("it refers back to something that contains it");
-      }
-    }
-    this.#refuse(`it is nested deeper than ${DEPTH_MAX} levels`);
-  }
-
-  #step(step: Step, value: unknown): void {
-    this.#path[this.#pathLength++] = step;
-    this.visit(value);
-    this.#pathLength--;
+  /** A cycle is named where it closes first, seen from the outside; without one it is mere depth. */
+  #refuseDepth(value: object): never {
+    let first: Frame | undefined;
+    for (let frame = this.#inner; frame !== undefined; frame = frame.outer)
+      if (isWithin(frame.outer, frame.value)) first = frame;
+    if (first === undefined && !isWithin(this.#inner, value))
+      this.#refuse(`it is nested deeper than ${DEPTH_MAX} levels`);
+    if (first !== undefined) this.#inner = first.outer;
+    this.#refuse("it refers back to something that contains it");
   }
 
   #spend(bytes: number): void {
@@ -242,6 +259,11 @@ export function tooLarge(root: string, bytesMax: number): SandboxError {
   return new SandboxError("SANDBOX_MESSAGE_TOO_LARGE", `${root} is longer than ${bytesMax} bytes.`, {
     details: { path: root, bytesMax },
   });
+}
+
+function isWithin(inner: Frame | undefined, value: object): boolean {
+  for (let frame = inner; frame !== undefined; frame = frame.outer) if (frame.value === value) return true;
+  return false;
 }
 
 function stepText(step: Step): string {

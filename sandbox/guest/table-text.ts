@@ -73,7 +73,7 @@ function draw(columns: readonly string[], rows: readonly Row[]): string {
       const { length } = cellOf(rows[index], name);
       if (length > width) width = length;
     }
-    widths[column] = width;
+    append(widths, width);
   }
   let text = lineOf(widths, (column) => slice(columns[column] ?? "", 0, CELL_UNITS_MAX), " ", "|");
   text += `\n${lineOf(widths, () => "", "-", "+")}`;

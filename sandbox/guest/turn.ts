@@ -11,8 +11,8 @@ import { decode } from "../codec.ts";
 import { SandboxError } from "../errors.ts";
 import { LOG_LINES_MAX, type Ask, type GuestLog, type IsolateLimits, type Outbound, type Turn } from "../protocol.ts";
 import type { RowQuery, RowRead } from "../rows.ts";
+import { Chain, type Linked } from "./chain.ts";
 import {
-  append,
   assign,
   define,
   mapDelete,
@@ -63,8 +63,8 @@ export class TurnRun {
   result: Result | undefined;
   /** What its handler was given. */
   context: object | undefined;
-  readonly outbox: Outbound[] = [];
-  readonly logs: GuestLog[] = [];
+  readonly outbox: Chain<Outbound> = new Chain();
+  readonly logs: Chain<GuestLog> = new Chain();
   /** What the turn wrote to its tables. */
   readonly rows: RowDraft;
   /** The step that asks now, "" outside of steps. */
@@ -76,8 +76,8 @@ export class TurnRun {
   #askCount = 0;
   #readCount = 0;
   #lastAsk = 0;
-  #unsent: Ask[] = [];
-  #unsentReads: RowRead[] = [];
+  #unsent: Chain<Ask> = new Chain();
+  #unsentReads: Chain<RowRead> = new Chain();
   #logBytes = 0;
   #isLogCut = false;
   #timerCount = 0;
@@ -138,7 +138,7 @@ export class TurnRun {
     if (this.#askCount >= max) throw exceeded("SANDBOX_ASKS_EXCEEDED", `asks more than ${max} times`);
     const text = write();
     this.#askCount++;
-    append(this.#unsent, { ask: this.#await(open), verb, step, text });
+    this.#unsent.add({ ask: this.#await(open), verb, step, text });
   }
 
   /** A promise of the answer's text. Rejects with SANDBOX_READS_EXCEEDED beyond the limit. */
@@ -150,7 +150,7 @@ export class TurnRun {
         throw exceeded("SANDBOX_READS_EXCEEDED", `reads more than ${max} times from its tables`);
       this.#readCount++;
       const ask = this.#await({ take: resolve, reject, from: frames() });
-      append(this.#unsentReads, { ...query, ask });
+      this.#unsentReads.add({ ...query, ask });
     });
     return quiet(answer);
   }
@@ -163,16 +163,16 @@ export class TurnRun {
   }
 
   /** The asks since the last time, to be sent. */
-  takeAsks(): readonly Ask[] {
+  takeAsks(): Linked<Ask> {
     const asks = this.#unsent;
-    this.#unsent = [];
+    this.#unsent = new Chain();
     return asks;
   }
 
   /** The reads since the last time, to be sent. */
-  takeReads(): readonly RowRead[] {
+  takeReads(): Linked<RowRead> {
     const reads = this.#unsentReads;
-    this.#unsentReads = [];
+    this.#unsentReads = new Chain();
     return reads;
   }
 
@@ -198,7 +198,7 @@ export class TurnRun {
     if (this.reads && verb !== "cast") throw readOnly(`cannot ${verb}`);
     const max = this.#limits.outboxPerTurnMax;
     if (this.outbox.length >= max) throw exceeded("SANDBOX_OUTBOX_EXCEEDED", `sends more than ${max} messages`);
-    append(this.outbox, { verb, text });
+    this.outbox.add({ verb, text });
   }
 
   /** Numbers the timers that the turn sets, from 1. */
@@ -215,11 +215,11 @@ export class TurnRun {
     const hasRoom = this.#logBytes + bytes + LOG_CUT_BYTES <= bytesMax;
     if (hasRoom && this.logs.length < LOG_LINES_MAX - 1) {
       this.#logBytes += bytes;
-      append(this.logs, { level, text, at: position() });
+      this.logs.add({ level, text, at: position() });
       return;
     }
     this.#isLogCut = true;
-    if (LOG_CUT_BYTES <= bytesMax) append(this.logs, { level: "warn", text: LOG_CUT, at: "" });
+    if (LOG_CUT_BYTES <= bytesMax) this.logs.add({ level: "warn", text: LOG_CUT, at: "" });
   }
 }
 

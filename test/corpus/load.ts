@@ -116,6 +116,20 @@ export const load: Family = {
       why: "definitions are read by us",
     },
     {
+      name: "a module that speaks for its definition with toJSON",
+      place: "module",
+      code: "Object.prototype.toJSON = Array.prototype.toJSON = () => 'evil';",
+      expect: ["contained"],
+      why: "what a definition declares is told as JSON",
+    },
+    {
+      name: "a module with setters for every index",
+      place: "module",
+      code: "for (const P of [Object, Array]) for (let i = 0; i <= 32; i++) Object.defineProperty(P.prototype, i, { set() {}, get() {}, configurable: true });",
+      expect: ["contained"],
+      why: "the lists of its loading, too",
+    },
+    {
       name: "a module that patches everything first",
       place: "module",
       code: "for (const P of [Object, Array, String, Map, Set, Promise, Function]) for (const k of Object.getOwnPropertyNames(P.prototype)) try { if (k !== 'constructor') P.prototype[k] = () => { throw new Error('patched'); }; } catch {}",

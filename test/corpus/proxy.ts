@@ -155,6 +155,32 @@ export const proxy: Family = {
       why: "our own lists are filled by index",
     },
     {
+      name: "setters on Array.prototype that swallow what is written to an index",
+      code: "for (let i = 0; i <= 32; i++) Object.defineProperty(Array.prototype, i, { set() {}, get() {}, configurable: true }); ctx.log.info('a', {}); ctx.state.more = [1]; ctx.table('t').put('k', 1); await ctx.call('witness', 'echo', [[1]]); return 'contained';",
+      expect: ["contained"],
+      why: "a list of ours that stays empty makes our own words a lie, for which the whole cell would end",
+    },
+    {
+      name: "setters on Array.prototype, and rich values",
+      code: "for (let i = 0; i <= 32; i++) Object.defineProperty(Array.prototype, i, { set() {}, get() {}, configurable: true }); ctx.state.map = new Map([[1, new Set([2n])]]); console.table([[1]]); console.log(new Map([[1, 2]])); new EventTarget().addEventListener('a', () => {}); crypto.randomUUID(); return new TextDecoder().decode(new TextEncoder().encode('contained'));",
+      expect: ["contained", "RUNTIME_HANDLER_THREW", "SANDBOX_VALUE_UNCLONABLE"],
+      answer: "any",
+      why: "whatever becomes of its own values, its cell lives",
+    },
+    {
+      name: "setters on Object.prototype that swallow what is written to an index",
+      code: "for (let i = 0; i <= 32; i++) Object.defineProperty(Object.prototype, i, { set() {}, get() {}, configurable: true }); ctx.log.info('a', {}); ctx.state.more = [1]; ctx.table('t').put('k', 1); await ctx.call('witness', 'echo', [[1]]); return 'contained';",
+      expect: ["contained"],
+      why: "a list of ours that stays empty makes our own words a lie, for which the whole cell would end",
+    },
+    {
+      name: "setters on Object.prototype, and rich values",
+      code: "for (let i = 0; i <= 32; i++) Object.defineProperty(Object.prototype, i, { set() {}, get() {}, configurable: true }); ctx.state.map = new Map([[1, new Set([2n])]]); console.table([[1]]); console.log(new Map([[1, 2]])); new EventTarget().addEventListener('a', () => {}); crypto.randomUUID(); return new TextDecoder().decode(new TextEncoder().encode('contained'));",
+      expect: ["contained", "RUNTIME_HANDLER_THREW", "SANDBOX_VALUE_UNCLONABLE"],
+      answer: "any",
+      why: "whatever becomes of its own values, its cell lives",
+    },
+    {
       name: "Symbol.isConcatSpreadable",
       code: "return [].concat({ length: 2 ** 53 - 1, [Symbol.isConcatSpreadable]: true }).length;",
       expect: ["RUNTIME_HANDLER_THREW"],

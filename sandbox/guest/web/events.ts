@@ -4,6 +4,7 @@
  */
 
 import {
+  append,
   apply,
   deleteProperty,
   isArray,
@@ -191,9 +192,9 @@ function without(listeners: readonly Listener[], at: number, more?: Listener): L
   const copy: Listener[] = [];
   for (let index = 0; index < listeners.length; index++) {
     const listener = listeners[index];
-    if (index !== at && listener !== undefined) copy[copy.length] = listener;
+    if (index !== at && listener !== undefined) append(copy, listener);
   }
-  if (more !== undefined) copy[copy.length] = more;
+  if (more !== undefined) append(copy, more);
   return copy;
 }
 

@@ -1,9 +1,10 @@
 /**
  * Many random words from 32 bytes that were drawn outside: the keystream of ChaCha20 (RFC 8439, section 2.3), nonce zero. Who sees
- * some of it learns nothing of the rest, which is more than a seeded generator promises.
+ * some of it learns nothing of the rest, which is more than a seeded generator promises. Words lie in typed arrays: no prototype of
+ * the agent's gets between.
  */
 
-import { charCodeAt } from "../primordials.ts";
+import { charCodeAt, NativeInt32Array } from "../primordials.ts";
 
 const WORDS = 16;
 /** "expand 32-byte k" */
@@ -11,10 +12,10 @@ const CONSTANTS = [0x61707865, 0x3320646e, 0x79622d32, 0x6b206574] as const;
 
 /** Signed words of 32 bits. `key`: 64 hexadecimal digits. */
 export function keystream(key: string): () => number {
-  const start: number[] = [CONSTANTS[0], CONSTANTS[1], CONSTANTS[2], CONSTANTS[3]];
+  const start = new NativeInt32Array(WORDS);
+  for (let word = 0; word < 4; word++) start[word] = CONSTANTS[word] ?? 0;
   for (let word = 0; word < 8; word++) start[4 + word] = littleEndian(key, 8 * word);
-  for (let word = 12; word < WORDS; word++) start[word] = 0;
-  let block: number[] = [];
+  let block: Int32Array = start;
   let next = WORDS;
   return () => {
     if (next === WORDS) {
@@ -26,8 +27,8 @@ export function keystream(key: string): () => number {
   };
 }
 
-function blockOf(start: readonly number[]): number[] {
-  const words: number[] = [];
+function blockOf(start: Int32Array): Int32Array {
+  const words = new NativeInt32Array(WORDS);
   for (let word = 0; word < WORDS; word++) words[word] = start[word] ?? 0;
   for (let round = 0; round < 10; round++) {
     for (let column = 0; column < 4; column++) quarter(words, column, 4 + column, 8 + column, 12 + column);
@@ -38,7 +39,7 @@ function blockOf(start: readonly number[]): number[] {
   return words;
 }
 
-function quarter(words: number[], a: number, b: number, c: number, d: number): void {
+function quarter(words: Int32Array, a: number, b: number, c: number, d: number): void {
   step(words, a, b, d, 16);
   step(words, c, d, b, 12);
   step(words, a, b, d, 8);
@@ -46,7 +47,7 @@ function quarter(words: number[], a: number, b: number, c: number, d: number): v
 }
 
 /** `sum += addend; mixed = rotate(mixed ^ sum, bits)` */
-function step(words: number[], sum: number, addend: number, mixed: number, bits: number): void {
+function step(words: Int32Array, sum: number, addend: number, mixed: number, bits: number): void {
   const total = ((words[sum] ?? 0) + (words[addend] ?? 0)) | 0;
   const changed = (words[mixed] ?? 0) ^ total;
   words[sum] = total;

@@ -2,8 +2,10 @@
 
 import {
   apply,
+  bare,
   charCodeAt,
   define,
+  filled,
   fromCharCode,
   NativeRangeError,
   NativeTypeError,
@@ -135,7 +137,7 @@ function newState(): State {
 function read(bytes: Uint8Array, state: State, isFatal: boolean): string {
   const length = viewLength(bytes);
   let text = "";
-  let units: number[] = [];
+  let units: number[] = bare([]);
   for (let index = 0; index < length; index++) {
     const byte = bytes[index] ?? 0;
     if (state.needed === 0) {
@@ -147,10 +149,10 @@ function read(bytes: Uint8Array, state: State, isFatal: boolean): string {
       index--; // the byte begins anew
     } else follow(state, byte, units);
     if (units.length < UNITS_PER_CALL) continue;
-    text += apply(fromCharCode, undefined, units);
-    units = [];
+    text += apply(fromCharCode, undefined, filled(units));
+    units = bare([]);
   }
-  return text + apply(fromCharCode, undefined, units);
+  return text + apply(fromCharCode, undefined, filled(units));
 }
 
 function lead(state: State, byte: number): boolean {
