@@ -23,12 +23,17 @@ export function suspect(
   return [...suspicion.filter((atMs) => nowMs - atMs <= periodMs), ...now].slice(-LOSSES_MAX);
 }
 
-/** What marks the exit of a suspect whose cell was not ended from outside: it grew, hung or was stuck, or crashed by itself. */
+const OWN_DOINGS: ReadonlySet<CellExit["reason"]> = new Set(["memory", "hung", "stuck", "crashed", "bad_frame"]);
+
+/**
+ * What marks the exit of a suspect whose cell was not ended from outside: it grew, hung or was stuck, crashed by itself, or said what
+ * no honest guest says.
+ */
 export function guiltOf({ reason, signal, exitCode }: CellExit, isSuspect: boolean): { readonly isProven?: true } {
   if (!isSuspect) return {};
   // SIGKILL is what an operator sends, and the kernel when memory runs out anywhere; bubblewrap tells it as an exit code.
   const isKilled = signal === "SIGKILL" || exitCode === KILLED_EXIT_CODE;
-  const isOwnDoing = reason === "memory" || reason === "hung" || reason === "stuck" || reason === "crashed";
+  const isOwnDoing = OWN_DOINGS.has(reason);
   return isOwnDoing && !(reason === "crashed" && isKilled) ? { isProven: true } : {};
 }
 

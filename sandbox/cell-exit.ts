@@ -26,6 +26,6 @@ export interface CellExit {
   readonly detail: string;
   readonly exitCode: number | null;
   readonly signal: string | null;
-  /** Agents that were inside the guest when it died, by the black box. */
+  /** Agents that were inside the guest when it died, by the black box; where words of one agent could not be true, that one alone. */
   readonly suspects: readonly string[];
 }

@@ -92,6 +92,8 @@ export class Cell implements AsyncDisposable {
   #end: Pick<CellExit, "reason" | "detail" | "suspects"> | undefined;
   #isStopping = false;
   #isFlushQueued = false;
+  /** Whose record is being taken: where it cannot be true, it is this agent's or its isolate's doing. */
+  #speaker: Resident | undefined;
   #stderr = "";
 
   private constructor(options: CellOptions, launched: LaunchedCell, blackBox: BlackBox, id: string) {
@@ -297,12 +299,13 @@ export class Cell implements AsyncDisposable {
     } catch (error) {
       // A listener of the caller may throw errors of this floor, too; only these two are about the cell.
       if (!(error instanceof SandboxError) || !HOSTILE_CODES.has(error.code)) throw error;
-      this.#finish("bad_frame", error.message);
+      this.#finish("bad_frame", error.message, this.#speaker === undefined ? [] : [this.#speaker.agent]);
     }
   }
 
   #receive(record: FrameRecord): void {
     if (this.#state === "ended") return;
+    this.#speaker = undefined;
     this.#watch.heard(record.type !== RecordType.beat);
     if (this.#state === "starting") {
       if (record.type !== RecordType.ready) throw badRecord(record, "before the greeting");
@@ -321,8 +324,11 @@ export class Cell implements AsyncDisposable {
       default: {
         const resident = this.#slots.get(record.slot);
         if (resident === undefined) throw badRecord(record, "for an empty slot");
-        if (record.type !== RecordType.stuck) resident.receive(record);
-        else this.#finish("stuck", `an entry of ${resident.agent} cannot be stopped`, [resident.agent]);
+        if (record.type === RecordType.stuck)
+          return this.#finish("stuck", `an entry of ${resident.agent} cannot be stopped`, [resident.agent]);
+        this.#speaker = resident;
+        resident.receive(record);
+        this.#speaker = undefined;
       }
     }
   }
@@ -375,7 +381,8 @@ export class Cell implements AsyncDisposable {
     this.#pace.end();
     const entries = this.#blackBox.read();
     const inside = this.#slots.inside(entries, this.#options.lane).map(({ agent }) => agent);
-    const suspects = [...new Set([...named, ...inside])];
+    // Whose words could not be true is known; who is inside meanwhile has said nothing.
+    const suspects = reason === "bad_frame" && named.length > 0 ? named : [...new Set([...named, ...inside])];
     this.#end = { reason: isStarting ? "start_failed" : reason, detail, suspects };
     this.#slots.loseAll(entries, `cell ${this.id} was lost: ${detail}`);
     this.#blackBox.close();

@@ -82,6 +82,21 @@ describe("a cell that sends what no honest cell sends is killed for bad_frame:",
   }
 });
 
+describe("of a cell that was killed for what it sent", () => {
+  const cases: readonly [what: string, code: string, suspects: readonly string[]][] = [
+    ["one agent's words name it", `placed(() => send(loaded, record(19, 1, 1, "garbage")));`, ["actor"]],
+    ["nobody's words name nobody", `placed(() => send(loaded, record(19, 7, 1, "D")));`, []],
+  ];
+  for (const [what, code, suspects] of cases) {
+    it(what, async () => {
+      const { cell, program, actor } = await startProgram(code);
+      using _ = program;
+      await actor.call("add");
+      assert.deepEqual((await cell.exited).suspects, suspects);
+    });
+  }
+});
+
 describe("a cell that does not do its work is killed:", () => {
   const cases: readonly [what: string, code: string, reason: string, changes: Partial<CellOptions["limits"]>][] = [
     ["silent", "", "hung", { heartbeatMs: 100 }],
