@@ -162,9 +162,16 @@ export const BUGS: readonly PlantedBug[] = [
   {
     title: "a swap gives a life to an agent that has ended meanwhile",
     file: "runtime/agent.ts",
-    find: 'if (this.phase === "down" || !this.#keeper.adopt()) {',
-    replace: "if (!this.#keeper.adopt()) {",
+    find: 'if (this.phase === "down" || !isWanted() || !this.#keeper.adopt()) {',
+    replace: "if (!isWanted() || !this.#keeper.adopt()) {",
     suites: [{ layer: "simulation", from: 3_903, worlds: 1 }],
+  },
+  {
+    title: "a move to another cell brings back an agent that was parked meanwhile",
+    file: "runtime/agent.ts",
+    find: 'if (this.phase === "down" || !isWanted() || !this.#keeper.adopt()) {',
+    replace: 'if (this.phase === "down" || !this.#keeper.adopt()) {',
+    suites: [{ layer: "simulation", from: 2_147_099_029, worlds: 1 }],
   },
   {
     title: "a supervisor charges restarts to the time of the exit",
