@@ -47,7 +47,7 @@ import { guiltOf } from "./suspicion.ts";
 import type { RecordedTurn } from "./traffic.ts";
 import type { StepsRoom } from "./turn-steps.ts";
 import { TurnSteps } from "./turn-steps.ts";
-import { ownTurn, recordedTurn, turnOf } from "./turn-chance.ts";
+import { loadEntropy, ownTurn, recordedTurn, turnOf } from "./turn-chance.ts";
 
 /** What a life needs from its agent. */
 export interface IncarnationHost {
@@ -145,6 +145,7 @@ export class Incarnation implements LiveTenant {
       limits: options.limits,
       text: options.text,
       host: options.host,
+      entropy: loadEntropy(options.random),
       life: lifeOf(options.branch, options.contextBudget),
       state: stateEntries(options.branch),
       onAsk: (question) => life.#questions.put(question),

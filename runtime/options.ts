@@ -174,7 +174,8 @@ export interface SpawnOptions {
   readonly contextBudget?: number | undefined;
   /**
    * Where `crypto` gets its bytes: `seeded` (default) from the turn's seed, which is no secret; `real` from the system's entropy, drawn
-   * once per message, so that a turn that is run again draws the same. `Math.random` and `ctx.random` are seeded in both.
+   * once per message, so that a turn that is run again draws the same, and once per life for what the module draws while it is
+   * evaluated. `Math.random` and `ctx.random` are seeded in both.
    */
   readonly random?: "seeded" | "real" | undefined;
   /** What the agent reads as `ctx.text`: at most 256 KiB. Default "". */

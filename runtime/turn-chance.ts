@@ -23,6 +23,14 @@ export function ownTurn(
   return { ...turn, method: turn.kind, seed: turn.kind === "init" ? seed() : 0, entropy };
 }
 
+/**
+ * What the module of a life draws from while it is evaluated: its own, in each life. A module's constants are part of no recorded
+ * turn, so a shadow that is to repeat them must not draw any.
+ */
+export function loadEntropy(random: "real" | undefined): string | undefined {
+  return random === "real" ? freshEntropy() : undefined;
+}
+
 /** What is recorded of a message's turn: all that another run of it needs to be the same. */
 export function recordedTurn(
   message: Message,

@@ -200,8 +200,8 @@ export class Cell implements AsyncDisposable {
    */
   place(options: PlaceOptions): Resident {
     checkIsolateLimits(options.limits);
-    const { agent, artifact, limits, state } = options;
-    const text = loadText({ limits, agent, text: options.text, life: options.life, host: options.host, state }); // First, because reading the state may fail.
+    const { agent, artifact, limits } = options;
+    const text = loadText(options); // First, because reading the state may fail.
     const slot = this.#state === "alive" ? this.#slots.reserve() : 0;
     if (slot === undefined) throw this.#full();
     const send = (type: RecordType, ticket: number, text: string): void => this.#send(type, slot, ticket, text);

@@ -86,6 +86,8 @@ export interface PlaceOptions {
   readonly life: string;
   /** What `ctx.host` shows: made by `surfaceText`. Default: nothing is granted. */
   readonly host?: string | undefined;
+  /** What `crypto` draws from while the module is evaluated: 64 hexadecimal digits. Default: the seed 0. */
+  readonly entropy?: string | undefined;
   /** The whole state as encoded texts. Read once, while placing. */
   readonly state: Iterable<readonly [key: string, text: string]>;
   /** A turn waits for an answer from outside. Answer with `resident.answer()`. */

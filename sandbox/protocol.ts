@@ -6,7 +6,8 @@
  * `text[0]`; the rest is a packed list (envelope.ts).
  *
  *     into the guest                                    out of the guest
- *     L  limits, agent, text, life, host, key, text, …  L  {"version":…,"methods":…}
+ *     L  limits, agent, text, life, host, entropy,      L  {"version":…,"methods":…}
+ *           key, text, …
  *     T  id, kind, method, text, nowMs, seed, entropy   D  id, reply, nOps, nRows, nOutbox, nLogs, ops…, rows…, outbox…, logs…
  *     A  turn, ask, "1"|"0", text|code, message             (ops: key, "="text|"-"; rows: table, key, "="text|"-")
  *     R                                                    (logs: level, text, line:column)
@@ -162,7 +163,7 @@ export const STACK_UNITS_MAX = 16_384;
 /** Log lines of one turn, whatever their bytes. */
 export const LOG_LINES_MAX = 4_096;
 
-/** The text that starts a guest: its limits, its id, the text it was given, what the life before left, what it was granted, and its whole state, key by key, as encoded texts. */
+/** The text that starts a guest: its limits, its id, the text it was given, what the life before left, what it was granted, what its module draws from, and its whole state, key by key, as encoded texts. */
 export function loadText(options: {
   readonly limits: IsolateLimits;
   readonly agent: string;
@@ -172,10 +173,12 @@ export function loadText(options: {
   readonly life?: string | undefined;
   /** Made by `surfaceText`; "" or nothing where nothing was granted. */
   readonly host?: string | undefined;
+  /** 64 hexadecimal digits: what `crypto` draws from while the module is evaluated. "" or nothing: from the seed 0. */
+  readonly entropy?: string | undefined;
   readonly state: Iterable<readonly [key: string, text: string]>;
 }): string {
-  const { limits, agent, text, life = "", host = "" } = options;
-  const segments = [JSON.stringify(limits), agent, text, life, host];
+  const { limits, agent, text, life = "", host = "", entropy = "" } = options;
+  const segments = [JSON.stringify(limits), agent, text, life, host, entropy];
   for (const [key, text] of options.state) segments.push(key, text);
   return LOAD + pack(segments);
 }

@@ -45,8 +45,8 @@ import { explainReadOnly } from "./read-only.ts";
 import type { TimeAndChance } from "./time-and-chance.ts";
 import { TurnRun } from "./turn.ts";
 
-/** What a load begins with: limits, agent, text, life, host. */
-const HEAD_SEGMENTS = 5;
+/** What a load begins with: limits, agent, text, life, host, entropy. */
+const HEAD_SEGMENTS = 6;
 /** The head, and two texts for each key. */
 const SEGMENTS_MAX = HEAD_SEGMENTS + 2 * STATE_KEYS_MAX;
 
@@ -99,6 +99,7 @@ export class Guest {
     if (this.#loaded !== undefined) throw broken("the agent is loaded already");
     const limits = jsonParse(segments.take()) as IsolateLimits; // written by the Guardian from its own checked limits
     const head = { agent: segments.take(), text: segments.take(), life: segments.take(), host: segments.take() };
+    this.#time.begin(0, 0, segments.take());
     const saying = new TurnRun(0, "init", limits);
     this.#saying = saying;
     const state = new State(limits.stateBytesMax);

@@ -2,7 +2,7 @@
  * A turn has one time and one stream of chance, both told from outside: a turn that is run again says the same again.
  *
  * `Date` and `Math.random` of the realm are replaced, so libraries obey without knowing. Outside of turns (while the module
- * is evaluated) it is 1970 and the seed is 0.
+ * is evaluated) it is 1970 and the seed is 0; who is to have real chance has it there, too.
  */
 
 import { apply, construct, dateToString, defineProperty, getOwnPropertyDescriptor } from "./primordials.ts";

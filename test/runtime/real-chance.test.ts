@@ -105,6 +105,18 @@ describe("an agent with real chance", () => {
     assert.deepEqual(JSON.parse(outcome.reply), reply);
   });
 
+  it("draws its own also while its module is evaluated, in each life", async () => {
+    await using runtime = await open();
+    const source = `const top = crypto.randomUUID(); const bytes = crypto.getRandomValues(new Uint8Array(8)).toBase64();
+      export default { version: 1, state: () => ({}), on: { top: () => top + bytes } }`;
+    const agents = await Promise.all(["a", "b"].map((id) => runtime.spawn({ id, source, random: "real" })));
+    const drawn = await Promise.all(agents.map((agent) => agent.call("top")));
+    await agents[0]?.stop();
+    await runtime.drop("a");
+    const again = await runtime.spawn({ id: "a", source, random: "real" });
+    assert.equal(new Set([...drawn, await again.call("top")]).size, 3);
+  });
+
   it("is refused another word", async () => {
     await using runtime = await open();
     const options = { id: "c", source: SOURCE, random: "maybe" as "real" }; // what a program without types may say

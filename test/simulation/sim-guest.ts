@@ -109,7 +109,7 @@ export class SimGuest {
     }
   }
 
-  #load([, , , , , ...state]: readonly string[]): GuestSays {
+  #load([, , , , , , ...state]: readonly string[]): GuestSays {
     if (this.#world.isToFailLoad(this.#agent, this.#hash))
       return { kind: "loaded", text: FAULT + pack(["", "Error", "it does not load today", ""]) };
     for (let at = 0; at < state.length; at += 2) this.#state.set(state[at] ?? "", state[at + 1] ?? "");
