@@ -21,6 +21,9 @@ const PACE_MS = 4;
 /** … but no longer than this: 256 questions, which is what a turn may ask, are enough for a minute and a half. */
 const PACE_MS_MAX = 500;
 
+/** Parts that wait at most, however small: a capability that never pauses would keep the program from everything else. */
+const PARTS_WAITING_MAX: number = 2 * BATCH_PARTS_MAX;
+
 /** Where the parts of an answer come from. */
 export interface PartSource {
   /** The next batch as text. Rejects with what the stream ended with, once the parts before that are taken. */
@@ -98,7 +101,11 @@ export class CapabilityStream implements PartSource {
     if (waitMs === 0 || this.#end !== undefined) return;
     const { promise: isTime, resolve } = Promise.withResolvers<"time">();
     const timer = this.#options.clock.after(waitMs, () => resolve("time"));
-    while (this.#end === undefined && this.#bytes < this.#options.bytesMax / 2) {
+    while (
+      this.#end === undefined &&
+      this.#parts.length < BATCH_PARTS_MAX &&
+      this.#bytes < this.#options.bytesMax / 2
+    ) {
       if ((await Promise.race([isTime, this.#moved])) === "time") break;
     }
     timer.cancel();
@@ -124,7 +131,7 @@ export class CapabilityStream implements PartSource {
     const { span, bytesMax, encode } = this.#options;
     try {
       while (this.#end === undefined) {
-        while (this.#bytes >= bytesMax && this.#end === undefined) await span.within(this.#moved);
+        while (this.#isFull(bytesMax) && this.#end === undefined) await span.within(this.#moved);
         const part = await span.within(next(this.#iterator));
         if (part.done === true) return this.#over({});
         if (this.#end === undefined) this.#add(encode(part.value));
@@ -133,6 +140,10 @@ export class CapabilityStream implements PartSource {
       // An agent that waits for a part must be told something, also where nothing at all was thrown.
       this.#over({ error: error ?? new RuntimeError("RUNTIME_CAPABILITY_FAILED", `it threw ${String(error)}`) });
     }
+  }
+
+  #isFull(bytesMax: number): boolean {
+    return this.#bytes >= bytesMax || this.#parts.length >= PARTS_WAITING_MAX;
   }
 
   #add(text: string): void {

@@ -127,7 +127,7 @@ describe("an agent that asks for more than is good", () => {
     const [full, flood] = [agent.call("flood", 20), codeOf(agent.call("flood", 21))];
     const other = await Promise.all(Array.from({ length: 50 }, () => neighbour.call("has", "x")));
     assert.deepEqual(new Set(other), new Set([false]));
-    assert.deepEqual([await full, await flood], [20, "RUNTIME_HANDLER_THREW"]);
+    assert.deepEqual([await full, await flood], [20, "SANDBOX_READS_EXCEEDED"]);
     assert.equal(await agent.call("at", 7), 7);
     assert.equal((await neighbour.info()).restarts, 0);
   });

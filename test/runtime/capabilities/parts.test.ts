@@ -252,6 +252,19 @@ describe("a stream", () => {
     assert.equal(lab.returned, 1);
   });
 
+  it("is read only some thousand parts ahead, however small they are, where its source never pauses", async () => {
+    let said = 0;
+    const source = { next: async () => ({ done: false, value: (said += 1) }) };
+    const clock = new SimulatedClock();
+    const span = new CallSpan({ clock, timeoutMs: 100_000, what: "lab" });
+    const onEnd = async (): Promise<void> => undefined;
+    const stream = new CapabilityStream(source, { clock, span, bytesMax: 1 << 30, encode: () => "0", onEnd });
+    assert.ok(batchOf(await stream.batch(0)).length > 1);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(said < 10_000, `${said} parts were read for one batch`);
+    stream.leave();
+  });
+
   it("gathers for a while before it gives out a later batch", async () => {
     const lab = new Lab();
     const first = lab.batch(0);
