@@ -9,6 +9,7 @@
  * 2. Every agent in the vault can be called as soon as the runtime is open; it is started by the first message.
  * 3. `close` leaves no process, no timer and no lock behind, and loses nothing that was accepted for durability.
  */
+import { leaveCompiler } from "../sandbox/index.ts";
 import type { AnyAgentDefinition, Cell } from "../sandbox/index.ts";
 import type { BackupOptions, BackupReport, Clock } from "../vault/index.ts";
 import { VAULT_SETTINGS, Vault } from "../vault/index.ts";
@@ -434,6 +435,7 @@ export class Runtime implements AsyncDisposable {
     await this.#broker.close();
     this.#topics.endReaders();
     await this.#pool.close();
+    await leaveCompiler();
     await this.#vault.close();
     this.#failures.close();
     this.events.emit({ type: "runtime.closed" });

@@ -208,7 +208,8 @@ export class Subagents {
     const { supervisor: _supervisor, ...inherited } = spec; // a subagent is nobody's but its parent's
     // Code that an agent brings along is not the operator's: it runs without JIT and sees no file.
     if (source !== undefined) {
-      const code = (): Promise<Artifact> => compile({ source, name: `${id}.agent.ts`, standsAlone: true });
+      const whose = this.#kin.root(parent);
+      const code = (): Promise<Artifact> => compile({ source, name: `${id}.agent.ts`, standsAlone: true }, { whose });
       return { spec: { ...inherited, ...own, profile: "hardened", text: "" }, code };
     }
     if (artifact === undefined || current === undefined) throw new Error(`${parent} runs without code`);

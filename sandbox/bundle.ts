@@ -1,8 +1,9 @@
 /**
  * The one file that a cell runs: `cell-main.ts` with everything it imports and the guest's prelude inside, so that a cell
- * needs to read nothing else and starts without stripping types.
+ * needs to read nothing else and starts without stripping types. And the one that the compiler's own process runs:
+ * `compile-main.ts` with esbuild's library, in a folder of its own, because that process sees the folder.
  *
- * In a built package the file lies next to this one. From sources it is made once per content and kept in the package's
+ * In a built package the files lie next to this one. From sources they are made once per content and kept in the package's
  * cache folder.
  *
  * Invariants:
@@ -12,41 +13,81 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
-import { bundleProgram, guestPrelude } from "./compile.ts";
+import { bundleProgram, guestPrelude } from "./own-code.ts";
 import { SandboxError } from "./errors.ts";
 
 /** Name of the file in a built package, beside the compiled form of this one. */
 export const CELL_BUNDLE_NAME = "cell-bundle.cjs";
 
-let bundle: Promise<string> | undefined;
+/** The same for the compiler's file. */
+export const COMPILER_BUNDLE_NAME: string = join("compiler", "compiler-bundle.cjs");
+
+let cell: Promise<string> | undefined;
+let compiler: Promise<string> | undefined;
 
 /** Path of the cell's file, made when it does not exist yet. Throws SANDBOX_CELL_START_FAILED. */
 export function cellBundle(): Promise<string> {
-  bundle ??= import.meta.filename.endsWith(".js") ? prebuilt() : cached();
-  return bundle;
+  cell ??= bundleOf({ name: CELL_BUNDLE_NAME, cache: "cell", write: writeCellBundle });
+  return cell;
+}
+
+/** Path of the compiler's file, made when it does not exist yet. Throws SANDBOX_CELL_START_FAILED. */
+export function compilerBundle(): Promise<string> {
+  compiler ??= bundleOf({
+    name: COMPILER_BUNDLE_NAME,
+    cache: join("compiler", "compiler"),
+    write: writeCompilerBundle,
+  });
+  return compiler;
 }
 
 /** Makes the cell's file at `outFile` (`.cjs` or `.mjs`); for the build of the package. */
 export async function writeCellBundle(outFile: string): Promise<void> {
-  const code = await bundleCell(extname(outFile) === ".mjs" ? "esm" : "cjs");
+  const format = extname(outFile) === ".mjs" ? "esm" : "cjs";
+  const entry = join(import.meta.dirname, "cell-main.ts");
+  await writeBundle(
+    outFile,
+    await bundleProgram({ entry, format, define: { PLANARIA_PRELUDE: await guestPrelude() } }),
+  );
+}
+
+/** Makes the compiler's file at `outFile` (`.cjs`); for the build of the package. */
+export async function writeCompilerBundle(outFile: string): Promise<void> {
+  const entry = join(import.meta.dirname, "compile-main.ts");
+  await writeBundle(outFile, await bundleProgram({ entry, format: "cjs", define: {} }));
+}
+
+async function writeBundle(outFile: string, code: string): Promise<void> {
   const temporary = `${outFile}.${process.pid}`;
   await mkdir(dirname(outFile), { recursive: true });
   await writeFile(temporary, `//${sha256(code)}\n${code}`);
   await rename(temporary, outFile);
 }
 
-async function prebuilt(): Promise<string> {
-  const file = join(import.meta.dirname, CELL_BUNDLE_NAME);
+interface BundleFile {
+  /** Beside this file, in a built package. */
+  readonly name: string;
+  /** How it begins in the cache folder. */
+  readonly cache: string;
+  readonly write: (outFile: string) => Promise<void>;
+}
+
+function bundleOf(file: BundleFile): Promise<string> {
+  return import.meta.filename.endsWith(".js") ? prebuilt(file) : cached(file);
+}
+
+async function prebuilt({ name }: BundleFile): Promise<string> {
+  const file = join(import.meta.dirname, name);
   if (await isIntact(file)) return file;
   throw new SandboxError("SANDBOX_CELL_START_FAILED", `${file} is missing or damaged; install the package again.`);
 }
 
-async function cached(): Promise<string> {
+async function cached({ cache, write }: BundleFile): Promise<string> {
   const folder = join(import.meta.dirname, "..", "node_modules", ".cache", "planaria");
-  const file = join(folder, `cell-${await sourceHash()}.cjs`);
+  const file = join(folder, `${cache}-${await sourceHash()}.cjs`);
   if (await isIntact(file)) return file;
   await rm(file, { force: true });
-  await writeCellBundle(file);
+  await write(file);
   return file;
 }
 
@@ -66,11 +107,6 @@ async function isIntact(file: string): Promise<boolean> {
   const text = await readFile(file, "utf8").catch(() => "");
   const lineEnd = text.indexOf("\n");
   return lineEnd > 0 && text.slice(0, lineEnd) === `//${sha256(text.slice(lineEnd + 1))}`;
-}
-
-async function bundleCell(format: "cjs" | "esm"): Promise<string> {
-  const entry = join(import.meta.dirname, "cell-main.ts");
-  return await bundleProgram({ entry, format, define: { PLANARIA_PRELUDE: await guestPrelude() } });
 }
 
 function sha256(text: string): string {

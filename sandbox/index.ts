@@ -13,7 +13,7 @@ export type { Loaded, Outcome, PlaceOptions, TurnAnswer, TurnAsk, TurnMeter, Tur
 export type { GuestFault, GuestLog, IsolateLimits, Outbound, StateOp, Turn } from "./protocol.ts";
 
 /** From TypeScript to what an isolate runs, and back from its stacks to the TypeScript. */
-export { compile, stopCompiler } from "./compile.ts";
+export { compile, leaveCompiler, stopCompiler } from "./compile.ts";
 export type { Artifact } from "./compile.ts";
 export type { CompileInput } from "./compile-entry.ts";
 export type { CompileComplaint } from "./compile-refusal.ts";
@@ -92,7 +92,7 @@ export type { FolderEntry } from "./folder/work.ts";
 export { LAYER_ADVICE, LAYER_NAMES, probeLayers } from "./layers.ts";
 export type { LayerName, LayerReport } from "./layers.ts";
 export { confirmedLayers } from "./evidence.ts";
-export { CELL_BUNDLE_NAME, writeCellBundle } from "./bundle.ts";
+export { CELL_BUNDLE_NAME, COMPILER_BUNDLE_NAME, writeCellBundle, writeCompilerBundle } from "./bundle.ts";
 
 /** What can go wrong, and what is told. */
 export { SandboxError } from "./errors.ts";

@@ -6,7 +6,7 @@
  *     node --no-node-snapshot test262-child.ts ours|bare
  */
 import { engineFile } from "../../sandbox/cell-files.ts";
-import { guestPrelude } from "../../sandbox/compile.ts";
+import { guestPrelude } from "../../sandbox/own-code.ts";
 import { Engine, type Isolate } from "../../sandbox/isolate.ts";
 import { ENTER_GLOBAL } from "../../sandbox/protocol.ts";
 import type { Negative } from "./test262-file.ts";

@@ -11,7 +11,7 @@ export const compileStage: Stage = {
     const { source, agent } = trial.proposal;
     try {
       // What is proposed was generated: it must not pull files of this machine into the code that agents run.
-      trial.candidate = await compile({ source, name: `${agent}.agent.ts`, standsAlone: true });
+      trial.candidate = await compile({ source, name: `${agent}.agent.ts`, standsAlone: true }, { whose: agent });
     } catch (error) {
       if (!(error instanceof SandboxError)) throw error;
       return { verdict: "fail", reason: error.message };

@@ -2,7 +2,8 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { encode } from "../../sandbox/codec.ts";
-import { compile, guestPrelude } from "../../sandbox/compile.ts";
+import { compile } from "../../sandbox/compile.ts";
+import { guestPrelude } from "../../sandbox/own-code.ts";
 import type { CompileInput } from "../../sandbox/compile-entry.ts";
 import { parseOutput, type GuestOutput } from "../../sandbox/guest-output.ts";
 import { answerText, loadText, turnText, type IsolateLimits, type Turn } from "../../sandbox/protocol.ts";

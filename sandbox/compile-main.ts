@@ -1,0 +1,77 @@
+/**
+ * The compiler's own process: it reads lines of JSON with a source each, and answers each with a line. It starts esbuild's
+ * service as its child. Run by the Guardian as one bundled file (bundle.ts), never imported by it.
+ *
+ *     { name, source, sdk }  ->  { bare, map, bytes }  or  { message, errors }
+ *
+ * Nothing here has to be trusted: what limits it, and what it sees, is given by whoever starts it (compile-program.ts), and
+ * what it says is looked at (compile-answer.ts).
+ */
+import { writeSync } from "node:fs";
+import { COMPLAINTS_MAX, shortened, type CompileAnswer } from "./compile-answer.ts";
+import { buildEntry, isServiceLost } from "./compile-build.ts";
+import type { CompileComplaint } from "./compile-refusal.ts";
+import { SandboxError } from "./errors.ts";
+
+const NEWLINE = 10;
+const STDOUT_FD = 1;
+
+interface CompileRequest {
+  readonly name: string;
+  readonly source: string;
+  readonly sdk: string;
+}
+
+async function main(): Promise<void> {
+  // It is ready when esbuild is.
+  await answer({ name: "warm-up.ts", source: "export default 1", sdk: "const agent = 1" });
+  say({ bare: "", map: "", bytes: 0 });
+  // The Guardian writes these, one after the other.
+  for await (const line of lines()) say(await answer(JSON.parse(line) as CompileRequest));
+}
+
+/** node:readline knows more ends of a line than a text of JSON does: a source may have U+2028 in it. */
+async function* lines(): AsyncGenerator<string> {
+  let pieces: Buffer[] = [];
+  // Nobody has set an encoding, so these are bytes.
+  for await (const bytes of process.stdin as AsyncIterable<Buffer>) {
+    const end = bytes.indexOf(NEWLINE);
+    pieces.push(end < 0 ? bytes : bytes.subarray(0, end));
+    if (end < 0) continue;
+    yield Buffer.concat(pieces).toString("utf8");
+    pieces = [bytes.subarray(end + 1)];
+  }
+}
+
+async function answer({ name, source, sdk }: CompileRequest): Promise<CompileAnswer> {
+  try {
+    const folder = process.cwd();
+    const { bare, map, shares } = await buildEntry(
+      { name, source, folder, path: undefined, standsAlone: true },
+      { sdk },
+    );
+    return { bare, map, bytes: shares.get(name) ?? 0 };
+  } catch (error) {
+    // Without its service this process is of no use to anybody: its end says so.
+    if (isServiceLost(error) || !(error instanceof SandboxError)) process.exit(1);
+    const errors = error.details["errors"] as readonly CompileComplaint[]; // as refusalFrom leaves them
+    return { message: error.message, errors: errors.slice(0, COMPLAINTS_MAX).map(shortened) };
+  }
+}
+
+/** The Guardian reads: a full pipe makes us wait, which is as it should be. */
+function say(value: CompileAnswer): void {
+  const bytes = Buffer.from(`${JSON.stringify(value)}\n`);
+  for (let at = 0; at < bytes.length;) at += write(bytes, at);
+}
+
+function write(bytes: Buffer, at: number): number {
+  try {
+    return writeSync(STDOUT_FD, bytes, at);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EAGAIN") return 0; // an error of the system
+    throw error;
+  }
+}
+
+void main(); // Its end is the end of the input.
