@@ -129,8 +129,7 @@ export class Incarnation implements LiveTenant {
     this.options = options;
     this.#questions = this.#makeQuestions();
     this.#steps = this.#makeSteps();
-    const { branch: view } = options;
-    this.#reads = new RowReads({ view, inflight: this.#inflight, resident: () => this.#resident });
+    this.#reads = new RowReads({ view: options.branch, inflight: this.#inflight, resident: () => this.#resident });
   }
 
   /**

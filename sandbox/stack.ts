@@ -1,38 +1,89 @@
-/** Guest stacks in the words of the agent's author: positions in the TypeScript that was written, not in what was run. */
+/**
+ * Guest stacks in the words of the agent's author: positions in the TypeScript that was written, not in what was run.
+ *
+ * Invariant: what an agent can make this process do for its positions is bounded. A parsed map takes twenty times its text and, with a
+ * megabyte of text, tens of milliseconds; so the largest are left unread, what is kept is bounded by size, and whoever makes its
+ * map be parsed again and again, in turn with others, goes without after some times.
+ */
 
+import { hash } from "node:crypto";
 import { SourceMap, type SourceMapPayload } from "node:module";
 import { ARTIFACT_FILE, PRELUDE_FILE } from "./protocol.ts";
 
-/** Parsed maps kept; an agent that fails in every turn should not have its map parsed in every turn. */
-const MAPS_MAX = 16;
+/** Text of the largest map that is parsed, in UTF-16 units. */
+export const MAP_UNITS_MAX: number = 1 << 20;
+/** Text of all parsed maps that are kept; an agent that fails in every turn should not have its map parsed in every turn. */
+const MAPS_UNITS_MAX = 4 << 20;
+/** How often the map of one artifact is parsed. */
+const PARSES_MAX = 16;
 /** Compiler's own modules and the frames that are not the agent's: the prelude, and isolated-vm's seam. */
 const FOREIGN = [PRELUDE_FILE, "<isolated-vm boundary>", "planaria:", `${ARTIFACT_FILE}:1:`]; // nothing of the agent's is on line 1
 
-const maps = new Map<string, SourceMap>();
+/** What positions are mapped with. */
+interface Mapped {
+  readonly name: string;
+  readonly map: string;
+}
+
+/** A map that was parsed, by the hash of its text: artifacts of the same source share it. */
+interface Kept {
+  readonly map: SourceMap;
+  readonly units: number;
+}
+
+/** What is known of an artifact's map. */
+interface Known {
+  readonly key: string;
+  parses: number;
+}
+
+const maps = new Map<string, Kept>();
+let keptUnits = 0;
+const known = new WeakMap<Mapped, Known>();
 
 /**
  * Maps `agent.js:2:9` to `counter.agent.ts:4:9` and drops frames that are not the agent's: ours, and those of the language
- * that led to ours. A stack of anything else, or a position that the map does not know, is left as it is. Never throws on
- * a guest's text.
+ * that led to ours. A stack of anything else, or a position that the map does not know, is left as it is; where there is a map that
+ * was not read, a last line says so. Never throws on a guest's text.
  */
-export function mapStack(stack: string, artifact: { readonly name: string; readonly map: string }): string {
-  const map = mapOf(artifact.map);
-  return withoutOurs(stack.split("\n").map((line) => mapLine(line, map, artifact.name))).join("\n");
+export function mapStack(stack: string, artifact: Mapped): string {
+  const map = mapOf(artifact);
+  const lines = withoutOurs(stack.split("\n").map((line) => mapLine(line, map, artifact.name)));
+  const isUnread =
+    map === undefined && artifact.map !== "" && lines.some((line) => isFrame(line) && POSITION.test(line));
+  return (isUnread ? [...lines, unreadLine(artifact)] : lines).join("\n");
+}
+
+function unreadLine({ map }: Mapped): string {
+  const why =
+    map.length > MAP_UNITS_MAX
+      ? `its source map is longer than ${MAP_UNITS_MAX} characters`
+      : `its source map was read ${PARSES_MAX} times already`;
+  return `    (positions are those of the compiled code, ${ARTIFACT_FILE}: ${why})`;
 }
 
 /**
  * Where a log line was written: `2:9` of the artifact's script becomes `counter.agent.ts:4:9`. A position that the map does
  * not know is one in `agent.js`; "" stays "".
  */
-export function mapPosition(at: string, artifact: { readonly name: string; readonly map: string }): string {
+export function mapPosition(at: string, artifact: Mapped): string {
   if (at === "") return "";
-  return mapText(`${ARTIFACT_FILE}:${at}`, mapOf(artifact.map), artifact.name);
+  return mapText(`${ARTIFACT_FILE}:${at}`, mapOf(artifact), artifact.name);
 }
 
-/** A text of the agent's that may hold stacks: an error that it logged. Cheap where it holds none. */
-export function mapLog(text: string, artifact: { readonly name: string; readonly map: string }): string {
-  return text.includes(ARTIFACT_FILE) || text.includes(PRELUDE_FILE) ? mapStack(text, artifact) : text;
+/**
+ * A text of the agent's that may hold stacks: an error that it logged, as it is or in a field, where its lines are parted by "\\n" as JSON
+ * writes them. Cheap where it holds none.
+ */
+export function mapLog(text: string, artifact: Mapped): string {
+  if (!text.includes(ARTIFACT_FILE) && !text.includes(PRELUDE_FILE)) return text;
+  return mapStack(text, artifact).replaceAll(FRAMES_IN_JSON, (frames) =>
+    mapStack(frames.replaceAll("\\n", "\n"), artifact).replaceAll("\n", "\\n"),
+  );
 }
+
+/** A run of frames within a text of JSON, each behind a "\\n" of its own. */
+const FRAMES_IN_JSON = /(?:\\n {4,64}at (?:[^"\\\n]|\\[^n\n])*)+/g;
 
 function mapLine(line: string, map: SourceMap | undefined, name: string): string {
   return isFrame(line) ? mapText(line, map, name) : line;
@@ -78,26 +129,37 @@ function sourceName(fileName: string, name: string): string {
   return fileName === `text:${name}` ? name : fileName;
 }
 
-function mapOf(text: string): SourceMap | undefined {
-  const known = maps.get(text);
-  if (known !== undefined) {
+/** The map of an artifact; undefined where it has none, or one that is not to be read. */
+function mapOf(artifact: Mapped): SourceMap | undefined {
+  const { map: text } = artifact;
+  if (text === "" || text.length > MAP_UNITS_MAX) return undefined;
+  const about = known.get(artifact) ?? { key: hash("sha256", text, "base64"), parses: 0 };
+  known.set(artifact, about);
+  const kept = maps.get(about.key);
+  if (kept !== undefined) {
     // The one that was used last is forgotten last.
-    maps.delete(text);
-    maps.set(text, known);
-    return known;
+    maps.delete(about.key);
+    maps.set(about.key, kept);
+    return kept.map;
   }
-  const payload = payloadOf(text);
-  if (payload === undefined) return undefined;
-  const oldest = maps.size < MAPS_MAX ? undefined : maps.keys().next().value;
-  if (oldest !== undefined) maps.delete(oldest);
-  const map = new SourceMap(payload);
-  maps.set(text, map);
+  if (about.parses === PARSES_MAX) return undefined;
+  about.parses++;
+  const map = new SourceMap(payloadOf(text));
+  keep(about.key, { map, units: text.length });
   return map;
 }
 
-/** An artifact without a map (an empty text) keeps its positions. */
-function payloadOf(text: string): SourceMapPayload | undefined {
-  if (text === "") return undefined;
+function keep(key: string, kept: Kept): void {
+  maps.set(key, kept);
+  keptUnits += kept.units;
+  for (const [oldest, { units }] of maps) {
+    if (keptUnits <= MAPS_UNITS_MAX) return;
+    maps.delete(oldest);
+    keptUnits -= units;
+  }
+}
+
+function payloadOf(text: string): SourceMapPayload {
   const payload: unknown = JSON.parse(text);
   return payload as SourceMapPayload; // written by esbuild when the artifact was compiled
 }
