@@ -120,7 +120,7 @@ export class Cell implements AsyncDisposable {
         return launched.pipe.writableLength === 0;
       },
     });
-    this.#pace = new Pace(clock, () => this.#busy().length > 0);
+    this.#pace = new Pace(clock, { isBusy: () => this.#busy().length > 0, mark: () => this.#mark() });
     this.#watch = new CellWatch({
       clock,
       pid: this.pid,
@@ -292,7 +292,6 @@ export class Cell implements AsyncDisposable {
   }
 
   #read(bytes: Buffer): void {
-    this.#pace.heard();
     this.#watch.heard(false); // A long text may be on its way; a text that never ends is over its limit soon.
     try {
       this.#reader.push(bytes);
@@ -346,6 +345,12 @@ export class Cell implements AsyncDisposable {
   /** Whom the cell has something to do for. */
   #busy(): readonly Resident[] {
     return this.#slots.live().filter((resident) => resident.isCellBusy);
+  }
+
+  /** Whether all that these had to do by now is done. */
+  #mark(): () => boolean {
+    const marks = this.#busy().map((resident) => resident.mark());
+    return () => marks.every((isOver) => isOver());
   }
 
   #watched(): Watched {

@@ -93,6 +93,12 @@ export class Resident {
     return this.#state === "placing" || (this.#state === "ready" && this.#turns.isCellBusy);
   }
 
+  /** Marks the entries that were sent so far; what it returns says whether none of them can be running any more. */
+  mark(): () => boolean {
+    const ticket = this.#turns.lastSent;
+    return () => !this.isCellBusy || (this.#state === "ready" && (this.#turns.head?.ticket ?? Infinity) > ticket);
+  }
+
   /** True while anything is unsettled. */
   get hasWork(): boolean {
     return this.#state === "placing" || !this.#turns.isEmpty;

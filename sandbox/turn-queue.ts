@@ -60,6 +60,11 @@ export class TurnQueue {
     return this.#sent[0];
   }
 
+  /** The ticket of the newest turn in the pipe or the cell; 0 where there is none. */
+  get lastSent(): number {
+    return this.#sent.at(-1)?.ticket ?? 0;
+  }
+
   /** True when the cell has something to do: a turn that is not only waiting for answers. */
   get isCellBusy(): boolean {
     const { head } = this;

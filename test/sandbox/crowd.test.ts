@@ -6,6 +6,7 @@ import { averaged, Crowd, crowding, runnableIn, stretchOf, STRETCH_MAX } from ".
 import { FrameReader } from "../../sandbox/frame-reader.ts";
 import { FrameWriter, RecordType } from "../../sandbox/frames.ts";
 import { Pace } from "../../sandbox/pace.ts";
+import { Actor, brief, startCell } from "./support.ts";
 import { SimulatedClock } from "../support/simulated-clock.ts";
 
 describe("the crowd", () => {
@@ -87,7 +88,11 @@ describe("the pace of a cell", () => {
     const writer = new FrameWriter({ frameBytesMax: 4096, sink: (frame) => (reader.push(Buffer.from(frame)), true) });
     const clock = new SimulatedClock();
     let stretch = 1;
-    const pace = new Pace(clock, () => true, { stretchAt: () => stretch, join: () => () => undefined });
+    const pace = new Pace(
+      clock,
+      { isBusy: () => true, mark: () => () => false },
+      { stretchAt: () => stretch, join: () => () => undefined },
+    );
     pace.tell(writer);
     stretch = 4;
     pace.tell(writer);
@@ -97,18 +102,61 @@ describe("the pace of a cell", () => {
     assert.equal(pace.stretch, 4);
   });
 
-  it("keeps allowing what was told before the last word, as long as an entry may run with it", () => {
+  it("keeps allowing what was told before the last word, as long as an entry that was sent before it is unsettled", () => {
     const writer = new FrameWriter({ frameBytesMax: 4096, sink: () => true });
     const clock = new SimulatedClock();
-    let stretch = 6;
-    const pace = new Pace(clock, () => true, { stretchAt: () => stretch, join: () => () => undefined });
-    pace.tell(writer);
-    stretch = 1;
-    pace.tell(writer);
-    pace.heard();
-    assert.equal(pace.stretch, 6);
-    clock.advance(10_001);
-    pace.heard();
+    let stretch = 1;
+    const over = new Set<number>();
+    let marks = 0;
+    const mark = (): (() => boolean) =>
+      (
+        (no) => () =>
+          over.has(no)
+      )(marks++);
+    const pace = new Pace(
+      clock,
+      { isBusy: () => true, mark },
+      { stretchAt: () => stretch, join: () => () => undefined },
+    );
+    const say = (next: number): void => {
+      stretch = next;
+      pace.tell(writer);
+    };
+    say(4); // 0: what was sent before it was told 1
+    say(2); // 1: … 4
+    say(1); // 2: … 2
+    clock.advance(3_600_000);
+    assert.equal(pace.stretch, 4);
+    over.add(2);
+    assert.equal(pace.stretch, 4);
+    over.add(1);
     assert.equal(pace.stretch, 1);
+    for (let round = 0; round < 100; round++) say(round % 2 === 0 ? 3 : 1.5);
+    assert.equal(pace.stretch, 3);
+    for (let no = 0; no < marks; no++) over.add(no);
+    assert.equal(pace.stretch, 1.5);
+  });
+});
+
+describe("what was sent to an agent before a new word", () => {
+  it("may run until its turn is settled or waits, whatever is sent after it", async () => {
+    await using cell = await startCell();
+    const asked = Promise.withResolvers<number>();
+    const actor = new Actor(cell, { onAsk: ({ ask }) => asked.resolve(ask) });
+    const isLoaded = actor.resident.mark();
+    assert.equal(isLoaded(), false);
+    await actor.resident.loaded;
+    assert.equal(isLoaded(), true);
+    const first = actor.call("add");
+    const isOver = actor.resident.mark();
+    const second = actor.call("ask", '"bob"');
+    const isWaiting = actor.resident.mark();
+    assert.deepEqual([isOver(), isWaiting()], [false, false]);
+    await first;
+    assert.equal(isOver(), true);
+    const ask = await asked.promise;
+    assert.equal(isWaiting(), true);
+    actor.resident.answer(2, ask, { ok: true, text: "5" });
+    assert.equal(brief(await second), "done 5");
   });
 });
