@@ -10,6 +10,7 @@
  */
 
 import {
+  apply,
   bare,
   dateGetTime,
   dateToIso,
@@ -23,6 +24,7 @@ import {
   keysOf,
   mapForEach,
   mapSize,
+  NativeError,
   setForEach,
   setSize,
   slice,
@@ -210,7 +212,10 @@ class Printer {
 
   #printError(error: object, depth: number): void {
     this.#open[depth] = error;
-    const { name, message, stack, cause } = error as Readonly<Record<string, unknown>>; // reads may throw: `print` catches
+    const name = dataAt(error, "name");
+    const message = dataAt(error, "message");
+    const stack = dataAt(error, "stack");
+    const cause = dataAt(error, "cause");
     const head = `${typeof name === "string" ? name : "Error"}: ${typeof message === "string" ? message : ""}`;
     this.#add(typeof stack === "string" && stack !== "" ? stack : head);
     const keys = keysOf(error);
@@ -233,6 +238,26 @@ export function isError(value: object): value is Error {
   }
   return false;
 }
+
+/**
+ * What a property says that is plain data, its own or of a prototype; undefined where a getter would have to be asked. A stack that is
+ * V8's own counts as data.
+ */
+function dataAt(value: object, key: string): unknown {
+  let holder: object | null = value;
+  for (let count = 0; count < ANCESTORS_MAX && holder !== null; count++) {
+    const property = getOwnPropertyDescriptor(holder, key);
+    if (property !== undefined) return hasOwn(property, "value") ? property.value : stackOf(value, property);
+    holder = getPrototypeOf(holder);
+  }
+  return undefined;
+}
+
+function stackOf(error: object, { get }: PropertyDescriptor): unknown {
+  return get !== undefined && get === nativeStack ? apply(nativeStack, error, []) : undefined;
+}
+/** Where V8 keeps stacks behind a getter of its own, this is it. */
+const nativeStack: (() => unknown) | undefined = getOwnPropertyDescriptor(new NativeError(), "stack")?.get;
 
 function dateText(date: Date): string {
   return isSame(dateGetTime(date), NaN) ? "Invalid Date" : dateToIso(date);

@@ -60,6 +60,23 @@ describe("console", () => {
       ['info {"a":[Getter]} undefined'],
     ],
     [
+      "getters of errors, their own and of their prototypes, which are not called either",
+      `const get = () => { globalThis.asked = 1; return "asked" };
+       class Odd extends Error { get name() { return get() } get message() { return get() } }
+       const all = ["name", "message", "stack", "cause"];
+       const own = Object.defineProperties(new Error("x"), Object.fromEntries(all.map((k) => [k, { get }])));
+       const bare = new Odd(); delete bare.stack; Object.defineProperty(bare, "stack", { get });
+       console.log(own, bare, globalThis.asked)`,
+      ["info Error:  Error:  undefined"],
+    ],
+    [
+      "errors with what they say as plain data",
+      `class Mine extends Error { }
+       Object.defineProperty(Mine.prototype, "name", { value: "Mine" });
+       const error = new Mine("said", { cause: 7 }); error.stack = undefined; console.log(error)`,
+      ["info Mine: said\n  [cause]: 7"],
+    ],
+    [
       "proxies that throw",
       "console.log(new Proxy({}, { ownKeys() { throw 1 } }), new Proxy([], { get() { throw 1 } }))",
       ["info [threw] [threw]"],
