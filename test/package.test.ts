@@ -107,12 +107,15 @@ const said: unknown[] = [];
   await using runtime = await Runtime.open({ vault: join(folder, "vault") });
   const powers = \`export default { version: 1, state: () => ({}), on: {
     async note(ctx) { await ctx.host.files.write("a.txt", "noted"); return await ctx.host.files.read("a.txt"); },
+    bear: (ctx, source) => ctx.spawn({ id: "child", source }),
     ask: (ctx) => ctx.host.mcp.tools("docs").catch((error) => error.message),
   } }\`;
   const servers = { docs: { url: "https://mcp.example.com/mcp", tools: { allow: ["search"] } } };
   const host = { files: { folder: realpathSync(folder), write: true }, mcp: { servers } };
   const ref = await runtime.spawn({ id: "powers", source: powers, host });
   said.push(await ref.call("note"), await ref.call("ask"));
+  await ref.call("bear", source);
+  said.push(await runtime.ref("powers/child").call("add", 4));
   // @ts-expect-error: no grant without its parameters
   const refused = runtime.spawn({ id: "refused", source: powers, host: { files: { foldr: folder } } });
   said.push(await refused.catch((error) => error.code));
@@ -163,7 +166,7 @@ describe("the published package", { timeout: 110_000 }, () => {
   it("runs a user's program: spawn from source, call, kill, call again, reopen; capabilities, and one whose package is missing", async () => {
     const said = await run(project, process.execPath, "--disable-warning=ExperimentalWarning", "use.ts");
     const needed = "mcp needs a package that is not installed: npm install @modelcontextprotocol/client";
-    assert.deepEqual(JSON.parse(said), [1, 2, 3, "noted", needed, "RUNTIME_OPTIONS_INVALID"]);
+    assert.deepEqual(JSON.parse(said), [1, 2, 3, "noted", needed, 4, "RUNTIME_OPTIONS_INVALID"]);
   });
 
   for (const name of ["planaria", "planaria/agent", "planaria/evolution", "planaria/testing"]) {

@@ -1,7 +1,7 @@
 /** Compiling what an agent brings along: nothing of this machine gets into it, and no text of an agent's stops the compiler. */
 import assert from "node:assert/strict";
 import { execFile, execFileSync, spawn } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
@@ -13,6 +13,7 @@ import { CompileProcess } from "../../sandbox/compile-process.ts";
 import { CompileQueue } from "../../sandbox/compile-queue.ts";
 import { compile, leaveCompiler, stopCompiler } from "../../sandbox/compile.ts";
 import { SandboxError } from "../../sandbox/errors.ts";
+import { commandOf, descendantsOf, isRunning } from "../support/processes.ts";
 
 const SECRET = "the-operators-secret";
 const COMPILER = join(import.meta.dirname, "..", "..", "sandbox", "compile.ts");
@@ -188,18 +189,18 @@ describe("a source that the compiler does not survive", () => {
 
   it("is tried once more where somebody else ended the process", linuxOnly, async () => {
     await alone(honest());
-    const [first = 0] = await compilers();
+    const [first = 0] = compilers();
     const work = alone(`export default ${JSON.stringify("z".repeat(900_000))}`);
     process.kill(first, "SIGKILL");
     assert.match((await work).hash, /^[0-9a-f]{64}$/);
-    const [second] = await compilers();
+    const [second] = compilers();
     assert.ok(second !== undefined && second !== first);
   });
 
   it("does not take the operator's compiler with it when that is killed", linuxOnly, async () => {
     await compile({ source: honest(), name: "own.agent.ts" });
-    for (const pid of await childrenOf(process.pid))
-      if ((await commandOf(pid)).includes("esbuild")) process.kill(pid, "SIGKILL");
+    for (const pid of descendantsOf(process.pid))
+      if (/esbuild\0--service/.test(commandOf(pid))) process.kill(pid, "SIGKILL");
     const both = [honest(), honest()].map((source) => compile({ source, name: "own.agent.ts" }));
     for (const { hash } of await Promise.all(both)) assert.match(hash, /^[0-9a-f]{64}$/);
   });
@@ -211,14 +212,14 @@ describe("the compiler's own process", () => {
     const work = Promise.all(sources.map((source) => alone(source)));
     const hashes = new Set((await work).map(({ hash }) => hash));
     assert.equal(hashes.size, 50);
-    assert.equal((await compilers()).length, 1);
+    assert.equal(compilers().length, 1);
   });
 
   it("ends with the runtime that leaves, once nobody waits", linuxOnly, async () => {
     await alone(honest());
-    assert.equal((await compilers()).length, 1);
+    assert.equal(compilers().length, 1);
     await leaveCompiler();
-    assert.deepEqual(await compilers(), []);
+    assert.deepEqual(compilers(), []);
     const work = alone(honest());
     await leaveCompiler();
     assert.match((await work).hash, /^[0-9a-f]{64}$/);
@@ -240,12 +241,12 @@ describe("the compiler's own process", () => {
     });
     const ended = new Promise((resolve) => child.once("exit", resolve));
     await new Promise((resolve) => child.stdout.once("data", resolve));
-    const all = await descendantsOf(child.pid ?? 0);
+    const all = descendantsOf(child.pid ?? 0);
     assert.ok(all.length > 0);
     child.kill("SIGKILL");
     await ended;
     // Not a sleep but a wait for a condition: the processes are gone, or the test runs into its time limit.
-    for (const pid of all) while (await isAlive(pid)) await new Promise((resolve) => setImmediate(resolve));
+    for (const pid of all) while (isRunning(pid)) await new Promise((resolve) => setImmediate(resolve));
   });
 
   it("works where there is no sandbox for it", async () => {
@@ -320,38 +321,7 @@ describe("who waits for the compiler", () => {
   });
 });
 
-/** The outermost processes of compilers that this process started. */
-async function compilers(): Promise<readonly number[]> {
-  const found: number[] = [];
-  for (const pid of await childrenOf(process.pid)) {
-    const inner = await Promise.all((await descendantsOf(pid)).map(commandOf));
-    if ([await commandOf(pid), ...inner].some((command) => command.includes("compiler-"))) found.push(pid);
-  }
-  return found;
-}
-
-async function descendantsOf(pid: number): Promise<readonly number[]> {
-  const children = await childrenOf(pid);
-  return [...children, ...(await Promise.all(children.map(descendantsOf))).flat()];
-}
-
-async function childrenOf(parent: number): Promise<readonly number[]> {
-  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
-  const parents = await Promise.all(pids.map(async (pid) => Number((await statOf(pid)).split(" ")[2])));
-  return pids.filter((_, index) => parents[index] === parent);
-}
-
-async function commandOf(pid: number): Promise<string> {
-  return await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-}
-
-/** A zombie that nobody collects yet has ended, too. */
-async function isAlive(pid: number): Promise<boolean> {
-  return !/^(?:$| [ZX])/.test(await statOf(pid));
-}
-
-/** From its state on; empty for a process that is gone. */
-async function statOf(pid: number): Promise<string> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-  return stat.slice(stat.lastIndexOf(")") + 1);
+/** Node of each compiler that this process started. */
+function compilers(): readonly number[] {
+  return descendantsOf(process.pid).filter((pid) => /^[^\0]*node\0.*compiler-/.test(commandOf(pid)));
 }

@@ -13,6 +13,31 @@ export function processesSeeing(word: string): readonly number[] {
   return pids.filter((pid) => textOf(`/proc/${pid}/mountinfo`).includes(word));
 }
 
+/** Pids of the processes below this one, nearest first. */
+export function descendantsOf(pid: number): readonly number[] {
+  const pids = readdirSync("/proc").map(Number).filter(Number.isInteger);
+  const parents = new Map(pids.map((child) => [child, Number(statOf(child).split(" ")[2])]));
+  const all = [pid];
+  for (const parent of all) all.push(...pids.filter((child) => parents.get(child) === parent));
+  return all.slice(1);
+}
+
+/** Whether a process is there; a zombie that nobody collects yet has ended. */
+export function isRunning(pid: number): boolean {
+  return !/^(?:$| [ZX])/.test(statOf(pid));
+}
+
+/** Its command line, with a NUL after each part. */
+export function commandOf(pid: number): string {
+  return textOf(`/proc/${pid}/cmdline`);
+}
+
+/** What the system says of a process, from its state on; empty for one that is gone. */
+function statOf(pid: number): string {
+  const stat = textOf(`/proc/${pid}/stat`);
+  return stat.slice(stat.lastIndexOf(")") + 1);
+}
+
 function textOf(file: string): string {
   try {
     return readFileSync(file, "utf8");
