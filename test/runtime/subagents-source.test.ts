@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { describe, it } from "node:test";
 import type { RuntimeError } from "../../runtime/index.ts";
 import { withRuntime } from "../../runtime/testing.ts";
@@ -51,7 +51,7 @@ describe("a source that an agent brings along", () => {
     writeFileSync(join(folder, ".env"), "KEY=1");
     const runtime = await withRuntime(t);
     const author = await runtime.spawn({ id: "author", source: AUTHOR });
-    const path = `${"../".repeat(40)}${folder.slice(1)}/.e`;
+    const path = `${relative(process.cwd(), folder)}/.e`;
     const source = `export default { version: 1, state: () => ({}), on: {
       read: async (_ctx, end) => (await import("./${path}" + end, { with: { type: "text" } })).default,
     } };`;
