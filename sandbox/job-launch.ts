@@ -16,10 +16,10 @@ import { SandboxError } from "./errors.ts";
 import { findExecutable } from "./executable.ts";
 import { limitTasks, type JobCgroup } from "./job-cgroup.ts";
 import { jobCwd, jobEnvironment, THREADS_PER_PROCESS, type JobOptions } from "./job-options.ts";
-import { endWithUs } from "./job-orphans.ts";
 import { jobSeccompProgram } from "./job-seccomp.ts";
 import { jobView, SYSTEM_FOLDERS } from "./job-view.ts";
 import { extraPipe, findLayers } from "./layers.ts";
+import { endWithUs } from "./orphans.ts";
 import { hasSeccompTables } from "./seccomp.ts";
 import { inheritableFds, startProcess } from "./start-process.ts";
 
@@ -72,7 +72,7 @@ export async function launchInside(options: JobOptions): Promise<LaunchedJob> {
   const filter = hasSeccompTables(process.arch) ? jobSeccompProgram(process.arch) : undefined;
   const view = viewOf(options, { limiter, session }, filter !== undefined);
   const child = await start(command, { fds: 7, env: {}, cwd: "/" });
-  endWithUs(child); // Until it is fed it sees no file at all, and ends by itself.
+  endWithUs(child, { isHeld: true }); // Until it is fed it sees no file at all, and ends by itself.
   feed(child, view, filter);
   return await followed(child, options);
 }
@@ -91,7 +91,7 @@ export async function launchOutside(options: JobOptions): Promise<LaunchedJob> {
     ...options.args,
   ];
   const child = await start(command, { fds: 3, env, cwd: jobCwd(options) });
-  endWithUs(child);
+  endWithUs(child, { isHeld: false }); // What it starts is not held by its own parent-death signal.
   return { child, initPid: undefined, exitCode: Promise.resolve(undefined), cgroup: undefined };
 }
 

@@ -5,12 +5,12 @@
  *
  * Invariants:
  * 1. The permission model is always on.
- * 2. The cell does not outlive this process, however it ends: bubblewrap's `--die-with-parent` or setpriv's
- *    parent-death signal, else a small shell that waits for our end; on Windows libuv's job object. Beside that, the cell
- *    ends when its pipe does.
+ * 2. The cell does not outlive this process, however and whenever it ends: bubblewrap's `--die-with-parent` or setpriv's
+ *    parent-death signal, and for the moments in which these hold nothing a small shell that waits for our end (orphans.ts);
+ *    on Windows libuv's job object. Beside that, the cell ends when its pipe does.
  * 3. The cell is no member of our terminal's process group: an interrupt there is ours to handle.
  */
-import { spawn, type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { BLACK_BOX_ENTRY_BYTES } from "./black-box.ts";
@@ -19,6 +19,7 @@ import { CELL_FD, type CellConfig } from "./cell-config.ts";
 import { engineFile, sharedLibraries } from "./cell-files.ts";
 import { SandboxError } from "./errors.ts";
 import { BUBBLEWRAP_FD, extraPipe, type Layers } from "./layers.ts";
+import { endWithUs } from "./orphans.ts";
 import { hasSeccompTables, seccompProgram } from "./seccomp.ts";
 import { inheritableFds, startProcess } from "./start-process.ts";
 
@@ -65,8 +66,8 @@ const NICENESS = "10";
 export async function launchCell(options: LaunchOptions): Promise<LaunchedCell> {
   const { layers } = options;
   const child = await started(options);
+  endWithUs(child, { isHeld: layers.bubblewrap !== undefined || layers.setpriv !== undefined });
   const pid = layers.bubblewrap === undefined ? (child.pid ?? 0) : await innerPid(child, options);
-  if (layers.bubblewrap === undefined && layers.setpriv === undefined) watchOurEnd(child);
   const names = [...namesOf(options), ...(raiseOomScore(pid) ? ["oom_score"] : [])];
   return { child, pipe: extraPipe(child, CELL_FD.pipe), pid, layers: names };
 }
@@ -196,18 +197,4 @@ function raiseOomScore(pid: number): boolean {
   } catch {
     return false; // Reported by its absence from the cell's layers.
   }
-}
-
-/** Portable form of invariant 2: a shell that reads until our end closes its input, then kills the cell. */
-function watchOurEnd(child: ChildProcess): void {
-  if (process.platform === "win32" || child.pid === undefined) return;
-  const script = 'trap "" INT HUP TERM; read -r line; kill -9 "$0"';
-  const watcher = spawn("/bin/sh", ["-c", script, String(child.pid)], {
-    stdio: ["pipe", "ignore", "ignore"],
-    env: {},
-    detached: true,
-  });
-  watcher.on("error", () => child.kill("SIGKILL")); // Without its watcher the cell could outlive us.
-  watcher.unref();
-  child.once("exit", () => watcher.kill("SIGKILL"));
 }

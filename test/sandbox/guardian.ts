@@ -3,16 +3,23 @@
  * interrupt, prints the cell's pid, and lives until somebody ends it.
  *
  * Usage: node guardian.ts bubblewrap | setpriv | shell
+ *        node guardian.ts early <bundle>        kills itself while bubblewrap makes the view of a cell that runs this file
  */
 import { Cell } from "../../sandbox/index.ts";
 import { cellBundle } from "../../sandbox/bundle.ts";
 import { findLayers } from "../../sandbox/layers.ts";
+import { dieEarly } from "../support/early-death.ts";
 import { Actor, OPTIONS } from "./support.ts";
 
 const layers = await findLayers();
+const [, , way, bundle = ""] = process.argv;
+if (way === "early") {
+  void Cell.startWith(OPTIONS, layers, bundle); // It is not lived to see.
+  await dieEarly(bundle);
+}
 const without = { ...layers, bubblewrap: undefined };
 const byName = { bubblewrap: layers, setpriv: without, shell: { ...without, setpriv: undefined } };
-const chosen = byName[process.argv[2] as keyof typeof byName]; // The test passes one of the three.
+const chosen = byName[way as keyof typeof byName]; // The test passes one of the three.
 const cell = await Cell.startWith(OPTIONS, chosen, await cellBundle());
 const actor = new Actor(cell, { limits: { wallMs: 3_000_000, cpuMs: 3_000_000 } });
 await actor.call("add");
