@@ -51,7 +51,9 @@ export function handlerError(place: FaultPlace, fault: GuestFault): Error {
   const stack = mapStack(fault.stack, place.artifact);
   const code = fault.code;
   if (isGuestCode(code)) {
-    const refused = new SandboxError(code, fault.message, { details: { ...plain(place), stack } });
+    const refused = new SandboxError(code, `${place.agent}.${place.method}: ${fault.message}`, {
+      details: { ...plain(place), stack },
+    });
     if (stack !== "") refused.stack = stack;
     return refused;
   }

@@ -74,7 +74,7 @@ export class Router {
     checkMethod(id, method);
     const options = parseCallOptions(id, input);
     const agent = this.#options.agent(id);
-    const text = encode(arg, { bytesMax: agent.spec.limits.messageBytesMax });
+    const text = encode(arg, { bytesMax: agent.spec.limits.messageBytesMax, option: "limits.messageBytesMax" });
     try {
       const reply = await this.#request(agent, { method, text, ...options });
       return decode(reply, { bytesMax: agent.spec.limits.replyBytesMax });
@@ -89,7 +89,10 @@ export class Router {
    */
   cast(id: string, method: string, arg: unknown): void {
     checkMethod(id, method);
-    const text = encode(arg, { bytesMax: this.#options.agent(id).spec.limits.messageBytesMax });
+    const text = encode(arg, {
+      bytesMax: this.#options.agent(id).spec.limits.messageBytesMax,
+      option: "limits.messageBytesMax",
+    });
     this.deliver(id, { kind: "cast", method, text });
   }
 

@@ -142,7 +142,8 @@ export class TurnSteps {
     const { name, use, key, concurrency } = ask;
     const { agent, vault, branch, limits, slots } = this.#host;
     if (turn.steps.has(idOf(ask))) throw notHonest(`the step ${name} began twice`);
-    if (turn.steps.size >= limits.stepsPerTurnMax) throw exceeded(`runs more than ${limits.stepsPerTurnMax} steps`);
+    if (turn.steps.size >= limits.stepsPerTurnMax)
+      throw exceeded(`runs more than ${limits.stepsPerTurnMax} steps (limits.stepsPerTurnMax)`);
     const step: OpenStep = { begin, isRunning: false };
     turn.steps.set(idOf(ask), step);
     const { identity } = turn;
@@ -177,7 +178,8 @@ export class TurnSteps {
     const bytes = turn.bytes + Buffer.byteLength(result);
     const { agent, limits, commit, emit, failed } = this.#host;
     const { stepBytesPerTurnMax } = limits;
-    if (bytes > stepBytesPerTurnMax) throw exceeded(`records more than ${stepBytesPerTurnMax} bytes of results`);
+    if (bytes > stepBytesPerTurnMax)
+      throw exceeded(`records more than ${stepBytesPerTurnMax} bytes of results (limits.stepBytesPerTurnMax)`);
     turn.bytes = bytes;
     close(step);
     const { method } = turn.message;

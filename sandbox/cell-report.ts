@@ -68,11 +68,12 @@ function exceededText(resident: CellResident, code: ExceededCode): string {
 
 function reasonOf(resident: CellResident, code: ExceededCode): string {
   const { heapMb, cpuMs } = resident.spec;
+  const isLoad = resident.ticket === LOAD_TICKET;
   const usedMs = Math.round(resident.cpuUs / US_PER_MS);
   const reasons: Readonly<Record<ExceededCode, string>> = {
-    SANDBOX_HEAP_EXCEEDED: `went over the heap limit of ${heapMb} MiB`,
-    SANDBOX_CPU_EXCEEDED: `used ${usedMs} ms of CPU time, over the limit of ${cpuMs} ms`,
-    SANDBOX_WALL_EXCEEDED: `took longer than ${resident.entryMs} ms (${usedMs} ms of them on the CPU)`,
+    SANDBOX_HEAP_EXCEEDED: `went over the heap limit of ${heapMb} MiB (limits.heapMb)`,
+    SANDBOX_CPU_EXCEEDED: `used ${usedMs} ms of CPU time, over the limit of ${cpuMs} ms (limits.cpuMs)`,
+    SANDBOX_WALL_EXCEEDED: `took longer than ${resident.entryMs} ms (limits.${isLoad ? "loadMs" : "wallMs"}; ${usedMs} ms of them on the CPU)`,
     SANDBOX_DISPOSED: "left its isolate unusable",
   };
   return reasons[code];

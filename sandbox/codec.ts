@@ -24,10 +24,14 @@ export const UNDEFINED_TEXT = "~-1";
 /** A devalue list holds entries that hold references: never more than two levels. */
 const RICH_DEPTH_MAX = 2;
 
-/** `bytesMax` counts bytes of UTF-8. `root` begins the path in a refusal ("arg", "reply"); without it "value". */
+/**
+ * `bytesMax` counts bytes of UTF-8. `root` begins the path in a refusal ("arg", "reply"); without it "value". `option` is where
+ * the limit is set, for its refusal.
+ */
 export interface EncodeLimits {
   readonly bytesMax: number;
   readonly root?: string;
+  readonly option?: string;
 }
 
 /**
@@ -38,10 +42,10 @@ export interface EncodeLimits {
  */
 export function encode(value: unknown, limits: EncodeLimits): string {
   if (value === undefined) return UNDEFINED_TEXT;
-  const root = limits.root ?? "value";
-  const survey = new Survey({ bytesMax: limits.bytesMax, root });
+  const { bytesMax, root = "value", option = "" } = limits;
+  const survey = new Survey({ bytesMax, root, option });
   const text = write(value, survey);
-  if (isLongerThan(text, limits.bytesMax)) throw tooLarge(root, limits.bytesMax);
+  if (isLongerThan(text, bytesMax)) throw tooLarge(root, bytesMax, option);
   return text;
 }
 
@@ -129,7 +133,7 @@ function assertNoProto(value: unknown): void {
 
 /** A hostile list can refer to itself or to one entry a million times; whoever walks the value later would not end. */
 function assertTree(value: unknown, bytesMax: number): void {
-  const survey = new Survey({ bytesMax, root: "value" });
+  const survey = new Survey({ bytesMax, root: "value", option: "" });
   try {
     survey.visit(value);
   } catch (cause) {

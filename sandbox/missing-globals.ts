@@ -16,6 +16,10 @@ const MODULES = 'modules are bundled when the agent is compiled: write import â€
 const PAGE = "an agent has no page: globalThis is its global object";
 const STORE = "what must last stands in ctx.state or ctx.table(name)";
 const SHARED = "it is not available inside an agent; agents share nothing but messages";
+const BYTES =
+  "an agent has no streams or files of the web: use Uint8Array or a text, and ctx.host.files or ctx.host.fetch for what lies outside";
+const SUBTLE =
+  "if this was crypto.subtle, it is not available inside an agent: import an npm package in pure JavaScript, such as @noble/hashes or @noble/ciphers";
 const MEMORY = "it is not available inside an agent, whose code runs only in turns";
 
 const ADVICE: ReadonlyMap<string, string> = new Map([
@@ -34,6 +38,11 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
   ...["localStorage", "sessionStorage", "indexedDB", "caches"].map((name) => [name, STORE] as const),
   ...["SharedArrayBuffer", "Atomics", "BroadcastChannel"].map((name) => [name, SHARED] as const),
   ...["WeakRef", "FinalizationRegistry"].map((name) => [name, MEMORY] as const),
+  ...["Blob", "File", "FileReader", "FormData", "ReadableStream", "WritableStream", "TransformStream"].map(
+    (name) => [name, BYTES] as const,
+  ),
+  ...["CompressionStream", "DecompressionStream"].map((name) => [name, BYTES] as const),
+  ...["SubtleCrypto", "CryptoKey"].map((name) => [name, SUBTLE] as const),
   ["Worker", "an agent is one isolate: start others with ctx.spawn"],
   ["MessageChannel", "an agent is one isolate: talk to others with ctx.call and ctx.cast"],
   ["Buffer", "use Uint8Array with TextEncoder, TextDecoder, atob and btoa, or import the npm package buffer"],
@@ -43,8 +52,8 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
 
 /** The fault with advice, where a global is missed that agents do not have; any other as it is. */
 export function adviseOnGlobals(fault: GuestFault): GuestFault {
-  const name = missedBy(fault);
-  const advice = name === undefined ? undefined : ADVICE.get(name);
+  const advice =
+    SUBTLE_READ.test(fault.message) && fault.name === "TypeError" ? SUBTLE : ADVICE.get(missedBy(fault) ?? "");
   if (advice === undefined) return fault;
   const message = `${fault.message}: ${advice}`;
   const first = `${fault.name}: ${fault.message}`;
@@ -53,6 +62,10 @@ export function adviseOnGlobals(fault: GuestFault): GuestFault {
     : fault.stack;
   return { ...fault, message, stack };
 }
+
+/** What is read of `crypto.subtle` where there is none, as V8 says it; words that hardly anything else has. */
+const SUBTLE_READ =
+  /^Cannot read properties of undefined \(reading '(?:digest|importKey|exportKey|generateKey|deriveBits|deriveKey|wrapKey|unwrapKey)'\)$/;
 
 /** V8's words; `x.setTimeout is not a function` where x is the global object. */
 function missedBy({ name, message }: GuestFault): string | undefined {

@@ -45,7 +45,7 @@ export function contextOf(turn: TurnRun, parts: ContextParts): object {
     packAddress({
       agent: nameOf(agent, "agent"),
       method: nameOf(method, "method"),
-      text: encode(argument, { bytesMax, root: "arg" }),
+      text: encode(argument, { bytesMax, root: "arg", option: "limits.messageBytesMax" }),
     });
   return freeze({
     host: hostOf(turn, parts.host, limits),
@@ -61,7 +61,8 @@ export function contextOf(turn: TurnRun, parts: ContextParts): object {
     call: (agent: unknown, method: unknown, argument: unknown) =>
       turn.ask("call", () => address(agent, method, argument)),
     cast: (agent: unknown, method: unknown, argument: unknown) => turn.send("cast", address(agent, method, argument)),
-    spawn: (options: unknown) => turn.ask("spawn", () => encode(options, { bytesMax, root: "options" })),
+    spawn: (options: unknown) =>
+      turn.ask("spawn", () => encode(options, { bytesMax, root: "options", option: "limits.messageBytesMax" })),
     stop: (child: unknown) => turn.ask("stop", () => nameOf(child, "child")),
     kill: (child: unknown) => turn.ask("kill", () => nameOf(child, "child")),
     link: (agent: unknown) => turn.send("link", nameOf(agent, "agent")),

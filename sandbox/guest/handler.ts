@@ -81,7 +81,11 @@ export function replyText(value: unknown, bytesMax: number): string {
   } catch (error) {
     const refusal = error as SandboxError; // `encode` throws nothing else
     if (refusal.code !== "SANDBOX_MESSAGE_TOO_LARGE") throw refusal;
-    throw new SandboxError("SANDBOX_REPLY_TOO_LARGE", `The reply is longer than ${bytesMax} bytes.`, { cause: error });
+    throw new SandboxError(
+      "SANDBOX_REPLY_TOO_LARGE",
+      `The reply is longer than ${bytesMax} bytes (limits.replyBytesMax).`,
+      { cause: error },
+    );
   }
 }
 

@@ -177,7 +177,7 @@ function called(turn: TurnRun, call: Call, limits: IsolateLimits): Promise<unkno
 async function ask(turn: TurnRun, { name, verb, args }: Call, limits: IsolateLimits): Promise<string> {
   turn.assertOpen();
   if (turn.reads) throw readOnly(`cannot call ctx.host.${name}.${verb}`);
-  const text = encode(args, { bytesMax: limits.messageBytesMax, root: "arguments" });
+  const text = encode(args, { bytesMax: limits.messageBytesMax, root: "arguments", option: "limits.messageBytesMax" });
   return await turn.askText(HOST, hostCallText({ name, verb, args: text }), turn.stepScope());
 }
 

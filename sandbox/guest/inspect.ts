@@ -253,11 +253,13 @@ function dataAt(value: object, key: string): unknown {
   return undefined;
 }
 
-function stackOf(error: object, { get }: PropertyDescriptor): unknown {
-  return get !== undefined && get === nativeStack ? apply(nativeStack, error, []) : undefined;
+/* oxlint-disable typescript/unbound-method -- a getter off its holder is the point */
+function stackOf(error: object, property: PropertyDescriptor): unknown {
+  return nativeStack !== undefined && property.get === nativeStack ? apply(nativeStack, error, []) : undefined;
 }
 /** Where V8 keeps stacks behind a getter of its own, this is it. */
 const nativeStack: (() => unknown) | undefined = getOwnPropertyDescriptor(new NativeError(), "stack")?.get;
+/* oxlint-enable typescript/unbound-method */
 
 function dateText(date: Date): string {
   return isSame(dateGetTime(date), NaN) ? "Invalid Date" : dateToIso(date);

@@ -21,7 +21,7 @@ export interface LaterParts {
 export function publish(turn: TurnRun, { limits }: LaterParts, topic: unknown, value: unknown): void {
   const publication = { topic: topicOf(topic), value };
   const bytesMax = limits.messageBytesMax - PUBLICATION_BYTES;
-  turn.send("publish", encode(publication, { bytesMax, root: "publication" }));
+  turn.send("publish", encode(publication, { bytesMax, root: "publication", option: "limits.messageBytesMax" }));
 }
 
 /** @throws {SandboxError} SANDBOX_TOPIC_NAME_INVALID, SANDBOX_METHOD_UNKNOWN, SANDBOX_OUTBOX_EXCEEDED */
@@ -56,7 +56,11 @@ export function after(
   }
   const whole = ms % 1 === 0 ? ms : ms - (ms % 1) + 1;
   const method = methodOf(parts, asked.method);
-  const text = encode(asked.argument, { bytesMax: parts.limits.messageBytesMax, root: "arg" });
+  const text = encode(asked.argument, {
+    bytesMax: parts.limits.messageBytesMax,
+    root: "arg",
+    option: "limits.messageBytesMax",
+  });
   const id = nextId(turn, parts);
   turn.send("after", packTimer({ kind: "after", id, afterMs: whole, method, text }));
   return id;
@@ -71,7 +75,11 @@ export function cron(
   const pattern = shortText(asked.pattern, "a cron pattern");
   const method = methodOf(parts, asked.method);
   const timeZone = shortText(option(asked.options, "timeZone") ?? "UTC", "a time zone");
-  const text = encode(asked.argument, { bytesMax: parts.limits.messageBytesMax, root: "arg" });
+  const text = encode(asked.argument, {
+    bytesMax: parts.limits.messageBytesMax,
+    root: "arg",
+    option: "limits.messageBytesMax",
+  });
   const id = nextId(turn, parts);
   turn.send("cron", packTimer({ kind: "cron", id, pattern, timeZone, method, text }));
   return id;

@@ -50,7 +50,7 @@ export class RowDraft {
       this.#bytes + bytesOf(table, key, text) - (before === undefined ? 0 : bytesOf(table, key, before.text));
     const rows = this.#rows + (before === undefined ? 1 : 0);
     const { tableBytesPerTurnMax } = this.#limits;
-    if (bytes > tableBytesPerTurnMax) throw exceeded(`${tableBytesPerTurnMax} bytes`);
+    if (bytes > tableBytesPerTurnMax) throw exceeded(`${tableBytesPerTurnMax} bytes (limits.tableBytesPerTurnMax)`);
     if (rows > ROWS_PER_TURN_MAX) throw exceeded(`${ROWS_PER_TURN_MAX} rows`);
     mapSet(this.#table(table), key, { key, text });
     this.#bytes = bytes;

@@ -254,9 +254,13 @@ export class State {
   }
 
   #tooLarge(what: string): SandboxError {
-    return new SandboxError("SANDBOX_STATE_TOO_LARGE", `The state ${what}; its limit is ${this.#bytesMax} bytes.`, {
-      details: { bytesMax: this.#bytesMax },
-    });
+    return new SandboxError(
+      "SANDBOX_STATE_TOO_LARGE",
+      `The state ${what}; its limit is ${this.#bytesMax} bytes (limits.stateBytesMax).`,
+      {
+        details: { bytesMax: this.#bytesMax },
+      },
+    );
   }
 }
 
@@ -279,7 +283,7 @@ function lengthOf(text: string | undefined): number {
 
 function viewOf(text: string, turn: number): View {
   const value = decodeTrusted(text);
-  const survey = new Survey({ bytesMax: Infinity, root: "state" });
+  const survey = new Survey({ bytesMax: Infinity, root: "state", option: "" });
   survey.visit(value);
   if (survey.hasInstances) return { value, turn };
   deepFreeze(value);

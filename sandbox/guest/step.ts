@@ -147,7 +147,8 @@ export class Steps {
       );
     }
     const { stepsPerTurnMax } = this.#limits;
-    if (this.#count >= stepsPerTurnMax) throw exceeded(`runs more than ${stepsPerTurnMax} steps`);
+    if (this.#count >= stepsPerTurnMax)
+      throw exceeded(`runs more than ${stepsPerTurnMax} steps (limits.stepsPerTurnMax)`);
     this.#count++;
     const use = (mapGet(this.#uses, spec.name) ?? 0) + 1;
     mapSet(this.#uses, spec.name, use);
@@ -219,10 +220,15 @@ export class Steps {
 
   /** The result as text, within the turn's allowance. */
   #recordable(step: NamedStep, value: unknown): string {
-    const text = encode(value, { bytesMax: this.#limits.messageBytesMax, root: `the result of ${step.name}` });
+    const text = encode(value, {
+      bytesMax: this.#limits.messageBytesMax,
+      root: `the result of ${step.name}`,
+      option: "limits.messageBytesMax",
+    });
     const bytes = this.#bytes + utf8Length(text);
     const { stepBytesPerTurnMax } = this.#limits;
-    if (bytes > stepBytesPerTurnMax) throw exceeded(`records more than ${stepBytesPerTurnMax} bytes of results`);
+    if (bytes > stepBytesPerTurnMax)
+      throw exceeded(`records more than ${stepBytesPerTurnMax} bytes of results (limits.stepBytesPerTurnMax)`);
     this.#bytes = bytes;
     return text;
   }

@@ -90,14 +90,16 @@ export class Survey {
   refusal: SandboxError | undefined;
   readonly #root: string;
   readonly #bytesMax: number;
+  readonly #option: string;
   #bytesLeft: number;
   /** The innermost container on the way, and how many there are. */
   #inner: Frame | undefined;
   #depth = 0;
 
-  constructor(options: { readonly bytesMax: number; readonly root: string }) {
+  constructor(options: { readonly bytesMax: number; readonly root: string; readonly option: string }) {
     this.#root = options.root;
     this.#bytesMax = options.bytesMax;
+    this.#option = options.option;
     this.#bytesLeft = options.bytesMax;
   }
 
@@ -242,7 +244,7 @@ export class Survey {
   #spend(bytes: number): void {
     this.#bytesLeft -= bytes;
     if (this.#bytesLeft < 0) {
-      this.refusal = tooLarge(this.#root, this.#bytesMax);
+      this.refusal = tooLarge(this.#root, this.#bytesMax, this.#option);
       throw this.refusal;
     }
   }
@@ -254,9 +256,10 @@ export class Survey {
   }
 }
 
-/** The refusal of a value whose text would be longer than it may be. */
-export function tooLarge(root: string, bytesMax: number): SandboxError {
-  return new SandboxError("SANDBOX_MESSAGE_TOO_LARGE", `${root} is longer than ${bytesMax} bytes.`, {
+/** The refusal of a value whose text would be longer than it may be. `option`: where that is set, or "". */
+export function tooLarge(root: string, bytesMax: number, option: string): SandboxError {
+  const where = option === "" ? "" : ` (${option})`;
+  return new SandboxError("SANDBOX_MESSAGE_TOO_LARGE", `${root} is longer than ${bytesMax} bytes${where}.`, {
     details: { path: root, bytesMax },
   });
 }

@@ -174,7 +174,9 @@ function encodeRow(value: unknown, root: string, bytesMax: number): string {
   } catch (error) {
     const refusal = error as SandboxError; // `encode` throws nothing else
     if (refusal.code !== "SANDBOX_MESSAGE_TOO_LARGE") throw refusal;
-    throw new SandboxError("SANDBOX_ROW_TOO_LARGE", `${root} is longer than ${bytesMax} bytes.`, { cause: error });
+    throw new SandboxError("SANDBOX_ROW_TOO_LARGE", `${root} is longer than ${bytesMax} bytes (limits.rowBytesMax).`, {
+      cause: error,
+    });
   }
 }
 

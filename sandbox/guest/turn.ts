@@ -135,7 +135,8 @@ export class TurnRun {
     this.assertOpen();
     if (this.reads && verb !== "call") throw readOnly(`cannot ${verb}`);
     const max = this.#limits.asksPerTurnMax;
-    if (this.#askCount >= max) throw exceeded("SANDBOX_ASKS_EXCEEDED", `asks more than ${max} times`);
+    if (this.#askCount >= max)
+      throw exceeded("SANDBOX_ASKS_EXCEEDED", `asks more than ${max} times (limits.asksPerTurnMax)`);
     const text = write();
     this.#askCount++;
     this.#unsent.add({ ask: this.#await(open), verb, step, text });
@@ -147,7 +148,10 @@ export class TurnRun {
       this.assertOpen();
       const max = this.#limits.tableReadsPerTurnMax;
       if (this.#readCount >= max)
-        throw exceeded("SANDBOX_READS_EXCEEDED", `reads more than ${max} times from its tables`);
+        throw exceeded(
+          "SANDBOX_READS_EXCEEDED",
+          `reads more than ${max} times from its tables (limits.tableReadsPerTurnMax)`,
+        );
       this.#readCount++;
       const ask = this.#await({ take: resolve, reject, from: frames() });
       this.#unsentReads.add({ ...query, ask });
@@ -197,7 +201,8 @@ export class TurnRun {
     this.assertOpen();
     if (this.reads && verb !== "cast") throw readOnly(`cannot ${verb}`);
     const max = this.#limits.outboxPerTurnMax;
-    if (this.outbox.length >= max) throw exceeded("SANDBOX_OUTBOX_EXCEEDED", `sends more than ${max} messages`);
+    if (this.outbox.length >= max)
+      throw exceeded("SANDBOX_OUTBOX_EXCEEDED", `sends more than ${max} messages (limits.outboxPerTurnMax)`);
     this.outbox.add({ verb, text });
   }
 

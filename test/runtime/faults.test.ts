@@ -105,7 +105,7 @@ describe("a handler that threw, for its caller", () => {
     test(`a turn refused with ${code} keeps that code`, () => {
       const error = handlerError(place(), faultOf(code));
       assert.ok(error instanceof SandboxError);
-      assert.deepEqual([error.code, error.message], [code, "too many"]);
+      assert.deepEqual([error.code, error.message], [code, "counter.add: too many"]);
       assert.deepEqual(error.details, { agent: "counter", method: "add", hash: artifact.hash, stack: MAPPED });
     });
   }

@@ -69,6 +69,7 @@ for (const lane of ["sync", "async"] as const) {
         const actor = new Actor(cell, { limits });
         const [ended, queued] = await Promise.all([actor.call(method, "200"), actor.call("add")]);
         assert.match(brief(ended), new RegExp(`^exceeded ${code}$`));
+        assert.match(ended.kind === "exceeded" ? ended.message : "", /limits\.(?:wallMs|cpuMs|heapMb)\b/);
         assert.equal(brief(queued), "lost SANDBOX_DISPOSED queued");
         assert.equal(brief(await actor.call("add")), "lost SANDBOX_DISPOSED queued");
       }

@@ -167,6 +167,28 @@ describe("a turn", () => {
     assert.equal(thrown(await guest.call("big")).code, "SANDBOX_REPLY_TOO_LARGE");
   });
 
+  const limits: readonly (readonly [option: string, code: string])[] = [
+    ["replyBytesMax", "return 'x'.repeat(200_000)"],
+    ["messageBytesMax", "return ctx.call('a', 'b', 'x'.repeat(200_000))"],
+    ["messageBytesMax", "ctx.cast('a', 'b', ['x'.repeat(99_998)])"],
+    ["stateBytesMax", "ctx.state.list = 'x'.repeat(2_000_000)"],
+    ["asksPerTurnMax", "return Promise.all([1, 2, 3, 4].map(() => ctx.call('a', 'b')))"],
+    ["outboxPerTurnMax", "for (;;) ctx.cast('a', 'b')"],
+    ["tableReadsPerTurnMax", "return Promise.all([1, 2, 3, 4, 5, 6].map((n) => ctx.table('t').get('k' + n)))"],
+    ["tableBytesPerTurnMax", "for (let i = 0; ; i++) ctx.table('t').put('k' + i, 'x'.repeat(4_000))"],
+    ["rowBytesMax", "ctx.table('t').put('k', 'x'.repeat(6_000))"],
+    ["stepsPerTurnMax", "return Promise.all([1, 2, 3, 4].map((n) => ctx.step('s' + n, () => n)))"],
+  ];
+  for (const [option, code] of limits) {
+    it(`names limits.${option} where that is what refuses: ${code}`, async () => {
+      const guest = await (await host.open(withOn(`go(ctx) { ${code} }`))).start();
+      let output = await guest.call("go");
+      for (let ask = 1; output.kind === "wait"; ask++)
+        output = await guest.answer(ask, { ok: false, code: "X", message: "no" });
+      assert.match(thrown(output).message, new RegExp(`\\(limits\\.${option}\\)`));
+    });
+  }
+
   it("runs a cast without keeping its reply", async () => {
     const guest = await (await host.open(withOn("go: () => () => 'not a value'"))).start();
     assert.equal(done(await guest.turn({ kind: "cast", method: "go" })).reply, "~-1");

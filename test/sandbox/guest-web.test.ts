@@ -289,6 +289,8 @@ describe("globals that agents do not have", () => {
     ["window.x", /globalThis/],
     ["localStorage.a", /ctx\.state/],
     ["new Worker('x')", /ctx\.spawn/],
+    ["new Blob(['a'])", /^Blob is not defined: .*Uint8Array/],
+    ["crypto.subtle.digest('SHA-256', new Uint8Array(1))", /reading 'digest'\): .*crypto\.subtle.*npm package/],
     ["new WebAssembly.Module()", /`exec`/],
   ];
   for (const [code, words] of cases) {
