@@ -11,7 +11,7 @@
  * 2. Two processes that make the same file at once do not see each other's halves: it appears by a rename.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
 import { bundleProgram, guestPrelude } from "./own-code.ts";
 import { SandboxError } from "./errors.ts";
@@ -86,7 +86,6 @@ async function cached({ cache, write }: BundleFile): Promise<string> {
   const folder = join(import.meta.dirname, "..", "node_modules", ".cache", "planaria");
   const file = join(folder, `${cache}-${await sourceHash()}.cjs`);
   if (await isIntact(file)) return file;
-  await rm(file, { force: true });
   await write(file);
   return file;
 }

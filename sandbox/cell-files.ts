@@ -26,7 +26,10 @@ let libraries: Promise<readonly string[]> | undefined;
 
 /** Full paths of the shared libraries and the loader that node and isolated-vm need, from `ldd`; asked once. */
 export function sharedLibraries(): Promise<readonly string[]> {
-  libraries ??= askLdd();
+  libraries ??= askLdd().catch((error: unknown) => {
+    libraries = undefined; // There was no room to ask; the next one asks again.
+    throw error;
+  });
   return libraries;
 }
 

@@ -25,15 +25,26 @@ export function findExecutable(name: string): string | undefined {
     .find(isExecutable);
 }
 
-/** Runs a program to its end and says how it went; never rejects. */
+/**
+ * Runs a program to its end and says how it went. Rejects where the system has no room for it now, which says nothing of the
+ * program.
+ */
 export function tryExecutable(file: string, args: readonly string[]): Promise<Attempt> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     execFile(file, args, { timeout: TRY_MS_MAX, encoding: "utf8" }, (error, stdout, stderr) => {
+      if (error !== null && isPassing(error)) return reject(error);
       const detail = error === null ? "" : (stderr.trim() || error.message).split("\n", 1)[0];
       resolve({ isOk: error === null, stdout, detail: detail ?? "" });
     });
   });
 }
+
+/** Whether an error says that the system has no room for another process or descriptor now. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && PASSING.has(String(error.code));
+}
+
+const PASSING: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "EAGAIN", "ENOMEM"]);
 
 function isExecutable(path: string): boolean {
   try {

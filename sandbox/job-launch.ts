@@ -18,7 +18,7 @@ import { limitTasks, type JobCgroup } from "./job-cgroup.ts";
 import { jobCwd, jobEnvironment, THREADS_PER_PROCESS, type JobOptions } from "./job-options.ts";
 import { jobSeccompProgram } from "./job-seccomp.ts";
 import { jobView, SYSTEM_FOLDERS } from "./job-view.ts";
-import { extraPipe, findLayers } from "./layers.ts";
+import { extraPipe, findLayers, LAYER_ADVICE, type Layers } from "./layers.ts";
 import { endWithUs } from "./orphans.ts";
 import { hasSeccompTables } from "./seccomp.ts";
 import { inheritableFds, startProcess } from "./start-process.ts";
@@ -51,9 +51,12 @@ const NAMESPACED_NPROC: readonly [number, number] = [5, 14];
 
 /** Starts it in bubblewrap. Throws SANDBOX_LAYER_MISSING, SANDBOX_JOB_START_FAILED. */
 export async function launchInside(options: JobOptions): Promise<LaunchedJob> {
-  const { bubblewrap, prlimit, nice } = await findLayers();
+  const { bubblewrap, prlimit, nice, reports } = await layersFor();
   if (bubblewrap === undefined) throw missing("bubblewrap", "install bubblewrap, and let it make user namespaces");
-  if (prlimit === undefined) throw missing("prlimit", "install util-linux, which has it");
+  if (prlimit === undefined) {
+    const detail = reports.find(({ layer }) => layer === "rlimits")?.detail ?? "";
+    throw missing("prlimit", `${detail}: ${LAYER_ADVICE.rlimits}`);
+  }
   const limiter = realpathSync(prlimit);
   const session = findExecutable("setsid");
   const command = [
@@ -79,7 +82,7 @@ export async function launchInside(options: JobOptions): Promise<LaunchedJob> {
 
 /** Starts it with nothing but limits around it. Throws SANDBOX_JOB_START_FAILED. */
 export async function launchOutside(options: JobOptions): Promise<LaunchedJob> {
-  const { prlimit, setpriv, nice } = await findLayers();
+  const { prlimit, setpriv, nice } = await layersFor();
   const env = jobEnvironment(options);
   const command = [
     ...(nice === undefined ? [] : [nice, "-n", NICENESS, "--"]),
@@ -114,6 +117,14 @@ export function programPid(initPid: number): number | undefined {
     return Number(first) || undefined;
   } catch {
     return undefined; // Gone, or a kernel that does not list children.
+  }
+}
+
+async function layersFor(): Promise<Layers> {
+  try {
+    return await findLayers();
+  } catch (cause) {
+    throw startFailed(cause instanceof Error ? cause.message : String(cause), cause);
   }
 }
 

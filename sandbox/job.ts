@@ -79,20 +79,26 @@ export async function startJob(options: JobOptions): Promise<Job> {
   return new RunningJob(options, await (options.sandbox === "none" ? launchOutside(options) : launchInside(options)));
 }
 
+/** A machine that is busy takes a second for it. */
+const TRY_MS_MAX = 10_000;
 let canSandbox: Promise<boolean> | undefined;
 
-/** Whether jobs really run in their sandbox on this machine: one is run, the first time that this is asked. */
+/** Whether jobs really run in their sandbox on this machine: one is run, when this is asked, until it did once. */
 export function canSandboxJobs(clock: Clock): Promise<boolean> {
-  canSandbox ??= trySandbox(clock);
+  canSandbox ??= trySandbox(clock).then((canRun) => {
+    if (!canRun) canSandbox = undefined; // A machine without room now may have some later.
+    return canRun;
+  });
   return canSandbox;
 }
 
 async function trySandbox(clock: Clock): Promise<boolean> {
-  const { prlimit } = await findLayers();
-  if (prlimit === undefined) return false;
-  const program = { file: prlimit, args: ["--version"], env: {}, folders: [], cwd: undefined, isNetworked: false };
   try {
-    const job = await startJob({ ...program, sandbox: "required", limits: JOB_LIMITS, clock });
+    const { prlimit } = await findLayers();
+    if (prlimit === undefined) return false;
+    const limits = { ...JOB_LIMITS, wallMs: TRY_MS_MAX };
+    const program = { file: prlimit, args: ["--version"], env: {}, folders: [], cwd: undefined, isNetworked: false };
+    const job = await startJob({ ...program, sandbox: "required", limits, clock });
     job.stdout.resume();
     job.stderr.resume();
     return (await job.exited).code === 0;

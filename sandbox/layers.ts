@@ -2,14 +2,15 @@
  * Which layers of isolation work on this machine. Each is really tried, once per process: an installed program proves
  * nothing, because an administrator may have forbidden what it needs.
  */
-import { spawn, type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import type { Duplex } from "node:stream";
 import { bubblewrapArgs, INSIDE } from "./bubblewrap.ts";
 import type { CellOptions } from "./cell.ts";
 import { engineFile, sharedLibraries } from "./cell-files.ts";
 import { SandboxError } from "./errors.ts";
-import { findExecutable, tryExecutable, type Attempt } from "./executable.ts";
+import { findExecutable, isPassing, tryExecutable, type Attempt } from "./executable.ts";
 import { hasSeccompTables, seccompProgram } from "./seccomp.ts";
+import { startProcess } from "./start-process.ts";
 
 /**
  * Layers that can be required, by what they are:
@@ -42,7 +43,8 @@ export const LAYER_ADVICE: Readonly<Record<LayerName, string>> = {
   bubblewrap:
     "install bubblewrap (apt-get install bubblewrap); if it fails though installed, let it make user namespaces: sysctl kernel.unprivileged_userns_clone=1, on Ubuntu kernel.apparmor_restrict_unprivileged_userns=0, in a container --security-opt seccomp=unconfined",
   seccomp: "needs bubblewrap, on x64 or arm64; if bubblewrap works alone, the kernel lacks CONFIG_SECCOMP_FILTER",
-  rlimits: "install util-linux, which has prlimit (apt-get install util-linux)",
+  rlimits:
+    "install util-linux, which has prlimit (apt-get install util-linux); if it fails though installed, this process itself may have fewer than 256 descriptors: raise its hard limit (ulimit -Hn, LimitNOFILE=)",
   no_new_privs: "install bubblewrap, or util-linux, which has setpriv",
 };
 
@@ -61,9 +63,18 @@ export const BUBBLEWRAP_FD = { info: 5, seccomp: 6 } as const;
 
 let layers: Promise<Layers> | undefined;
 
-/** Tries every layer, the first time it is called. */
+/**
+ * Tries every layer, the first time it is called. Rejects with SANDBOX_CELL_START_FAILED where the system has no room to try;
+ * the next call tries again.
+ */
 export function findLayers(): Promise<Layers> {
-  layers ??= tryLayers();
+  layers ??= tryLayers().catch((cause: unknown) => {
+    layers = undefined;
+    const text = cause instanceof Error ? cause.message : String(cause);
+    throw new SandboxError("SANDBOX_CELL_START_FAILED", `The layers of isolation cannot be tried now: ${text}`, {
+      cause,
+    });
+  });
   return layers;
 }
 
@@ -194,13 +205,19 @@ async function runInside(file: string, program: Buffer | undefined): Promise<Att
     seccompFd: program === undefined ? undefined : BUBBLEWRAP_FD.seccomp,
   });
   const stdio = ["ignore", "pipe", "pipe", "ignore", "ignore", "pipe", "pipe"] as const;
+  const command = [file, ...args, INSIDE.node, "--version"];
+  let child: ChildProcess;
+  try {
+    child = await startProcess(command, { stdio: [...stdio] });
+  } catch (error) {
+    if (isPassing(error)) throw error;
+    return { isOk: false, stdout: "", detail: error instanceof Error ? error.message : String(error) };
+  }
   return await new Promise((resolve) => {
-    const child = spawn(file, [...args, INSIDE.node, "--version"], { stdio: [...stdio] });
     let stdout = "";
     let stderr = "";
     child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text));
     child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-    child.on("error", (error) => resolve({ isOk: false, stdout, detail: error.message }));
     child.on("close", (code) => {
       const isOk = code === 0 && stdout.trim() === process.version;
       resolve({ isOk, stdout, detail: stderr.trim().split("\n", 1)[0] ?? `exit code ${String(code)}` });

@@ -91,6 +91,9 @@ export class GrantedFolder {
       return await helper.ask(wish);
     } catch (error) {
       if (!(error instanceof RuntimeError) || error.code === "RUNTIME_CAPABILITY_TIMEOUT") throw error;
+      // In the midst of a life a helper is ended for one reason: another request has found that.
+      if (error.code === "RUNTIME_CAPABILITY_ABORTED" && !this.call.signal.aborted)
+        throw new RuntimeError("RUNTIME_CAPABILITY_UNAVAILABLE", "files: the folder itself is gone", { cause: error });
       this.call.note(error.message);
       const text = HELPER_FAULTS[error.code];
       throw text === undefined ? error : new RuntimeError(error.code, `files: ${text}`, { cause: error });

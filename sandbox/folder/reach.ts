@@ -56,7 +56,10 @@ export function inFolder<Result>(root: Place, names: readonly string[], use: (pl
   }
 }
 
-/** Opens a regular file and nothing else: no link, no device, no pipe that would make us wait. A new file has this mode, or the usual one. The caller closes it. */
+/**
+ * Opens a regular file and nothing else: no link, no device, no pipe that would make us wait. A new file has this mode, or the
+ * usual one. The caller closes it.
+ */
 export function openFile(
   place: Place,
   name: string,

@@ -30,4 +30,27 @@ describe("without descriptors a start is refused, and the Guardian lives:", { sk
       );
     });
   }
+
+  it("what it could not find out it finds out later", { skip: skipJobs }, async () => {
+    const guardian = join(import.meta.dirname, "starved-guardian.ts");
+    const command = ["--nofile=300", process.execPath, guardian, "unknowing"];
+    const { stdout } = await promisify(execFile)(prlimit ?? "", command, { timeout: 50_000 });
+    assert.deepEqual(JSON.parse(stdout), ["SandboxError SANDBOX_JOB_START_FAILED", false, true]);
+  });
+});
+
+it("who has fewer descriptors than the limits need is told that, and not to install what is there", async (t) => {
+  if (skipLimit !== false || skipJobs !== false) return t.skip("needs prlimit and bubblewrap");
+  const guardian = join(import.meta.dirname, "starved-guardian.ts");
+  const command = ["--nofile=120", process.execPath, guardian, "job-required"];
+  const ended = promisify(execFile)(prlimit ?? "", command, { timeout: 50_000 });
+  const isRaised = await ended.then(
+    () => true,
+    () => false,
+  );
+  if (isRaised) return t.skip("this user may raise the limit");
+  await assert.rejects(
+    ended,
+    /SANDBOX_LAYER_MISSING[^]*raise its hard limit|raise its hard limit[^]*SANDBOX_LAYER_MISSING/,
+  );
 });
