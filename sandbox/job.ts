@@ -8,7 +8,8 @@
  * Invariants:
  * 1. Nobody reads the pipes but whoever holds the job: a program that writes more than is read waits, and costs 64 KiB.
  * 2. `exited` never rejects, and comes when every process of the job is gone (without a sandbox: of its process group).
- * 3. The job does not outlive this process, however that ends.
+ * 3. The job does not outlive this process, however and whenever that ends. Without a sandbox that is its process group; and on a
+ *    system without setpriv a program outlives a process that was killed within the very call that started it (a few ms).
  */
 import { constants, setPriority } from "node:os";
 import type { Readable, Writable } from "node:stream";
