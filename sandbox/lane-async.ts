@@ -19,7 +19,7 @@ import type { CellResident, Entry } from "./cell-resident.ts";
 import { RecordType, type FrameWriter } from "./frames.ts";
 import { entryFault, type EntryFault, type Isolate } from "./isolate.ts";
 import { saidSoon } from "./last-said.ts";
-import { faultText, RESUMES_MAX, type Lane } from "./lane.ts";
+import { faultText, RESUMES_MAX, type Lane, strayText } from "./lane.ts";
 import { RESUME_TEXT } from "./protocol.ts";
 
 const US_PER_MS = 1000;
@@ -136,12 +136,13 @@ export class AsyncLane implements Lane {
       try {
         const output = await isolate.enter(next, timeoutMs);
         if (output !== RESUME_TEXT) return { output, fault: undefined, heapBytes: await isolate.heapBytes() };
+        next = RESUME_TEXT;
       } catch (error) {
         const fault = entryFault(error);
         if (fault === "timeout") resident.said = await saidSoon(isolate);
         if (fault !== "thrown") return { output: undefined, fault: named(fault, resident), heapBytes: 0 };
+        next = strayText(error);
       }
-      next = RESUME_TEXT;
     }
     return { output: undefined, fault: "thrown", heapBytes: 0 };
   }

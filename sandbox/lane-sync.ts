@@ -11,7 +11,7 @@ import type { CellResident } from "./cell-resident.ts";
 import type { FrameWriter } from "./frames.ts";
 import { entryFault, type EntryFault, type Isolate } from "./isolate.ts";
 import { saidBy } from "./last-said.ts";
-import { faultText, RESUMES_MAX, type Lane } from "./lane.ts";
+import { faultText, RESUMES_MAX, type Lane, strayText } from "./lane.ts";
 import { RESUME_TEXT } from "./protocol.ts";
 
 const US_PER_MS = 1000;
@@ -102,14 +102,15 @@ export class SyncLane implements Lane {
       try {
         const output = isolate.enterSync(next, timeoutMs);
         if (output !== RESUME_TEXT) return output;
+        next = RESUME_TEXT;
       } catch (error) {
         this.#fault = entryFault(error);
         if (this.#fault === "timeout") resident.said = saidBy(isolate);
         if (this.#fault !== "thrown") return undefined;
+        next = strayText(error);
       }
       // A handler on its way through microtasks, or a stray rejection in place of the answer: ask again.
       this.#fault = undefined;
-      next = RESUME_TEXT;
       timeoutMs = Math.max(1, Math.ceil(resident.entryMs - (this.#clock.monotonicMs() - startMs)));
     }
     this.#fault = "thrown";

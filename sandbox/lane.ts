@@ -4,7 +4,7 @@
  */
 import { pack } from "./envelope.ts";
 import type { CellResident } from "./cell-resident.ts";
-import { FAULT, MESSAGE_UNITS_MAX, NAME_UNITS_MAX, STACK_UNITS_MAX } from "./protocol.ts";
+import { FAULT, MESSAGE_UNITS_MAX, NAME_UNITS_MAX, STACK_UNITS_MAX, STRAY } from "./protocol.ts";
 
 /** How a cell runs entries. */
 export interface Lane {
@@ -37,6 +37,12 @@ export function faultText(error: unknown): string {
       cut(guestFrames(stack ?? ""), STACK_UNITS_MAX),
     ])
   );
+}
+
+/** What the guest is told of a rejection that nobody handled, which the entry threw in place of what it said. */
+export function strayText(error: unknown): string {
+  const text = error instanceof Error ? guestFrames(error.stack ?? error.message) : String(error);
+  return STRAY + cut(text, MESSAGE_UNITS_MAX);
 }
 
 /** isolated-vm appends the frames of the cell behind this line; they are no business of the guest's author. */

@@ -10,7 +10,7 @@
  *           key, text, …
  *     T  id, kind, method, text, nowMs, seed, entropy   D  id, reply, nOps, nRows, nOutbox, nLogs, ops…, rows…, outbox…, logs…
  *     A  turn, ask, "1"|"0", text|code, message             (ops: key, "="text|"-"; rows: table, key, "="text|"-")
- *     R                                                    (logs: level, text, line:column)
+ *     R, U + text                                          (logs: level, text, line:column)
  *                                                       T  id, code, name, message, stack, nLogs, logs…
  *                                                       W  id, nAsks, nReads, (ask, verb, step, text)…,
  *                                                             (ask, kind, table, key, to, after, prefix, rowsMax)…
@@ -20,8 +20,9 @@
  *
  * "R" out of the guest means: a handler is on its way through microtasks, which V8 runs only after the entry has
  * returned; enter again with `RESUME_TEXT` to collect the result. `RESUME_TEXT` is always safe to send: it repeats the
- * latest output when nothing new happened, so a cell whose entry failed with a stray rejection of agent code (V8 throws it
- * from the entry, in place of the return value) resumes to learn what became of the turn.
+ * latest output when nothing new happened. A cell whose entry failed with a rejection that nobody handles (V8 throws it from
+ * the entry, in place of the return value) enters with "U" and what it was: the turn that left it behind logs it, and the answer
+ * is what that entry would have said.
  */
 
 import { pack, unpack } from "./envelope.ts";
@@ -130,6 +131,9 @@ export const WAIT = "W";
 export const FAULT = "F";
 /** What has this turn logged? Asked of a guest whose entry was stopped, before its isolate is thrown away; answered with the same letter. */
 export const SAY = "S";
+
+/** The entry before left a rejection behind that nobody handles: the letter, and its text. */
+export const STRAY = "U";
 
 /** Where the artifact's script leaves the definition; the guest takes it and deletes the property. */
 export const DEFINITION_GLOBAL = "__planariaDefinition";

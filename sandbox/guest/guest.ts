@@ -26,6 +26,7 @@ import {
   RESUME_TEXT,
   SAY,
   STATE_KEYS_MAX,
+  STRAY,
   TURN,
   type GuestLog,
   type IsolateLimits,
@@ -58,6 +59,8 @@ export class Guest {
   /** What the module says while it is evaluated. */
   #saying: TurnRun | undefined;
   #lastOutput: string = RESUME_TEXT;
+  /** The newest load or turn that is over, and its last word once more, with what was logged since. */
+  #over: { readonly turn: TurnRun; readonly say: () => string } | undefined;
 
   constructor(time: TimeAndChance) {
     this.#time = time;
@@ -81,6 +84,7 @@ export class Guest {
   #dispatch(text: unknown): string {
     if (typeof text !== "string") throw broken("it is no text");
     if (text === RESUME_TEXT) return this.#turn === undefined ? this.#lastOutput : this.#progress(this.#turn);
+    if (slice(text, 0, 1) === STRAY) return this.#stray(slice(text, 1));
     if (text === SAY) return saidText(this.turn?.logs ?? NONE);
     const segments = new Unpacker(text, { segmentsMax: SEGMENTS_MAX }, 1);
     switch (slice(text, 0, 1)) {
@@ -112,7 +116,19 @@ export class Guest {
     const parts = { limits, state, time: this.#time, self, requireMethod, text: head.text, life, host };
     this.#loaded = { definition, parts };
     this.#saying = undefined;
-    return loadedText(jsonStringify(declaredBy(definition)) ?? "", saying.logs);
+    const declared = jsonStringify(declaredBy(definition)) ?? "";
+    return this.#last(saying, () => loadedText(declared, saying.logs));
+  }
+
+  #last(turn: TurnRun, say: () => string): string {
+    this.#over = { turn, say };
+    return say();
+  }
+
+  #stray(text: string): string {
+    const turn = this.#turn;
+    (turn ?? this.#over?.turn)?.logStray(text);
+    return turn === undefined ? (this.#over?.say() ?? this.#lastOutput) : this.#progress(turn);
   }
 
   #begin(segments: Unpacker): string {
@@ -126,6 +142,7 @@ export class Guest {
     this.#time.begin(toNumber(segments.take()), toNumber(segments.take()), segments.take());
     const turn = new TurnRun(id, kind, loaded.parts.limits);
     this.#turn = turn;
+    this.#over = undefined;
     loaded.parts.life.begin();
     this.#run(turn, loaded, method, text);
     return turn.result === undefined ? RESUME_TEXT : this.#progress(turn);
@@ -180,7 +197,8 @@ export class Guest {
         if (replaces(turn, definition)) replaceState(parts.state, value, turn.kind);
         const ops = turn.reads ? NONE : parts.state.commit();
         parts.life.settle();
-        const output = doneText(turn, reply, ops, turn.reads ? NONE : turn.rows.ops());
+        const rows = turn.reads ? NONE : turn.rows.ops();
+        const output = this.#last(turn, () => doneText(turn, reply, ops, rows));
         this.#end(turn);
         return output;
       });
@@ -192,7 +210,8 @@ export class Guest {
   #fail(turn: TurnRun, thrown: unknown): string {
     this.#loaded?.parts.state.rollback();
     this.#end(turn);
-    return threwText(turn, explainReadOnly(faultOf(thrown), turn.reads));
+    const fault = explainReadOnly(faultOf(thrown), turn.reads);
+    return this.#last(turn, () => threwText(turn, fault));
   }
 
   #end(turn: TurnRun): void {

@@ -213,8 +213,17 @@ export class TurnRun {
 
   /** Logging never fails a turn: what is too much is dropped, and one line says so. `say` never throws. */
   log(level: GuestLog["level"], say: () => string): void {
+    if (!this.isOver) this.#write(level, say);
+  }
+
+  /** Logs a rejection that nobody handles, also when the turn is over: V8 tells of it last of all. */
+  logStray(text: string): void {
+    this.#write("error", () => `Uncaught (in promise) ${text}`);
+  }
+
+  #write(level: GuestLog["level"], say: () => string): void {
     const bytesMax = this.#limits.logBytesPerTurnMax;
-    if (this.isOver || this.#isLogCut) return;
+    if (this.#isLogCut) return;
     const text = toWellFormed(say());
     const bytes = utf8Length(text);
     const hasRoom = this.#logBytes + bytes + LOG_CUT_BYTES <= bytesMax;

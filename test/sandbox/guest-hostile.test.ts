@@ -258,6 +258,45 @@ describe("what is returned", () => {
     assert.deepEqual(value(done(await guest.call("sync")).reply), { toJSON: "x", list: [1] });
   });
 
+  it("a rejection that nobody handles is logged by the turn that left it behind", async () => {
+    const cases: readonly (readonly [code: string, said: RegExp])[] = [
+      [
+        "void Promise.reject(new RangeError('lost')); return 1",
+        /^Uncaught \(in promise\) RangeError: lost\n {4}at .*agent\.js/,
+      ],
+      [
+        "void (async () => { await null; throw new Error('later') })(); return 1",
+        /^Uncaught \(in promise\) Error: later\n/,
+      ],
+      ["queueMicrotask(() => { throw new Error('task') }); return 1", /^Uncaught (?:\(in promise\) )?Error: task\n/],
+      ["void Promise.reject(7); return 1", /^Uncaught \(in promise\) 7$/],
+      ["void Promise.reject(new Error('lost')); throw new Error('thrown')", /lost/],
+    ];
+    for (const [code, said] of cases) {
+      const guest = await open(code);
+      for (const method of ["sync", "evil"]) {
+        const output = await guest.call(method);
+        const logs = output.kind === "done" || output.kind === "threw" ? output.logs : [];
+        assert.deepEqual(
+          logs.map(({ level }) => level),
+          ["error"],
+          `${method}: ${code}`,
+        );
+        assert.match(logs[0]?.text ?? "", said);
+      }
+      assert.deepEqual(done(await guest.call("same", 1)).logs, []);
+    }
+  });
+
+  it("a rejection that is handled before the entry ends is none, and a module may leave one behind, too", async () => {
+    const guest = await open("const p = Promise.reject(new Error('x')); return p.catch(() => 'caught')");
+    assert.deepEqual(done(await guest.call("evil")).logs, []);
+    const output = await (
+      await host.open("void Promise.reject(new Error('top')); export default { version: 1, state: () => ({}), on: {} }")
+    ).load();
+    assert.match((output.kind === "loaded" && output.logs[0]?.text) || "", /^Uncaught \(in promise\) Error: top/);
+  });
+
   it("a stray rejection is not blamed on the next turn", async () => {
     const guest = await open("Promise.reject(new Error('nobody listens')); return 'answer'");
     assert.equal(value(done(await guest.call("sync")).reply), "answer");

@@ -3,7 +3,8 @@
  * own processes do not have. It does what a cell does at its core, and lets a test run scripts in an isolate's realm besides.
  */
 import ivm from "isolated-vm";
-import { ARTIFACT_FILE, ENTER_GLOBAL, PRELUDE_FILE, RESUME_TEXT } from "../../sandbox/protocol.ts";
+import { strayText } from "../../sandbox/lane.ts";
+import { ARTIFACT_FILE, ENTER_GLOBAL, PRELUDE_FILE, RESUME_TEXT, STRAY } from "../../sandbox/protocol.ts";
 
 /** What a test asks for. `sequence` comes back with the answer. */
 export type Request = { readonly sequence: number } & (
@@ -62,14 +63,14 @@ function open(prelude: string, code: string): number {
   return opened;
 }
 
-/** A stray rejection is thrown in place of the answer; the guest then repeats it. */
+/** A stray rejection is thrown in place of the answer; the guest is told of it, and says its answer again. */
 function enter(one: Hosted, text: string): string {
   let next = text;
   for (let count = 0; count < RESUMES_MAX; count++) {
     const output = tryEnter(one, next);
     if (typeof output !== "string") throw new Error(`the guest returned ${typeof output}`);
-    if (output !== RESUME_TEXT) return output;
-    next = RESUME_TEXT;
+    if (output[0] !== STRAY && output !== RESUME_TEXT) return output;
+    next = output;
   }
   throw new Error("the guest never stops resuming");
 }
@@ -79,6 +80,6 @@ function tryEnter(one: Hosted, text: string): unknown {
     return one.enter.applySync(undefined, [text], { timeout: TIMEOUT_MS });
   } catch (error) {
     if (String(error).includes("timed out")) throw error;
-    return RESUME_TEXT;
+    return strayText(error);
   }
 }

@@ -26,6 +26,11 @@ const UNCAUGHT_UNITS_MAX = 4096;
 export function installWeb(time: TimeAndChance, turn: () => TurnRun | undefined): void {
   const report = (thrown: unknown): void =>
     turn()?.log("error", () => `Uncaught ${inspect(thrown, UNCAUGHT_UNITS_MAX)}`);
+  /** A task that runs when its turn is over throws what nobody catches, and V8 tells of it. */
+  const reportTask = (thrown: unknown): void => {
+    if (turn() === undefined) throw thrown;
+    report(thrown);
+  };
   let events: EventClasses | undefined;
   const event = (name: keyof EventClasses) => (): unknown => (events ??= eventClasses(report, () => time.nowMs))[name];
   lazily({
@@ -42,14 +47,14 @@ export function installWeb(time: TimeAndChance, turn: () => TurnRun | undefined)
     crypto: () => cryptoObject(() => time.word()),
     // Time stands still in a turn, here as in `Date`: what is measured is 0, and repeats.
     performance: () => freeze({ timeOrigin: 0, now: nativeLike("now", 0, () => time.nowMs) }),
-    queueMicrotask: () => nativeLike("queueMicrotask", 1, (task: unknown) => queueMicrotask(task, report)),
+    queueMicrotask: () => nativeLike("queueMicrotask", 1, (task: unknown) => queueMicrotask(task, reportTask)),
     structuredClone: () => nativeLike("structuredClone", 1, structuredClone),
   });
 }
 
 function queueMicrotask(task: unknown, report: (thrown: unknown) => void): void {
   if (typeof task !== "function") throw new NativeTypeError("queueMicrotask takes a function");
-  // Not awaited: it never rejects. Whatever it does, it does under the timer of the entry in progress.
+  // Not awaited: a rejection of it is meant to be nobody's. Whatever it does, it does under the timer of the entry in progress.
   void soon(task as () => unknown, report); // a function, as just checked
 }
 
