@@ -9,7 +9,7 @@ import { openLab, type Lab } from "../probe.ts";
 import { percentile } from "../statistics.ts";
 import { barWithin, duration, figure, type Bar, type Findings, type Tools } from "../suite.ts";
 import { peakGrowthMb } from "./memory.ts";
-import { timesDuring, timesFor } from "./witness.ts";
+import { timesDuring, timesFor, WITNESS_LIMITS } from "./witness.ts";
 
 /** The default of `cellMemoryMb`. */
 const CELL_MEMORY_MB = 1_024;
@@ -29,7 +29,7 @@ interface Attack {
 /** Runs the corpus. */
 export async function measureAttacks(tools: Tools): Promise<Findings> {
   await using lab = await openLab();
-  const witness = await lab.runtime.spawn({ id: "witness", source: WITNESS });
+  const witness = await lab.runtime.spawn({ id: "witness", source: WITNESS, limits: WITNESS_LIMITS });
   await timesFor(witness, 500); // warm: no sample
   const attacks: Attack[] = [];
   const attackedMs: number[] = [];
