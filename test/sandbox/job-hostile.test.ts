@@ -48,7 +48,7 @@ for (const { sandbox, skip } of ways) {
         'trap "" TERM; sh -c "sleep 60; : $1" & echo ready; while :; do sleep 60; done',
         { sandbox },
       );
-      assert(processesWith(word).length > 1);
+      await until(() => processesWith(word).length > 1); // In the midst of an exec a process has no command line.
       assert.equal((await job.kill()).reason, "killed");
       assert.deepEqual(processesWith(word), []);
     });
@@ -93,7 +93,7 @@ for (const { sandbox, skip } of ways) {
         stdio: ["ignore", "pipe", "inherit"],
       });
       await once(guardian.stdout, "data");
-      assert(processesWith(word).length > 2);
+      await until(() => processesWith(word).length > 2); // In the midst of an exec a process has no command line.
       guardian.kill("SIGKILL");
       await until(() => processesWith(word).length === 0);
     });
@@ -207,7 +207,7 @@ describe("in its sandbox nothing of a job is left:", { skip: skipInside }, () =>
     const { job, word } = await ready(
       `${detached} </dev/null >/dev/null 2>&1 & while ! [ -e /tmp/go ]; do echo ready; read -r line; exit 0; done`,
     );
-    assert(processesWith(word).length > 0);
+    await until(() => processesWith(word).length > 0); // In the midst of an exec a process has no command line.
     job.stdin.end("\n");
     assert.equal((await job.exited).code, 0);
     assert.deepEqual(processesWith(word), []);
