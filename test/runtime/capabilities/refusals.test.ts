@@ -155,7 +155,8 @@ describe("a call of a capability", () => {
     const runtime = await withRuntime(t, { capabilities: [numbers] });
     const agent = await runtime.spawn(hostAgent({ numbers: { most: 5 } }));
     const readOnly = {
-      message: "cannot call ctx.host.numbers.double: this handler is declared reads: true, so it sees the state frozen",
+      message:
+        "a.reads: cannot call ctx.host.numbers.double: this handler is declared reads: true, so it sees the state frozen",
     };
     await assert.rejects(agent.call("reads", ["numbers", "double", 1]), readOnly);
     assert.deepEqual(runtime.audit(), []);
