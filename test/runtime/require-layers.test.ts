@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { Runtime } from "../../runtime/index.ts";
+import { Runtime, type RuntimeError } from "../../runtime/index.ts";
 import { withRuntime } from "../../runtime/testing.ts";
 import { cellBundle } from "../../sandbox/bundle.ts";
 import { Cell, confirmedLayers, LAYER_NAMES } from "../../sandbox/index.ts";
@@ -30,10 +30,12 @@ describe("a runtime that requires layers", { skip }, () => {
     // What this machine would be like, were the program missing at the very start of a cell.
     const startCell = (options: Parameters<typeof Cell.start>[0]) => Cell.startWith(options, layers, bundle);
     const options = { vault, durability: "memory", sandbox: { require: ["rlimits"] } } as const;
-    await assert.rejects(Runtime.open(options, { startCell }), {
-      code: "SANDBOX_LAYER_MISSING",
-      message: /rlimits is required.*What to do: install util-linux/,
-      details: { layer: "rlimits", advice: "install util-linux, which has prlimit (apt-get install util-linux)" },
+    await assert.rejects(Runtime.open(options, { startCell }), (error: RuntimeError) => {
+      assert.equal(error.code, "SANDBOX_LAYER_MISSING");
+      assert.match(error.message, /rlimits is required.*What to do: install util-linux/);
+      const { layer, advice } = error.details;
+      assert.equal(layer, "rlimits");
+      return /^install util-linux, which has prlimit/.test(String(advice));
     });
     await using runtime = await Runtime.open(options);
     assert.equal(runtime.ids().length, 0);
