@@ -25,7 +25,16 @@ describe("what goes into a guest", () => {
   it("begins with its kind and unpacks to its parts", () => {
     const load = protocol.loadText({ limits: LIMITS, agent: "me", text: "be kind", state: new Map([["k", "1"]]) });
     assert.equal(load[0], protocol.LOAD);
-    assert.deepEqual(unpack(load, { segmentsMax: 9 }, 1), [JSON.stringify(LIMITS), "me", "be kind", "", "", "", "k", "1"]);
+    assert.deepEqual(unpack(load, { segmentsMax: 9 }, 1), [
+      JSON.stringify(LIMITS),
+      "me",
+      "be kind",
+      "",
+      "",
+      "",
+      "k",
+      "1",
+    ]);
     const turn = protocol.turnText({ id: 7, kind: "call", method: "add", text: "1", nowMs: 1.5, seed: 2 });
     assert.deepEqual([turn[0], ...unpack(turn, { segmentsMax: 9 }, 1)], ["T", "7", "call", "add", "1", "1.5", "2", ""]);
     const good = protocol.answerText(7, 1, { ok: true, text: "5" });
