@@ -432,9 +432,9 @@ export class Incarnation implements LiveTenant {
   }
 
   #storageFailed(message: Message, error: unknown): void {
-    const reason = errorReason(error);
-    this.#fail(message, reason, error instanceof Error ? error : new Error(String(error)));
-    this.#end(reason, message);
+    if (message.progress === "waiting") return; // it was in work as this life ended, and is run again
+    this.#fail(message, errorReason(error), error instanceof Error ? error : new Error(String(error)));
+    this.#end(errorReason(error), message);
   }
 
   #fail(message: Message, reason: ExitReason, error: Error): void {

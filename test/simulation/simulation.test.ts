@@ -1,5 +1,5 @@
 /**
- * A thousand random worlds, and those that once went wrong. `SEED=<number>` begins the random ones there; what went wrong names
+ * Four hundred random worlds, and those that once went wrong. `SEED=<number>` begins the random ones there; what went wrong names
  * the seed of its world, which `SEED=<that> npm run test:simulation` shows event by event.
  */
 import assert from "node:assert/strict";
@@ -9,7 +9,7 @@ import { describe, it } from "node:test";
 import { promisify } from "node:util";
 import { runWorld } from "./world.ts";
 
-const WORLDS = 1_000;
+const WORLDS = 400;
 
 /** Worlds that showed something, and what it was. */
 const FOUND: readonly (readonly [seed: number, what: string])[] = [
@@ -22,11 +22,15 @@ const FOUND: readonly (readonly [seed: number, what: string])[] = [
   [2_147_099_029, "an agent that is killed and parked while it loads in another cell stays parked"],
   [2_147_099_048, "an agent that is killed for its shutdown time as it moves and the runtime closes stays parked"],
   [821_390, "an effect that was recorded is not repeated by an agent that went back to an earlier snapshot"],
+  [
+    5_213_006,
+    "a message that returns as its life ends on a full disk is not failed as well, by the question it had open",
+  ],
 ];
 
 describe("simulated worlds", () => {
   it(`${WORLDS} random ones keep all invariants, and become healthy`, async (t) => {
-    const from = Number(process.env["SEED"] ?? Date.now() % 0x7fff_ffff);
+    const from = Number(process.env["SEED"] ?? 1); // the same in each run; `npm run test:simulation` draws others
     t.diagnostic(`SEED=${from}`);
     const wrong: string[] = [];
     for (let seed = from; seed < from + WORLDS; seed++) {
