@@ -29,6 +29,9 @@ import { smokeStage } from "./stages/smoke.ts";
 /** The road, in order. Users may hand `Arbiter.start` another list. */
 export const defaultStages: readonly Stage[] = [compileStage, smokeStage, replayStage];
 
+/** The stages that need no live traffic. */
+export const offlineStages: readonly Stage[] = defaultStages;
+
 /** Method through which an agent that proposed learns what became of it, if it has one. */
 const VERDICT_METHOD = "verdict";
 
@@ -51,6 +54,7 @@ export class Arbiter implements AsyncDisposable {
   >();
   readonly #lanes = new Map<string, Lane>();
   readonly #withdraw: () => void;
+  readonly #closing = new AbortController();
   #count: number;
   #isClosed = false;
 
@@ -114,6 +118,7 @@ export class Arbiter implements AsyncDisposable {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#closing.abort();
     this.#withdraw();
     await Promise.allSettled([...this.#lanes.values()].map((lane) => lane.tail));
     const watching = [...this.#probations.values()];
@@ -171,12 +176,23 @@ export class Arbiter implements AsyncDisposable {
     const { clock } = this.#runtime;
     const champion = control.code;
     const trial: Trial = {
+      id,
       proposal,
       control,
       champion,
       options: this.#options,
       nowMs: () => clock.monotonicMs(),
+      clock,
+      number: 1,
+      candidatesTried: proposal.candidatesTried,
+      seed: this.#options.seed,
+      signal: this.#closing.signal,
+      progress: (figures) =>
+        this.#runtime.events.emit({ type: "candidate.progress", id, agent: proposal.agent, figures }),
+      traffic: () => control.turns(),
+      attacks: () => [],
       candidate: undefined,
+      findings: [],
     };
     this.#runtime.events.emit({
       type: "candidate.proposed",
@@ -198,6 +214,10 @@ export class Arbiter implements AsyncDisposable {
       candidateHash: trial.candidate?.hash ?? "",
       source: proposal.source,
       stages,
+      verdict: last?.verdict ?? "inconclusive",
+      ...(last?.code === undefined ? {} : { code: last.code }),
+      number: 0,
+      candidatesTried: proposal.candidatesTried,
     };
     if (isPassed) return this.#promote(trial, base);
     return this.#reject({
@@ -211,14 +231,13 @@ export class Arbiter implements AsyncDisposable {
     const reports: StageReport[] = [];
     for (const stage of this.#stages) {
       const started = trial.nowMs();
-      const { verdict, reason, figures, difference } = await stage.run(trial);
+      const said = await stage.run(trial);
+      const { verdict, figures = {} } = said;
       const report: StageReport = {
+        ...said,
         stage: stage.name,
-        verdict,
-        reason,
-        figures: figures ?? {},
+        figures,
         durationMs: trial.nowMs() - started,
-        ...(difference === undefined ? {} : { difference }),
       };
       reports.push(report);
       this.#runtime.events.emit({ type: "candidate.tried", id, agent: trial.proposal.agent, ...report });

@@ -11,8 +11,63 @@ export type EvolutionErrorCode =
   | "EVOLUTION_CLOSED"
   /** Too many candidates wait for this agent. */
   | "EVOLUTION_QUEUE_FULL"
-  /** No decision has this id. */
-  | "EVOLUTION_DECISION_UNKNOWN";
+  /** No decision has this id. `details.nearest` names some that are like it. */
+  | "EVOLUTION_DECISION_UNKNOWN"
+  /** Too many measurements failed, or one was found to be broken: nothing is judged until `thaw(reason)`. */
+  | "EVOLUTION_FROZEN"
+  /** This decision promoted nothing, or what it promoted no longer runs. */
+  | "EVOLUTION_ROLLBACK_REFUSED";
+
+/** Why a candidate was not promoted, as a program reads it: `code` of a decision. Public API as well. */
+export type VerdictCode =
+  /** The text is no TypeScript module, or needs what it must not pull in. */
+  | "EVOLUTION_COMPILE_FAILED"
+  /** It has a construct that is not let run. */
+  | "EVOLUTION_STATIC_FORBIDDEN"
+  /** Text or bundle is larger than a candidate may be. */
+  | "EVOLUTION_SOURCE_TOO_LARGE"
+  /** Its default export is no agent. */
+  | "EVOLUTION_NO_AGENT"
+  /** It lacks methods that are in use. */
+  | "EVOLUTION_METHODS_MISSING"
+  /** It is what runs already. */
+  | "EVOLUTION_SAME_CODE"
+  /** The same code was rejected before; the reason names the decision. */
+  | "EVOLUTION_TOMBSTONE"
+  /** It does not load within its limits. */
+  | "EVOLUTION_LOAD_FAILED"
+  /** Its `migrate` threw, took too long, or is missing. */
+  | "EVOLUTION_MIGRATE_FAILED"
+  /** What it writes is not what it reads after a reload, or keys vanish. */
+  | "EVOLUTION_STATE_LOST"
+  /** A hostile message brings it down and not the champion. */
+  | "EVOLUTION_ATTACK_SUCCEEDED"
+  /** An answer differs where it must be equal. */
+  | "EVOLUTION_ANSWER_DIFFERS"
+  /** It fails more often than the champion. */
+  | "EVOLUTION_HARM"
+  /** It needs more CPU time than allowed. */
+  | "EVOLUTION_TOO_SLOW"
+  /** It uses, or will use, too much memory. */
+  | "EVOLUTION_MEMORY"
+  /** Too few turns to say anything. */
+  | "EVOLUTION_NO_TRAFFIC"
+  /** The evidence was not enough when its time or its turns were over. */
+  | "EVOLUTION_BUDGET_OVER"
+  /** The agent was stopped or dropped meanwhile. */
+  | "EVOLUTION_AGENT_GONE"
+  /** The agent rests after a roll-back; the reason says until when. */
+  | "EVOLUTION_QUARANTINED"
+  /** The agent had as many promotions as one period allows. */
+  | "EVOLUTION_PROMOTIONS_SPENT"
+  /** Another version runs than the one it was tried against. */
+  | "EVOLUTION_STALE"
+  /** The runtime or the arbiter ended meanwhile. */
+  | "EVOLUTION_INTERRUPTED"
+  /** The swap itself failed; the version before serves. */
+  | "EVOLUTION_SWAP_FAILED"
+  /** The measurement failed: no blame. */
+  | "EVOLUTION_MEASUREMENT_BROKEN";
 
 /** An error of the evolution floor. `details` is plain data that can be logged. */
 export class EvolutionError extends Error {

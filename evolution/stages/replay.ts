@@ -116,11 +116,11 @@ function conclude(trial: Trial, tally: Tally): StageVerdict {
     };
   }
   const ratio = tally.candidateCpuMs / tally.championCpuMs;
-  const isSlow = tally.candidateCpuMs > CPU_FLOOR_MS && ratio > trial.options.cpuRatioMax;
+  const isSlow = tally.candidateCpuMs > CPU_FLOOR_MS && ratio > trial.options.replayCpuRatioMax;
   if (isSlow) {
     return {
       verdict: "fail",
-      reason: `it needs ${ratio.toFixed(2)} times the CPU time; ${trial.options.cpuRatioMax} is allowed`,
+      reason: `it needs ${ratio.toFixed(2)} times the CPU time; ${trial.options.replayCpuRatioMax} is allowed`,
       figures,
     };
   }

@@ -32,6 +32,9 @@ const rejected: Decision = {
   candidateHash: "fedcba9876543210fedc",
   source: "export default 1",
   ruling: "rejected",
+  verdict: "fail",
+  number: 0,
+  candidatesTried: 1,
   reason: "replay: turn 17 (search): a different answer",
   stages: [passed, failed],
 };
@@ -39,6 +42,7 @@ const rejected: Decision = {
 const promoted: Decision = {
   ...rejected,
   ruling: "promoted",
+  verdict: "pass",
   reason: "200 of 200 turns answered alike",
   stages: [passed],
   pauseMs: 3.0625,

@@ -2,19 +2,45 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { EvolutionError } from "../../evolution/errors.ts";
-import { parseArbiterOptions, parseProposal } from "../../evolution/options.ts";
+import { parseArbiterOptions, parseProposal, SOURCE_CHARACTERS_MAX } from "../../evolution/options.ts";
 
 type Json = Record<string, unknown>;
 type Parse = (input: unknown) => unknown;
 
 const DEFAULTS = {
   profile: "hardened",
-  replayTurnsMax: 200,
+  rigor: "standard",
+  alpha: 0.05,
+  harmAlpha: 0.01,
+  marginPoints: 0.01,
+  spending: "normal",
+  cpuRatioMax: 1.1,
+  replayTurnsMax: 500,
   replayTurnsMin: 20,
-  cpuRatioMax: 1.5,
-  probationTurns: 200,
-  probationMs: 600_000,
+  replayCpuRatioMax: 1.5,
+  generatedCases: 200,
+  mirrorTurnsMin: 300,
+  mirrorTurnsMax: 10_000,
+  mirrorMs: 1_800_000,
+  quietMs: 10_000,
+  splitSteps: [0.05, 0.2, 0.5],
+  splitTurnsMin: 200,
+  share: "steps",
+  probationTurns: 2_000,
+  probationMs: 3_600_000,
+  answers: "equal",
+  fitness: undefined,
+  isFailure: undefined,
+  clean: undefined,
+  session: undefined,
+  effects: "refuse",
+  simulate: undefined,
+  promotionsMax: 6,
+  promotionsPeriodMs: 3_600_000,
+  quarantineMs: 60_000,
+  tombstonesMax: 10_000,
   queueMax: 32,
+  seed: 1,
 };
 
 /** Paths of the issues of a refusal; fails when nothing is refused. */
@@ -34,13 +60,42 @@ function refusedPaths(parse: Parse, input: unknown): string[] {
 const noNumbers: readonly unknown[] = ["5", true, null, [], {}, Number.NaN, Number.POSITIVE_INFINITY, 10n];
 const noObjects: readonly unknown[] = ["x", 5, true, [], () => ({})];
 
-/** Whole numbers and their bounds; the lower of the two turn counts is tested where the other leaves room. */
+const DAY_MS = 86_400_000;
+
+/** Whole numbers and their bounds; the lower of two turn counts is tested where the other leaves room. */
 const bounds: Readonly<Record<string, readonly [min: number, max: number, besides?: Json]>> = {
   replayTurnsMax: [1, 100_000, { replayTurnsMin: 1 }],
   replayTurnsMin: [1, 100_000, { replayTurnsMax: 100_000 }],
+  generatedCases: [0, 100_000],
+  mirrorTurnsMin: [1, 1_000_000, { mirrorTurnsMax: 1_000_000 }],
+  mirrorTurnsMax: [1, 1_000_000, { mirrorTurnsMin: 1 }],
+  mirrorMs: [1, DAY_MS],
+  quietMs: [1, DAY_MS],
+  splitTurnsMin: [1, 1_000_000],
   probationTurns: [1, 1_000_000],
-  probationMs: [1, 86_400_000],
+  probationMs: [1, DAY_MS],
+  promotionsMax: [1, 1_000_000],
+  promotionsPeriodMs: [1, 30 * DAY_MS],
+  quarantineMs: [1, 3_600_000],
+  tombstonesMax: [1, 1_000_000],
   queueMax: [1, 10_000],
+  seed: [0, 0xffff_ffff],
+};
+
+/** What a rigor stands for. */
+const RIGORS = {
+  quick: {
+    marginPoints: 0.05,
+    mirrorTurnsMin: 50,
+    mirrorTurnsMax: 2_000,
+    splitSteps: [0.2, 0.5],
+    splitTurnsMin: 40,
+    probationTurns: 200,
+    probationMs: 600_000,
+    spending: "normal",
+  },
+  standard: {},
+  strict: { splitSteps: [0.01, 0.05, 0.2, 0.5], probationTurns: 10_000, spending: "strict" },
 };
 
 describe("options of Arbiter.start", () => {
@@ -67,12 +122,71 @@ describe("options of Arbiter.start", () => {
     });
   }
 
-  test("cpuRatioMax is any positive number up to 1000", () => {
-    for (const cpuRatioMax of [0.01, 1, 1.25, 1_000]) {
-      assert.equal(parseArbiterOptions({ cpuRatioMax }).cpuRatioMax, cpuRatioMax);
+  for (const key of ["cpuRatioMax", "replayCpuRatioMax"]) {
+    test(`${key} is any positive number up to 1000`, () => {
+      for (const value of [0.01, 1, 1.25, 1_000]) {
+        assert.deepEqual(parseArbiterOptions({ [key]: value }), { ...DEFAULTS, [key]: value });
+      }
+      for (const value of [0, -1, 1_000.5, ...noNumbers]) {
+        assert.deepEqual(refusedPaths(parseArbiterOptions, { [key]: value }), [key]);
+      }
+    });
+  }
+
+  for (const key of ["alpha", "harmAlpha", "marginPoints"]) {
+    test(`${key} is a share above 0, up to a half`, () => {
+      for (const value of [1e-9, 0.25, 0.5]) {
+        assert.deepEqual(parseArbiterOptions({ [key]: value }), { ...DEFAULTS, [key]: value });
+      }
+      for (const value of [0, -0.1, 0.51, ...noNumbers]) {
+        assert.deepEqual(refusedPaths(parseArbiterOptions, { [key]: value }), [key]);
+      }
+    });
+  }
+
+  for (const [rigor, numbers] of Object.entries(RIGORS)) {
+    test(`${rigor} is a set of numbers, and each of them can be given by itself`, () => {
+      const all = { ...DEFAULTS, rigor, ...numbers };
+      assert.deepEqual(parseArbiterOptions({ rigor }), all);
+      assert.deepEqual(parseArbiterOptions({ rigor, marginPoints: 0.25 }), { ...all, marginPoints: 0.25 });
+      assert.deepEqual(parseArbiterOptions({ rigor, marginPoints: undefined }), all);
+    });
+  }
+
+  test("steps of a split rise, and stop at a half", () => {
+    for (const splitSteps of [[0.5], [0.1, 0.2, 0.3]]) {
+      assert.deepEqual(parseArbiterOptions({ splitSteps }).splitSteps, splitSteps);
     }
-    for (const cpuRatioMax of [0, -1, 1_000.5, ...noNumbers]) {
-      assert.deepEqual(refusedPaths(parseArbiterOptions, { cpuRatioMax }), ["cpuRatioMax"]);
+    for (const splitSteps of [[0.2, 0.2], [0.2, 0.1], [], "0.5", 0.5]) {
+      assert.deepEqual(refusedPaths(parseArbiterOptions, { splitSteps }), ["splitSteps"]);
+    }
+    assert.deepEqual(refusedPaths(parseArbiterOptions, { splitSteps: [0.2, 0.6] }), ["splitSteps.1"]);
+    assert.deepEqual(refusedPaths(parseArbiterOptions, { splitSteps: [0] }), ["splitSteps.0"]);
+  });
+
+  for (const key of ["fitness", "isFailure", "clean", "session"]) {
+    test(`${key} is a function`, () => {
+      const given = (): never => assert.fail("it is not called here");
+      assert.equal((parseArbiterOptions({ [key]: given }) as unknown as Json)[key], given);
+      for (const value of ["x", 5, {}, null]) {
+        assert.deepEqual(refusedPaths(parseArbiterOptions, { [key]: value }), [key]);
+      }
+    });
+  }
+
+  test("answers are judged exactly where there is a function that judges them", () => {
+    const fitness = (): number => 1;
+    assert.equal(parseArbiterOptions({ fitness }).answers, "judged");
+    assert.equal(parseArbiterOptions({ fitness, answers: "equal" }).answers, "equal");
+    assert.deepEqual(refusedPaths(parseArbiterOptions, { answers: "judged" }), ["fitness"]);
+    assert.deepEqual(refusedPaths(parseArbiterOptions, { answers: "other" }), ["answers"]);
+  });
+
+  test("effects are simulated exactly where there is a function that does it", () => {
+    const simulate = (): undefined => undefined;
+    assert.equal(parseArbiterOptions({ effects: "simulate", simulate }).simulate, simulate);
+    for (const input of [{ effects: "simulate" }, { simulate }]) {
+      assert.deepEqual(refusedPaths(parseArbiterOptions, input), ["simulate"]);
     }
   });
 
@@ -84,10 +198,11 @@ describe("options of Arbiter.start", () => {
   });
 
   test("a minimum of replayed turns above their maximum is refused, because nothing could ever be promoted", () => {
-    for (const input of [{ replayTurnsMin: 201 }, { replayTurnsMax: 19 }, { replayTurnsMin: 6, replayTurnsMax: 5 }]) {
+    for (const input of [{ replayTurnsMin: 501 }, { replayTurnsMax: 19 }, { replayTurnsMin: 6, replayTurnsMax: 5 }]) {
       assert.deepEqual(refusedPaths(parseArbiterOptions, input), ["replayTurnsMin"]);
     }
     assert.equal(parseArbiterOptions({ replayTurnsMin: 5, replayTurnsMax: 5 }).replayTurnsMin, 5);
+    assert.deepEqual(refusedPaths(parseArbiterOptions, { mirrorTurnsMax: 299 }), ["mirrorTurnsMin"]);
   });
 
   test("an unknown option is refused by its name", () => {
@@ -110,22 +225,19 @@ describe("options of Arbiter.start", () => {
 
 describe("proposals", () => {
   const proposal = { agent: "a", source: "s" };
+  const defaults = { author: "operator", note: "", candidatesTried: 1 };
 
   test("an agent and a source are enough; the operator is the author and has no note", () => {
-    assert.deepEqual(parseProposal(proposal), { ...proposal, author: "operator", note: "" });
-    assert.deepEqual(parseProposal({ ...proposal, author: undefined, note: undefined }), {
-      ...proposal,
-      author: "operator",
-      note: "",
-    });
+    assert.deepEqual(parseProposal(proposal), { ...proposal, ...defaults });
+    assert.deepEqual(parseProposal({ ...proposal, author: undefined, note: undefined }), { ...proposal, ...defaults });
   });
 
   test("author and note are taken as they are", () => {
-    const full = { ...proposal, author: "agent:a", note: "faster" };
+    const full = { ...proposal, author: "agent:a", note: "faster", candidatesTried: 7 };
     assert.deepEqual(parseProposal(full), full);
   });
 
-  const longest = { source: 4 << 20, author: 200, note: 10_000 };
+  const longest = { source: SOURCE_CHARACTERS_MAX, author: 200, note: 10_000 };
   for (const [key, max] of Object.entries(longest)) {
     test(`a ${key} of ${max} characters is taken and one of ${max + 1} is refused`, () => {
       assert.equal((parseProposal({ ...proposal, [key]: "x".repeat(max) }) as unknown as Json)[key], "x".repeat(max));
@@ -146,6 +258,19 @@ describe("proposals", () => {
       for (const value of [null, 5, {}, ["s"]]) {
         assert.deepEqual(refusedPaths(parseProposal, { ...proposal, [key]: value }), [key]);
       }
+    }
+  });
+
+  test("a text of ten megabytes is refused in one short sentence that names the limit", () => {
+    assert.throws(() => parseProposal({ ...proposal, source: "x".repeat(10 << 20) }), {
+      code: "EVOLUTION_OPTIONS_INVALID",
+      message: `propose: source: a candidate's text has at most ${SOURCE_CHARACTERS_MAX} characters`,
+    });
+  });
+
+  test("candidatesTried is a whole number from 1 on", () => {
+    for (const candidatesTried of [0, -1, 1.5, 1_000_001, ...noNumbers]) {
+      assert.deepEqual(refusedPaths(parseProposal, { ...proposal, candidatesTried }), ["candidatesTried"]);
     }
   });
 
