@@ -20,12 +20,15 @@ export interface BubblewrapView {
   readonly seccompFd: number | undefined;
 }
 
-/** Arguments for bubblewrap, up to and without the command. */
+/** Arguments for bubblewrap, up to and without the command. It must be started as the leader of a session (`detached`). */
 export function bubblewrapArgs(view: BubblewrapView): readonly string[] {
   const libraryFolders = [...new Set(view.libraries.map((path) => dirname(path)))].join(":");
   return [
     ["--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"],
-    ["--die-with-parent", "--new-session", "--as-pid-1", "--cap-drop", "ALL", "--clearenv"],
+    // No "--new-session": what is inside stays in the process group that it was started in, so that one signal ends it whatever
+    // bubblewrap is doing. The session is its own and has no terminal (TIOCSTI would need one), and it does not lead it: it
+    // cannot get one either.
+    ["--die-with-parent", "--as-pid-1", "--cap-drop", "ALL", "--clearenv"],
     view.libraries.flatMap((path) => ["--ro-bind", path, path]),
     ["--ro-bind", view.node, INSIDE.node],
     ["--ro-bind", view.engine, INSIDE.engine],

@@ -9,6 +9,7 @@ import type { CellOptions } from "./cell.ts";
 import { engineFile, sharedLibraries } from "./cell-files.ts";
 import { SandboxError } from "./errors.ts";
 import { findExecutable, isPassing, tryExecutable, type Attempt } from "./executable.ts";
+import { endWithUs } from "./orphans.ts";
 import { hasSeccompTables, seccompProgram } from "./seccomp.ts";
 import { startProcess } from "./start-process.ts";
 
@@ -208,7 +209,8 @@ async function runInside(file: string, program: Buffer | undefined): Promise<Att
   const command = [file, ...args, INSIDE.node, "--version"];
   let child: ChildProcess;
   try {
-    child = await startProcess(command, { stdio: [...stdio] });
+    child = await startProcess(command, { stdio: [...stdio], detached: true }); // Out of our terminal's session, as cells are.
+    endWithUs(child, { isHeld: true });
   } catch (error) {
     if (isPassing(error)) throw error;
     return { isOk: false, stdout: "", detail: error instanceof Error ? error.message : String(error) };

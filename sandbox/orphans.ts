@@ -1,10 +1,11 @@
 /**
- * Who ends our cells and jobs when we are ended without a word: one small shell for all of them. It is told of each process
- * group before a job can begin and before a cell has loaded anything, and when the pipe to it closes, which the kernel does
- * however we end, it kills those that are left.
+ * Who ends our cells and jobs, and the trial of bubblewrap before them, when we are ended without a word: one small shell for
+ * all of them. It is told of each process group before a job can begin and before a cell has loaded anything, and when the
+ * pipe to it closes, which the kernel does however we end, it kills those that are left.
  *
  * bubblewrap's `--die-with-parent` is not enough: it binds its process 1 to bubblewrap only when the view is made, and
- * bubblewrap to us only after its start; whoever is killed in between leaves a process behind that nobody watches.
+ * bubblewrap to us only after its start; whoever is killed in between leaves a process behind that nobody watches. So
+ * process 1 of a view must be in the group of the bubblewrap that made it: it gets no session of its own.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 

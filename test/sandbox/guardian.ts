@@ -4,15 +4,22 @@
  *
  * Usage: node guardian.ts bubblewrap | setpriv | shell
  *        node guardian.ts early <bundle>        kills itself while bubblewrap makes the view of a cell that runs this file
+ *        node guardian.ts trying                kills itself while bubblewrap is tried, and prints whom it leaves; ends with 0
+ *                                              where it missed that moment
  */
+import { writeSync } from "node:fs";
 import { Cell } from "../../sandbox/index.ts";
 import { cellBundle } from "../../sandbox/bundle.ts";
 import { findLayers } from "../../sandbox/layers.ts";
 import { dieEarly } from "../support/early-death.ts";
 import { Actor, OPTIONS } from "./support.ts";
 
-const layers = await findLayers();
 const [, , way, bundle = ""] = process.argv;
+if (way === "trying") {
+  void findLayers().then(() => process.exit(0)); // Too late: it is tried once.
+  await dieEarly("--info-fd", (pids) => writeSync(1, pids.join(" ")));
+}
+const layers = await findLayers();
 if (way === "early") {
   void Cell.startWith(OPTIONS, layers, bundle); // It is not lived to see.
   await dieEarly(bundle);

@@ -171,16 +171,16 @@ export async function withoutBubblewrap(): Promise<string | false> {
 
 /** A program to run in a cell's place, in a folder of its own that goes with the scope. */
 export class Program implements Disposable {
+  readonly folder: string;
   readonly file: string;
-  readonly #folder: string;
 
   constructor(code: string) {
-    this.#folder = mkdtempSync(join(tmpdir(), "planaria-test-"));
-    this.file = join(this.#folder, "program.cjs");
+    this.folder = mkdtempSync(join(tmpdir(), "planaria-test-"));
+    this.file = join(this.folder, "program.cjs");
     writeFileSync(this.file, code);
   }
 
   [Symbol.dispose](): void {
-    rmSync(this.#folder, { recursive: true });
+    rmSync(this.folder, { recursive: true });
   }
 }
