@@ -151,7 +151,7 @@ describe("a job without a sandbox", { skip: skipOutside }, () => {
     const { exit } = await ran(job, "\n");
     assert.equal(exit.code, 3);
     const left = processesWith(word);
-    for (const pid of left) process.kill(pid, "SIGKILL");
+    for (const pid of left) process.kill(-pid, "SIGKILL"); // With its own children: it leads a group since it left.
     assert(left.length > 0, "this is what a sandbox is for");
   });
 
