@@ -3,7 +3,7 @@
  *
  *   open: topics with agents that may be behind (topic-marks.ts) --> their subscribers are fed
  *   published --> the topic's subscribers are fed
- *   agent started, restored, dropped --> its own feeds look again
+ *   agent started, restored (by its owner or by the ladder), dropped --> its own feeds look again
  *
  * Invariant: a topic or an agent whose pages cannot be read costs nobody else anything. Such a topic keeps its mark, and is
  * read again when it is next looked at; the feed of such an agent pauses.
@@ -63,6 +63,7 @@ export class TopicFeeds {
     const { unsubscribe } = events.subscribe(({ event }) => {
       if (event.type === "agent.started") this.#started(event.agent);
       else if (event.type === "agent.restored") this.#restored(event.agent);
+      else if (event.type === "agent.escalated" && event.to !== undefined) this.#restored(event.agent);
       else if (event.type === "agent.dropped") this.#forget(event.agent);
     });
     this.#stop = unsubscribe;

@@ -16,6 +16,7 @@ import { compile } from "../../sandbox/index.ts";
 import { VAULT_SETTINGS, Vault } from "../../vault/index.ts";
 import type { Branch, Op } from "../../vault/index.ts";
 import { codeOf } from "../support/agents.ts";
+import { values } from "../support/members.ts";
 import { flipPages, storedPages } from "../support/page-file.ts";
 import { tempFolder } from "../support/temp-vault.ts";
 
@@ -58,13 +59,16 @@ function sourceOf(name: string, version = 1): string {
   return `import { agent } from "planaria/agent";
   export default agent({
     version: ${version},
-    state: () => ({ count: 0, note: "" }),
+    state: () => ({ count: 0, note: "", heard: [] }),
     migrate: (old) => ({ ...old, count: old.count * 100 }),
     on: {
       add(ctx, by) { return (ctx.state.count += by); },
       keep(ctx, note) { ctx.state.note = note; },
       row(ctx, text) { ctx.table("rows").put("only", text); },
       see: (ctx) => "${name} " + ctx.state.count,
+      listen(ctx) { ctx.subscribe("news", "hear", { after: 0 }); },
+      hear(ctx, { value }) { ctx.state.heard.push(value); ctx.publish("done", [...ctx.state.heard]); },
+      heard: (ctx) => [...ctx.state.heard],
     },
   });`;
 }
@@ -205,6 +209,21 @@ describe("an agent whose life does not load", () => {
       "SANDBOX_LOAD_FAILED",
       "it is what did not load",
     );
+  });
+
+  it("is not brought what waited for a subscription that the state it goes back to does not have", async (t) => {
+    const place = await promoted(t, 2);
+    await place.runtime?.ref("a").call("listen");
+    await place.spoil();
+    const runtime = await place.open();
+    const done = runtime.topic("done").subscribe();
+    await runtime.topic("news").publish("first news"); // starts it, and is on its way all the while
+    const a = runtime.ref("a");
+    assert.equal(await a.call("see"), "first 5");
+    assert.equal(place.escalations()[0]?.to, "before-d1");
+    assert.deepEqual(await a.call("heard"), []);
+    await a.call("listen");
+    assert.deepEqual(await values(done, 1), [["first news"]], "it subscribes now, and from the first one on");
   });
 
   it("also where the migration came with new code at spawn", async (t) => {

@@ -26,6 +26,7 @@ const FOUND: readonly (readonly [seed: number, what: string])[] = [
     5_213_006,
     "a message that returns as its life ends on a full disk is not failed as well, by the question it had open",
   ],
+  [5_212_774, "what waited for a subscription is taken back from an agent that goes back to before it subscribed"],
 ];
 
 describe("simulated worlds", () => {
