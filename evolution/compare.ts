@@ -13,10 +13,15 @@ export function isSameReply(expected: string, actual: string): boolean {
   if (expected === actual) return true;
   const bytesMax = Math.max(expected.length, actual.length) * 4;
   try {
-    return isDeepStrictEqual(comparable(decode(expected, { bytesMax })), comparable(decode(actual, { bytesMax })));
+    return isSameValue(decode(expected, { bytesMax }), decode(actual, { bytesMax }));
   } catch {
     return false; // text that does not decode equals nothing but itself
   }
+}
+
+/** True when two values that the codec gave, or that a user's function made of such, are equal. Linear in their size. */
+export function isSameValue(expected: unknown, actual: unknown): boolean {
+  return isDeepStrictEqual(comparable(expected), comparable(actual));
 }
 
 /** Linear in the size of the value; its depth is bounded by the codec. */

@@ -1,0 +1,108 @@
+/**
+ * Runs turns in pairs: the candidate, and the champion's own code as its control (A/A), on forks of the same state, in cells
+ * of the same kind, in alternating order (ABBA), so that drift and warm caches cancel.
+ *
+ *            .--fork--> candidate [migrate] --.
+ *   state at '--fork--> control              --+-- run(turn) -> pair
+ *
+ * Invariants
+ * 1. Both have run the same turns since they were forked, each on its own state; neither reaches anybody.
+ * 2. A side that hit a limit is started again from its own fork before its next turn: there the turn never happened, as live.
+ * 3. Nothing is left behind once it is disposed of, also when one of the two did not start.
+ */
+import type { AgentControl, RecordedTurn, Shadow, ShadowTurn } from "../../runtime/index.ts";
+import type { Trial, StageVerdict } from "../stage.ts";
+import { candidateOf } from "../stage.ts";
+import { migrateIfNeeded } from "../stages/smoke.ts";
+import type { Pair } from "./pair.ts";
+
+type At = NonNullable<Parameters<AgentControl["shadow"]>[0]["at"]>;
+
+/** The candidate did not get as far as its first turn; the verdict says why. */
+export interface NotStarted {
+  readonly verdict: StageVerdict;
+}
+
+/** How a pair is run. */
+export interface RunOptions {
+  /** Counted from 1, by the stage. */
+  readonly number: number;
+  /** Told what the candidate did as soon as it did it, and the candidate goes first. */
+  readonly onCandidate?: (ran: ShadowTurn) => void;
+}
+
+/** Candidate and control side by side. */
+export class PairRun implements AsyncDisposable {
+  readonly candidate: Shadow;
+  readonly control: Shadow;
+
+  private constructor(candidate: Shadow, control: Shadow) {
+    this.candidate = candidate;
+    this.control = control;
+  }
+
+  /**
+   * Forks, loads and migrates. `isAlone`: each in a cell of its own, so that who loses a cell is known. Rejects with
+   * what a shadow's start rejects with; leaves nothing behind then.
+   */
+  static async start(
+    trial: Trial,
+    at: At,
+    options: { readonly isAlone?: boolean } = {},
+  ): Promise<PairRun | NotStarted> {
+    const { profile, simulate } = trial.options;
+    const common = { at, profile, isAlone: options.isAlone ?? false, ...(simulate === undefined ? {} : { simulate }) };
+    const [candidate, control] = await bothOrNone(
+      trial.control.shadow({ artifact: candidateOf(trial), ...common }),
+      trial.control.shadow({ artifact: trial.champion.artifact, ...common }),
+    );
+    const run = new PairRun(candidate, control);
+    try {
+      const verdict = await migrateIfNeeded(trial, candidate);
+      if (verdict === undefined) return run;
+      await run[Symbol.asyncDispose]();
+      return { verdict };
+    } catch (error) {
+      await run[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Runs a turn in both. Rejects only where a side that hit a limit does not load again. */
+  async run(turn: RecordedTurn, { number, onCandidate }: RunOptions): Promise<Pair> {
+    const isCandidateFirst = onCandidate !== undefined || number % 4 === 2 || number % 4 === 3;
+    if (isCandidateFirst) {
+      const candidate = await ran(this.candidate, turn);
+      onCandidate?.(candidate);
+      return { number, turn, candidate, control: await ran(this.control, turn) };
+    }
+    const control = await ran(this.control, turn);
+    return { number, turn, candidate: await ran(this.candidate, turn), control };
+  }
+
+  /**
+   * Throws away both isolates and starts them from their forks: what was kept outside of the state is gone, as after any
+   * restart. Rejects where one does not load again.
+   */
+  async reload(): Promise<void> {
+    await Promise.all([this.candidate.reload(), this.control.reload()]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.candidate.drop(), this.control.drop()]);
+  }
+}
+
+async function ran(shadow: Shadow, turn: RecordedTurn): Promise<ShadowTurn> {
+  const { outcome, ...rest } = await shadow.run(turn);
+  if (outcome.kind === "exceeded" || outcome.kind === "lost") await shadow.reload();
+  return { outcome, ...rest };
+}
+
+/** Both, or the first one's error once the other is gone again. */
+async function bothOrNone(first: Promise<Shadow>, second: Promise<Shadow>): Promise<[Shadow, Shadow]> {
+  const [one, other] = await Promise.allSettled([first, second]);
+  if (one.status === "fulfilled" && other.status === "fulfilled") return [one.value, other.value];
+  for (const settled of [one, other]) if (settled.status === "fulfilled") await settled.value.drop();
+  throw one.status === "rejected" ? one.reason : (other as PromiseRejectedResult).reason; // one of them was rejected
+}

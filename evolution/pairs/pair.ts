@@ -1,0 +1,14 @@
+/**
+ * A pair: one recorded turn as the candidate ran it and as the control did, which is the champion's own code on an equal
+ * fork in the same kind of cell (A/A). Types only.
+ */
+import type { RecordedTurn, ShadowTurn } from "../../runtime/index.ts";
+
+/** One turn, run by both. */
+export interface Pair {
+  /** Counted from 1, over all reloads and forks of a stage. */
+  readonly number: number;
+  readonly turn: RecordedTurn;
+  readonly candidate: ShadowTurn;
+  readonly control: ShadowTurn;
+}
