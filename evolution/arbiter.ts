@@ -2,29 +2,42 @@
  * The arbiter: takes proposed code, tries it in shadows stage by stage, promotes or rejects it, and takes a promotion
  * back when it fails on probation. Every decision is a record in the vault.
  *
- *   propose -> [compile -> smoke -> replay] -> promote (code and state in one commit) -> probation -> confirmed | rolled back
- *                  `---- not "pass" -------> reject, with the reason
+ *   propose -> [lane] -> [stages: trials.ts] -> promote (promotions.ts) -> probation -> confirmed | rolled back
+ *      |                      `-- not "pass" --> reject, with the reason
+ *      `-- frozen, closed, full: refused at the door
  *
  * Invariants
  * 1. Proposed code runs in shadows until every stage said pass. inconclusive and void never promote.
  * 2. One candidate per agent at a time, in the order proposed; the live agent never waits for a shadow.
- * 3. The version before is kept, with its state, until probation is over.
+ * 3. Whatever was accepted gets a decision, also when the runtime ends first: then at the next start.
  * 4. A decision is in the vault before anyone is told.
  */
-import type { AgentControl, Journal } from "../runtime/index.ts";
 import { Runtime, RuntimeError } from "../runtime/index.ts";
 import { encode } from "../sandbox/index.ts";
-import type { Decision, JournalLine, ProbationReport, StageReport } from "./decision.ts";
-import { explainDecision } from "./decision.ts";
+import { Attacks } from "./attacks.ts";
+import type { Decision, ProbationReport } from "./decision.ts";
 import { EvolutionError } from "./errors.ts";
+import { explainDecision } from "./explain.ts";
+import { Lanes } from "./lanes.ts";
+import type { LineageEntry } from "./lineage.ts";
+import { lineageOf } from "./lineage.ts";
+import { LineageKeeper } from "./lineage-keeper.ts";
+import { nearest } from "./nearest.ts";
 import type { ArbiterOptions, ParsedArbiterOptions, ParsedProposal, Proposal } from "./options.ts";
 import { parseArbiterOptions, parseProposal } from "./options.ts";
-import { Probation } from "./probation.ts";
-import type { Stage, StageVerdict, Trial } from "./stage.ts";
-import { verdictOfError } from "./stage.ts";
+import type { Draft } from "./promotions.ts";
+import { Promotions } from "./promotions.ts";
+import { restOf } from "./quarantine.ts";
+import type { OpenProposal } from "./records.ts";
+import { Records } from "./records.ts";
+import type { Stage, StageVerdict } from "./stage.ts";
 import { compileStage } from "./stages/compile.ts";
 import { replayStage } from "./stages/replay.ts";
 import { smokeStage } from "./stages/smoke.ts";
+import { INTERRUPTED } from "./trial-watch.ts";
+import type { TrialOutcome } from "./trials.ts";
+import { Trials } from "./trials.ts";
+import { VerdictPost } from "./verdict-post.ts";
 
 /** The road, in order. Users may hand `Arbiter.start` another list. */
 export const defaultStages: readonly Stage[] = [compileStage, smokeStage, replayStage];
@@ -32,48 +45,54 @@ export const defaultStages: readonly Stage[] = [compileStage, smokeStage, replay
 /** The stages that need no live traffic. */
 export const offlineStages: readonly Stage[] = defaultStages;
 
-/** Method through which an agent that proposed learns what became of it, if it has one. */
-const VERDICT_METHOD = "verdict";
-
-interface Lane {
-  tail: Promise<unknown>;
-  waiting: number;
-}
-
 /** Judges candidates for the agents of one runtime. */
 export class Arbiter implements AsyncDisposable {
   readonly #runtime: Runtime;
   readonly #options: ParsedArbiterOptions;
-  readonly #stages: readonly Stage[];
-  readonly #journal: Journal;
-  readonly #decisions = new Map<string, Decision>();
-  readonly #reports = new Map<string, ProbationReport>();
-  readonly #probations = new Map<
-    string,
-    { readonly decision: Decision; readonly watch: Probation; readonly ended: Promise<ProbationReport> }
-  >();
-  readonly #lanes = new Map<string, Lane>();
+  readonly #records: Records;
+  readonly #lanes: Lanes;
+  readonly #lineage: LineageKeeper;
+  readonly #post: VerdictPost;
+  readonly #promotions: Promotions;
+  readonly #trials: Trials;
   readonly #withdraw: () => void;
   readonly #closing = new AbortController();
-  #count: number;
-  #isClosed = false;
+  /** Messages that brought candidates down, and that every later one meets. */
+  readonly attacks: Attacks;
 
   private constructor(
     runtime: Runtime,
-    parts: { readonly options: ParsedArbiterOptions; readonly stages: readonly Stage[]; readonly journal: Journal },
+    parts: {
+      readonly options: ParsedArbiterOptions;
+      readonly stages: readonly Stage[];
+      readonly records: Records;
+      readonly attacks: Attacks;
+    },
   ) {
+    const { options, stages, records, attacks } = parts;
     this.#runtime = runtime;
-    this.#options = parts.options;
-    this.#stages = parts.stages;
-    this.#journal = parts.journal;
-    for (const line of parts.journal.entries()) this.#remember(JSON.parse(line) as JournalLine); // written by #write alone
-    this.#count = Math.max(0, ...[...this.#decisions.keys()].map((id) => Number(id.slice(1))));
+    this.#options = options;
+    this.#records = records;
+    this.attacks = attacks;
+    this.#lanes = new Lanes(options.queueMax);
+    this.#lineage = new LineageKeeper(runtime, records);
+    this.#post = new VerdictPost(runtime);
+    this.#promotions = new Promotions({ runtime, options, records, lineage: this.#lineage, post: this.#post });
+    this.#trials = new Trials({
+      runtime,
+      options,
+      stages,
+      attacks,
+      tombstones: records.tombstones,
+      closing: this.#closing.signal,
+      freeze: (reason) => this.#freeze(reason),
+    });
     this.#withdraw = runtime.provide("propose", (agent, source) => this.#proposedBy(agent, source));
   }
 
   /**
-   * Begins to judge: `propose` here, and `ctx.propose` inside every agent of this runtime. Reads the decisions made before.
-   * Throws EVOLUTION_OPTIONS_INVALID.
+   * Begins to judge: `propose` here, and `ctx.propose` inside every agent of this runtime. Reads what was decided before, and
+   * closes what the last runtime left in the midst of it. Rejects with EVOLUTION_OPTIONS_INVALID.
    */
   static async start(
     runtime: Runtime,
@@ -84,47 +103,81 @@ export class Arbiter implements AsyncDisposable {
       throw new EvolutionError("EVOLUTION_OPTIONS_INVALID", "Arbiter.start: the runtime must be given first");
     }
     const parsed = parseArbiterOptions(options);
-    const journal = await runtime.journal("arbiter");
-    const arbiter = new Arbiter(runtime, { options: parsed, stages, journal });
-    await arbiter.#closeInterrupted();
+    const [records, attacks] = await Promise.all([Records.open(runtime, parsed), Attacks.open(runtime)]);
+    const arbiter = new Arbiter(runtime, { options: parsed, stages, records, attacks });
+    await arbiter.#recover();
     return arbiter;
   }
 
   /**
    * Tries `source` as the agent's next version. Resolves with the decision: promoted (probation then runs on), or rejected
-   * with the reason. Rejects with EVOLUTION_OPTIONS_INVALID, EVOLUTION_QUEUE_FULL, EVOLUTION_CLOSED, RUNTIME_AGENT_UNKNOWN.
+   * with the reason. Rejects with EVOLUTION_OPTIONS_INVALID, EVOLUTION_QUEUE_FULL, EVOLUTION_CLOSED, EVOLUTION_FROZEN,
+   * RUNTIME_AGENT_UNKNOWN; all of these cost nothing and leave no record.
    */
   async propose(input: Proposal): Promise<Decision> {
-    return await this.#enqueue(parseProposal(input));
+    const { decided } = await this.#enqueue(parseProposal(input));
+    return await decided;
   }
 
-  /** Every decision so far, oldest first, those of earlier runs included. */
+  /** Every decision on record, oldest first, those of earlier runs included. */
   decisions(): readonly Decision[] {
-    return [...this.#decisions.values()];
+    return this.#records.decisions();
   }
 
   /** The whole decision, as a person reads it. Throws EVOLUTION_DECISION_UNKNOWN. */
   explain(id: string): string {
-    return explainDecision(this.#decision(id), this.#reports.get(id));
+    return explainDecision(this.#decision(id), this.#records.report(id));
+  }
+
+  /** Every version of this agent that was current, oldest first: where it came from, who let it in, and until when it served. */
+  lineage(agent: string): readonly LineageEntry[] {
+    return lineageOf(this.#lineage.versions(agent), {
+      decision: (id) => this.#records.decision(id),
+      report: (id) => this.#records.report(id),
+    });
   }
 
   /** How the probation of a promotion ended; waits for it. `undefined` for a rejected candidate. Rejects with EVOLUTION_DECISION_UNKNOWN. */
   async probation(id: string): Promise<ProbationReport | undefined> {
     this.#decision(id);
-    return (await this.#probations.get(id)?.ended) ?? this.#reports.get(id);
+    return await this.#promotions.ended(id);
   }
 
-  /** Finishes the trial under way, ends probations without a verdict (promoted versions stay), and stops judging. */
+  /**
+   * Takes a promotion back by hand: with every acknowledged turn while it is on probation, with its code alone or a snapshot
+   * later; the report says which. Rejects with EVOLUTION_DECISION_UNKNOWN, EVOLUTION_ROLLBACK_REFUSED, EVOLUTION_CLOSED.
+   */
+  async rollback(id: string, reason: string): Promise<ProbationReport> {
+    this.#requireOpen();
+    return await this.#promotions.rollBack(this.#decision(id), reason);
+  }
+
+  /** Why nothing is judged at the moment; `undefined` when it is. Survives a restart. */
+  get frozen(): string | undefined {
+    return this.#records.frozen?.reason;
+  }
+
+  /** Judges again, after somebody found out why measurements failed. On disk when it resolves. */
+  async thaw(reason: string): Promise<void> {
+    this.#requireOpen();
+    if (this.#records.frozen === undefined) return;
+    this.#trials.thawed();
+    await this.#records.write({ type: "thawed", timeMs: this.#runtime.clock.now(), reason });
+    this.#runtime.events.emit({ type: "candidate.thawed", reason });
+  }
+
+  /**
+   * Ends the trial under way (its decision is void), ends probations without a verdict (promoted versions stay), and stops
+   * judging.
+   */
   async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#closing.abort();
+    if (this.#closing.signal.aborted) return;
     this.#withdraw();
-    await Promise.allSettled([...this.#lanes.values()].map((lane) => lane.tail));
-    const watching = [...this.#probations.values()];
-    // What cannot be recorded, because the runtime was closed first, is an event now and recorded at the next start.
-    await Promise.allSettled(watching.map(({ watch }) => watch.interrupt("the arbiter was closed")));
-    await Promise.allSettled(watching.map(({ ended }) => ended));
+    this.#closing.abort(INTERRUPTED);
+    await this.#lanes.drained();
+    await this.#promotions.close("the arbiter was closed");
+    this.#post.close();
+    await this.#lineage.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -135,245 +188,189 @@ export class Arbiter implements AsyncDisposable {
 
   /** `ctx.propose`: accepted at once; the verdict comes as a message to `verdict`, if the agent has that method. */
   async #proposedBy(agent: string, source: string): Promise<string> {
-    const proposal = parseProposal({ agent, source, author: `agent:${agent}` });
-    const decided = this.#enqueue(proposal);
+    const waiting = this.#lanes.waiting(agent);
+    const { id, decided } = await this.#enqueue(parseProposal({ agent, source, author: `agent:${agent}` }));
     // The agent learns the outcome by message; a failure of the arbiter itself is an event, because nobody awaits it.
     decided.then(
-      (decision) => this.#tell(decision, decision.ruling, decision.reason),
-      (error: unknown) => this.#runtime.events.emit({ type: "candidate.failed", agent, message: String(error) }),
+      (decision) => this.#tell(decision),
+      (error: unknown) => this.#runtime.events.emit({ type: "candidate.failed", id, agent, message: String(error) }),
     );
-    return encode({ accepted: true }, { bytesMax: 1_024 });
+    return encode({ accepted: true, id, waiting }, { bytesMax: 1_024 });
   }
 
-  /** Takes a proposal into its agent's lane. Throws at once when it is not taken; the promise is the decision. */
-  #enqueue(proposal: ParsedProposal): Promise<Decision> {
-    if (this.#isClosed) throw new EvolutionError("EVOLUTION_CLOSED", "the arbiter is closed");
-    const lane = this.#lane(proposal.agent);
-    if (lane.waiting >= this.#options.queueMax) {
-      const text = `${lane.waiting} candidates already wait for ${proposal.agent}`;
-      throw new EvolutionError("EVOLUTION_QUEUE_FULL", text, { details: { agent: proposal.agent } });
+  /** Takes a proposal into its agent's lane: on record when it resolves. Rejects when it is not taken. */
+  async #enqueue(proposal: ParsedProposal): Promise<{ readonly id: string; readonly decided: Promise<Decision> }> {
+    this.#requireOpen();
+    const { agent, author, note } = proposal;
+    const { frozen } = this.#records;
+    if (frozen !== undefined)
+      throw new EvolutionError("EVOLUTION_FROZEN", `nothing is judged until thaw(reason): ${frozen.reason}`);
+    if (this.#lanes.isFull(agent)) {
+      const text = `${this.#lanes.waiting(agent)} candidates already wait for ${agent}`;
+      throw new EvolutionError("EVOLUTION_QUEUE_FULL", text, { details: { agent } });
     }
-    lane.waiting += 1;
-    const decided = lane.tail.then(() => this.#decide(proposal));
-    const over = (): void => void lane.waiting--;
-    lane.tail = decided.then(over, over); // the proposer is told; the next candidate starts either way
-    return decided;
-  }
-
-  #lane(agent: string): Lane {
-    const known = this.#lanes.get(agent);
-    if (known !== undefined) return known;
-    const lane = { tail: Promise.resolve(), waiting: 0 };
-    this.#lanes.set(agent, lane);
-    return lane;
+    void this.#runtime.control(agent).code; // throws where there is no such agent
+    const open: OpenProposal = {
+      type: "proposed",
+      id: this.#records.nextId(),
+      proposal,
+      timeMs: this.#runtime.clock.now(),
+    };
+    const written = this.#records.write(open);
+    const decided = this.#lanes.enter(agent, async () => {
+      await written;
+      return await this.#decide(open);
+    });
+    decided.catch(() => undefined); // whoever proposed is told, as soon as it is on record
+    await written;
+    this.#runtime.events.emit({ type: "candidate.proposed", id: open.id, agent, author, note });
+    return { id: open.id, decided };
   }
 
   // ------------------------------------------------------------------ decisions
 
-  async #decide(proposal: ParsedProposal): Promise<Decision> {
-    const control = this.#runtime.control(proposal.agent);
-    const id = `d${++this.#count}`;
-    const { clock } = this.#runtime;
+  async #decide(open: OpenProposal): Promise<Decision> {
+    const { id, proposal } = open;
+    const { agent } = proposal;
+    const early = await this.#whyNotNow(agent);
+    if (early !== undefined) return await this.#reject(this.#draft(open), early);
+    const control = this.#runtime.control(agent);
     const champion = control.code;
-    const trial: Trial = {
-      id,
-      proposal,
-      control,
-      champion,
-      options: this.#options,
-      nowMs: () => clock.monotonicMs(),
-      clock,
-      number: 1,
-      candidatesTried: proposal.candidatesTried,
-      seed: this.#options.seed,
-      signal: this.#closing.signal,
-      progress: (figures) =>
-        this.#runtime.events.emit({ type: "candidate.progress", id, agent: proposal.agent, figures }),
-      traffic: () => control.turns(),
-      attacks: () => [],
-      candidate: undefined,
-      findings: [],
-    };
-    this.#runtime.events.emit({
-      type: "candidate.proposed",
-      id,
-      agent: proposal.agent,
-      author: proposal.author,
-      note: proposal.note,
-    });
-    const stages = await this.#runStages(id, trial);
+    await this.#lineage.begin(agent);
+    const number = this.#records.liveTrials(agent) + 1;
+    const outcome = await this.#trials.run({ id, proposal, control, champion, number });
+    const { stages, candidate } = outcome;
+    const tried = { championHash: champion.artifact.hash, championSource: champion.artifact.source, number, outcome };
+    const draft = this.#draft(open, tried);
     const last = stages.at(-1);
-    const isPassed = stages.length === this.#stages.length && last?.verdict === "pass";
-    const base = {
-      id,
-      agent: proposal.agent,
-      author: proposal.author,
-      note: proposal.note,
-      timeMs: clock.now(),
-      championHash: champion.artifact.hash,
-      candidateHash: trial.candidate?.hash ?? "",
-      source: proposal.source,
-      stages,
-      verdict: last?.verdict ?? "inconclusive",
-      ...(last?.code === undefined ? {} : { code: last.code }),
-      number: 0,
-      candidatesTried: proposal.candidatesTried,
-    };
-    if (isPassed) return this.#promote(trial, base);
-    return this.#reject({
-      ...base,
-      ruling: "rejected",
-      reason: last === undefined ? "no stage ran" : `${last.stage}: ${last.reason}`,
-    });
+    if (last === undefined) return await this.#reject(draft, NO_STAGE);
+    if (!outcome.isPassed) return await this.#reject(draft, { ...last, reason: `${last.stage}: ${last.reason}` });
+    if (candidate === undefined) return await this.#reject(draft, NO_CANDIDATE);
+    const promoted = await this.#promotions.promote({ control, champion, candidate }, draft);
+    if ("id" in promoted) return promoted;
+    return await this.#reject(draft, { ...promoted, reason: `promotion: ${promoted.reason}` });
   }
 
-  async #runStages(id: string, trial: Trial): Promise<readonly StageReport[]> {
-    const reports: StageReport[] = [];
-    for (const stage of this.#stages) {
-      const started = trial.nowMs();
-      const said = await stage.run(trial);
-      const { verdict, figures = {} } = said;
-      const report: StageReport = {
-        ...said,
-        stage: stage.name,
-        figures,
-        durationMs: trial.nowMs() - started,
-      };
-      reports.push(report);
-      this.#runtime.events.emit({ type: "candidate.tried", id, agent: trial.proposal.agent, ...report });
-      if (verdict !== "pass") break;
-    }
-    return reports;
+  /** Why this candidate is not even tried. */
+  async #whyNotNow(agent: string): Promise<StageVerdict | undefined> {
+    const { frozen } = this.#records;
+    if (this.#closing.signal.aborted) return INTERRUPTED;
+    if (frozen !== undefined) return { verdict: "void", reason: frozen.reason, code: "EVOLUTION_FROZEN" };
+    if (!(await this.#isThere(agent)))
+      return { verdict: "void", reason: `${agent} is down, or was dropped`, code: "EVOLUTION_AGENT_GONE" };
+    const rest = restOf(this.#records.promotions(agent), this.#options, this.#runtime.clock.now());
+    return rest === undefined ? undefined : { verdict: "inconclusive", reason: rest.reason, code: rest.code };
   }
 
-  async #promote(trial: Trial, base: Omit<Decision, "ruling" | "reason">): Promise<Decision> {
-    const { control, champion, candidate } = trial;
-    if (candidate === undefined) throw new Error("promotion without a candidate");
-    await this.#endProbation(base.agent);
-    const watch = new Probation({ runtime: this.#runtime, control, before: champion, options: this.#options });
-    const swapped = await this.#swap(watch, trial, `before-${base.id}`);
-    if ("verdict" in swapped)
-      return this.#reject({ ...base, ruling: "rejected", reason: `promotion: ${swapped.reason}` });
-    const decision: Decision = {
-      ...base,
-      ruling: "promoted",
-      reason: base.stages.at(-1)?.reason ?? "",
-      pauseMs: swapped.pauseMs,
-      snapshot: swapped.label,
-    };
-    const { pauseMs, label } = swapped;
-    this.#watch(decision, watch);
-    await this.#write({ type: "decided", decision });
-    this.#runtime.events.emit({
-      type: "candidate.promoted",
-      id: base.id,
-      agent: base.agent,
-      hash: base.candidateHash,
-      pauseMs,
-      label,
-    });
-    return decision;
-  }
-
-  async #swap(
-    watch: Probation,
-    trial: Trial,
-    label: string,
-  ): Promise<Awaited<ReturnType<AgentControl["swap"]>> | StageVerdict> {
+  async #isThere(agent: string): Promise<boolean> {
     try {
-      const { candidate } = trial;
-      if (candidate === undefined) throw new Error("swap without a candidate");
-      const { profile } = this.#options;
-      const expect = trial.champion.artifact.hash;
-      const swapped = await trial.control.swap({ artifact: candidate, label, profile, expect });
-      await watch.begin(swapped);
-      return swapped;
-    } catch (error) {
-      await watch.interrupt("the promotion failed");
-      return verdictOfError(error, "the running version stays");
-    }
-  }
-
-  /** A new promotion ends the probation of the one before: what serves now has proven itself as the new one's base. */
-  async #endProbation(agent: string): Promise<void> {
-    for (const { decision, watch, ended } of this.#probations.values()) {
-      if (decision.agent !== agent) continue;
-      await Promise.allSettled([watch.interrupt("a newer version was promoted"), ended]); // a failure was told as an event
-    }
-  }
-
-  #watch(decision: Decision, watch: Probation): void {
-    const ended = watch.ended.then(async (report) => {
-      await this.#write({ type: "probation_ended", id: decision.id, timeMs: this.#runtime.clock.now(), report });
-      this.#probations.delete(decision.id);
-      const { end, ...rest } = report;
-      this.#runtime.events.emit({ type: `candidate.${end}`, id: decision.id, agent: decision.agent, ...rest });
-      if (end === "rolled_back") this.#tell(decision, end, report.reason);
-      return report;
-    });
-    this.#probations.set(decision.id, { decision, watch, ended });
-    ended.catch((error: unknown) => {
-      this.#probations.delete(decision.id);
-      this.#runtime.events.emit({
-        type: "candidate.failed",
-        id: decision.id,
-        agent: decision.agent,
-        message: String(error),
-      });
-    });
-  }
-
-  async #reject(decision: Decision): Promise<Decision> {
-    await this.#write({ type: "decided", decision });
-    this.#runtime.events.emit({
-      type: "candidate.rejected",
-      id: decision.id,
-      agent: decision.agent,
-      reason: decision.reason,
-    });
-    return decision;
-  }
-
-  /** Promotions whose probation was cut off when the last runtime ended: the promoted version serves; say so once. */
-  async #closeInterrupted(): Promise<void> {
-    for (const decision of this.#decisions.values()) {
-      if (decision.ruling !== "promoted" || this.#reports.has(decision.id)) continue;
-      const report: ProbationReport = {
-        end: "interrupted",
-        reason: "the runtime ended during probation; the promoted version stays",
-        turns: 0,
-      };
-      await this.#write({ type: "probation_ended", id: decision.id, timeMs: this.#runtime.clock.now(), report });
-    }
-  }
-
-  /** Tells an agent that proposed, if it listens. One that takes no message now finds the decision in the vault. */
-  #tell({ id, agent, author }: Decision, ruling: string, reason: string): void {
-    if (!author.startsWith("agent:")) return;
-    try {
-      if (!this.#runtime.control(agent).methods.includes(VERDICT_METHOD)) return;
-      this.#runtime.ref(agent).cast(VERDICT_METHOD, { id, ruling, reason });
+      const { status } = await this.#runtime.ref(agent).info();
+      return status !== "down" && status !== "parked";
     } catch (error) {
       if (!(error instanceof RuntimeError)) throw error;
-      this.#runtime.events.emit({ type: "message.discarded", agent, method: VERDICT_METHOD, code: error.code });
+      return false;
     }
   }
 
-  // ------------------------------------------------------------------ records
-
-  async #write(line: JournalLine): Promise<void> {
-    await this.#journal.append(JSON.stringify(line));
-    this.#remember(line);
+  #draft(
+    { id, proposal }: OpenProposal,
+    tried?: {
+      readonly championHash: string;
+      readonly championSource: string;
+      readonly number: number;
+      readonly outcome: TrialOutcome;
+    },
+  ): Draft {
+    const { agent, author, note, source, candidatesTried } = proposal;
+    const { stages = [], candidate, isLive = false, seed = 0 } = tried?.outcome ?? {};
+    return {
+      id,
+      agent,
+      author,
+      note,
+      timeMs: this.#runtime.clock.now(),
+      championHash: tried?.championHash ?? "",
+      candidateHash: candidate?.hash ?? "",
+      source,
+      ...(tried === undefined ? {} : { championSource: tried.championSource }),
+      stages,
+      number: isLive ? (tried?.number ?? 0) : 0,
+      candidatesTried,
+      seed,
+    };
   }
 
-  #remember(line: JournalLine): void {
-    if (line.type === "decided") this.#decisions.set(line.decision.id, line.decision);
-    else this.#reports.set(line.id, line.report);
+  async #reject(
+    draft: Draft,
+    { verdict, reason, code }: Pick<StageVerdict, "verdict" | "reason" | "code">,
+  ): Promise<Decision> {
+    const { id, agent } = draft;
+    const decision: Decision = {
+      ...draft,
+      ruling: "rejected",
+      // A stage may have passed, and the promotion was refused.
+      verdict,
+      reason,
+      ...(code === undefined ? {} : { code }),
+    };
+    await this.#records.write({ type: "decided", decision });
+    this.#runtime.events.emit({ type: "candidate.rejected", id, agent, verdict, code, reason });
+    return decision;
+  }
+
+  // ------------------------------------------------------------------ what the last runtime left
+
+  async #recover(): Promise<void> {
+    for (const open of this.#records.openProposals()) this.#tell(await this.#closeInterrupted(open));
+    await this.#promotions.recover();
+    await this.#lineage.compare();
+  }
+
+  /** Accepted and not decided: it was promoted just before the end, or nothing was changed. */
+  async #closeInterrupted(open: OpenProposal): Promise<Decision> {
+    const planned = this.#records.promoting(open.id);
+    if (planned === undefined || !this.#promotions.wasSwapped(planned)) {
+      const { snapshot: _, ...draft } = { snapshot: "", ...(planned ?? this.#draft(open)) };
+      return await this.#reject(draft, {
+        ...INTERRUPTED,
+        reason: "the runtime ended before it was decided; propose it again",
+      });
+    }
+    await this.#records.write({ type: "decided", decision: planned });
+    return planned;
+  }
+
+  #tell(decision: Decision): void {
+    const { id, ruling, verdict, code, reason } = decision;
+    this.#post.tell(decision, { id, ruling, verdict, ...(code === undefined ? {} : { code }), reason });
+  }
+
+  async #freeze(reason: string): Promise<void> {
+    if (this.#records.frozen !== undefined) return;
+    await this.#records.write({ type: "frozen", timeMs: this.#runtime.clock.now(), reason });
+    this.#runtime.events.emit({ type: "candidate.frozen", reason });
+  }
+
+  #requireOpen(): void {
+    if (this.#closing.signal.aborted) throw new EvolutionError("EVOLUTION_CLOSED", "the arbiter is closed");
   }
 
   #decision(id: string): Decision {
-    const decision = this.#decisions.get(id);
+    const decision = this.#records.decision(id);
     if (decision !== undefined) return decision;
-    throw new EvolutionError("EVOLUTION_DECISION_UNKNOWN", `no decision is called ${id}`, { details: { id } });
+    const near = nearest(
+      id,
+      this.#records.decisions().map((known) => known.id),
+    );
+    const hint = near.length === 0 ? "" : `; there are ${near.join(", ")}`;
+    throw new EvolutionError("EVOLUTION_DECISION_UNKNOWN", `no decision is called ${id}${hint}`, {
+      details: { id, nearest: near },
+    });
   }
 }
+
+const NO_STAGE: StageVerdict = { verdict: "inconclusive", reason: "no stage ran" };
+const NO_CANDIDATE: StageVerdict = {
+  verdict: "inconclusive",
+  reason: "no stage compiled it: the list needs one that does",
+};

@@ -62,6 +62,18 @@ export interface Difference {
 /** What became of a candidate. */
 export type Ruling = "promoted" | "rejected";
 
+/** How the version before came back. */
+export interface WayBack {
+  /** `shadow`: as the reverse shadow, which has every acknowledged turn. `code`: its code, on the present state. `snapshot`: an earlier state. */
+  readonly way: "shadow" | "code" | "snapshot";
+  /** The snapshot that was taken. */
+  readonly snapshot?: string;
+  /** Newer ones that could not be taken, and why. */
+  readonly skipped?: readonly { readonly label: string; readonly why: string }[];
+  /** What is no longer part of the state, as a sentence. */
+  readonly lost?: string;
+}
+
 /** How a promoted version's probation ended. */
 export interface ProbationReport {
   readonly end: "confirmed" | "rolled_back" | "interrupted";
@@ -70,6 +82,8 @@ export interface ProbationReport {
   readonly turns: number;
   /** From the failure to the old version serving; only when rolled back. */
   readonly rollbackMs?: number;
+  /** Which way back was taken, and what it costs; only when rolled back. */
+  readonly back?: WayBack;
   readonly difference?: Difference;
 }
 
@@ -99,73 +113,11 @@ export interface Decision {
   readonly number: number;
   /** Of how many candidates its proposer chose it; evidence for a gain must be stronger by so much. */
   readonly candidatesTried: number;
+  /** All chance of the trial began with it. */
+  readonly seed: number;
   readonly stages: readonly StageReport[];
   /** How long the agent could start no message during promotion, in ms. */
   readonly pauseMs?: number;
   /** The snapshot to go back to. */
   readonly snapshot?: string;
-}
-
-/** One line of the journal: a decision, or how its probation ended. */
-export type JournalLine =
-  | { readonly type: "decided"; readonly decision: Decision }
-  | {
-      readonly type: "probation_ended";
-      readonly id: string;
-      readonly timeMs: number;
-      readonly report: ProbationReport;
-    };
-
-/** The decision as a person reads it. */
-export function explainDecision(decision: Decision, probation: ProbationReport | undefined): string {
-  const lines = [
-    `decision ${decision.id}: ${decision.ruling}`,
-    `  agent     ${decision.agent}`,
-    `  author    ${decision.author}${decision.note === "" ? "" : ` ("${decision.note}")`}`,
-    `  time      ${new Date(decision.timeMs).toISOString()}`,
-    `  code      ${short(decision.championHash)} -> ${short(decision.candidateHash)}`,
-    `  because   ${decision.reason}`,
-    ...decision.stages.flatMap(explainStage),
-  ];
-  if (decision.pauseMs !== undefined)
-    lines.push(
-      `  promoted with a pause of ${decision.pauseMs.toFixed(1)} ms; the state before is "${decision.snapshot}"`,
-    );
-  if (probation !== undefined) {
-    lines.push(`  probation ${probation.end} after ${probation.turns} turns: ${probation.reason}`);
-    if (probation.rollbackMs !== undefined)
-      lines.push(`            the version before served again after ${probation.rollbackMs.toFixed(1)} ms`);
-    lines.push(...explainDifference(probation.difference));
-  }
-  return lines.join("\n");
-}
-
-function explainStage(report: StageReport): string[] {
-  const figures = Object.entries(report.figures).map(([name, value]) => `${name} ${rounded(value)}`);
-  return [
-    `  ${report.stage.padEnd(9)} ${report.verdict} in ${report.durationMs.toFixed(0)} ms: ${report.reason}`,
-    ...(figures.length === 0 ? [] : [`            ${figures.join(", ")}`]),
-    ...explainDifference(report.difference),
-  ];
-}
-
-function explainDifference(difference: Difference | undefined): string[] {
-  if (difference === undefined) return [];
-  return [
-    `            turn ${difference.turn}: ${difference.method}(${clipped(difference.argument)})`,
-    `              expected ${clipped(difference.expected)}`,
-    `              got      ${clipped(difference.actual)}`,
-  ];
-}
-
-function short(hash: string): string {
-  return hash === "" ? "(did not compile)" : hash.slice(0, 12);
-}
-
-function clipped(text: string): string {
-  return text.length <= 200 ? text : `${text.slice(0, 200)}… (${text.length} characters)`;
-}
-
-function rounded(value: number): string {
-  return Number.isInteger(value) ? String(value) : value.toFixed(2);
 }

@@ -64,6 +64,8 @@ export type VerdictCode =
   | "EVOLUTION_STALE"
   /** The runtime or the arbiter ended meanwhile. */
   | "EVOLUTION_INTERRUPTED"
+  /** A stage threw: a bug of its own. */
+  | "EVOLUTION_STAGE_FAILED"
   /** The swap itself failed; the version before serves. */
   | "EVOLUTION_SWAP_FAILED"
   /** The measurement failed: no blame. */

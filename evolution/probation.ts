@@ -15,8 +15,11 @@
 import { isAbnormal, isCharged } from "../runtime/index.ts";
 import type { AgentControl, CurrentCode, ExitNotice, RecordedTurn, Runtime, Shadow } from "../runtime/index.ts";
 import type { Artifact } from "../sandbox/index.ts";
-import type { Difference, ProbationReport } from "./decision.ts";
+import type { Difference, ProbationReport, WayBack } from "./decision.ts";
+import { goBack, wayText } from "./go-back.ts";
 import type { ParsedArbiterOptions } from "./options.ts";
+import type { Failure } from "./records.ts";
+import { VOID_CODES } from "./stage.ts";
 import { judge } from "./stages/replay.ts";
 
 /** What a probation needs. */
@@ -25,7 +28,14 @@ export interface ProbationOptions {
   readonly control: AgentControl;
   readonly before: { readonly artifact: Artifact; readonly current: CurrentCode };
   readonly options: ParsedArbiterOptions;
+  /** Awaited before anything is taken back: what is begun must be on record. */
+  readonly onRollBack: (failure: Failure) => Promise<void>;
+  /** Something keeps the watch from being whole. */
+  readonly onTrouble: (message: string) => void;
 }
+
+/** Part of the probation after which the new version is loaded once more: some faults show only in a second life. */
+const RELOAD_AT = 1 / 3;
 
 /** Watches a promoted version. Begins before the swap, so that no turn is missed. */
 export class Probation {
@@ -42,6 +52,7 @@ export class Probation {
   #queue: Promise<void> = this.#gate.promise;
   #turns = 0;
   #ownersDoing: string | undefined;
+  #isReloaded = false;
   #state: "watching" | "rolling_back" | "ended" = "watching";
 
   constructor(options: ProbationOptions) {
@@ -67,17 +78,34 @@ export class Probation {
       if (event.type === "agent.dropped") this.#onOwner("its owner dropped it");
     });
     this.#stops.push(unsubscribe);
-    const timer = runtime.clock.after(options.probationMs, () => this.#confirm("its time is over"));
-    this.#stops.push(() => timer.cancel());
+    const { clock } = runtime;
+    const timer = clock.after(options.probationMs, () => this.#confirm("its time is over"));
+    const reload = clock.after(options.probationMs * RELOAD_AT, () => this.#reloadOnce());
+    this.#stops.push(
+      () => timer.cancel(),
+      () => reload.cancel(),
+    );
     try {
       this.#reverse = await control.shadow({
         artifact: before.artifact,
         at: { label: swapped.label },
         profile: before.current.profile,
+        isAlone: true, // it may become the agent again
       });
+    } catch (error) {
+      if (!hasCode(error)) throw error;
+      // The new version serves: without the one before beside it, it is watched for exits and errors alone.
+      this.#options.onTrouble(`the version before does not run beside it: ${error.message}`);
     } finally {
       this.#gate.resolve();
     }
+  }
+
+  /** Takes the promotion back by hand. False: it is over, or on its way back already. */
+  rollBack(reason: string): boolean {
+    if (this.#state !== "watching") return false;
+    this.#rollBack(reason);
+    return true;
   }
 
   /** Ends without a verdict: the promoted version stays. */
@@ -107,6 +135,7 @@ export class Probation {
     if (turn.beforeSeq < this.#sinceSeq || this.#state === "ended") return;
     this.#turns += 1;
     const failure = turn.result.ok ? await this.#mirror(turn) : await this.#probe(turn);
+    if (this.#turns >= this.#options.options.probationTurns * RELOAD_AT) this.#reloadOnce();
     if (failure !== undefined) this.#rollBack(failure.reason, failure.difference);
     else if (this.#turns >= this.#options.options.probationTurns) this.#confirm(`${this.#turns} turns without a fault`);
   }
@@ -147,9 +176,22 @@ export class Probation {
     };
   }
 
+  /**
+   * A planned move, which callers do not notice: the new version must stand in a second life, too. What it kept outside of its
+   * state is gone then, and its next answers show whether it needs it.
+   */
+  #reloadOnce(): void {
+    if (this.#isReloaded || this.#state !== "watching") return;
+    this.#isReloaded = true;
+    this.#options.control.reload().catch((error: unknown) => {
+      if (!hasCode(error)) return this.#fail(error); // a bug of ours
+      if (isLoadFault(error.code)) this.#rollBack(`it does not load a second time: ${error.message}`);
+    });
+  }
+
   /** A cell or the vault failed while a turn was compared: that says nothing about the version, which is watched no further. */
   #giveUp(error: unknown): void {
-    if (!(error instanceof Error) || !("code" in error)) return this.#fail(error); // a bug of ours
+    if (!hasCode(error)) return this.#fail(error); // a bug of ours
     this.#stopWatching(`it could not be watched any further: ${error.message}`);
   }
 
@@ -167,9 +209,10 @@ export class Probation {
   async #rollBackNow(reason: string, difference: Difference | undefined): Promise<void> {
     const { clock } = this.#options.runtime;
     const started = clock.monotonicMs();
-    let how = "";
+    let back: WayBack;
     try {
-      how = await this.#goBack();
+      await this.#options.onRollBack({ reason, ...(difference === undefined ? {} : { difference }) });
+      back = await this.#goBack();
     } catch (error) {
       // Stopped, dropped or restored by its owner meanwhile, or the runtime closes: what serves now stays.
       const cause = error instanceof Error ? error.message : String(error);
@@ -182,32 +225,29 @@ export class Probation {
     const rollbackMs = clock.monotonicMs() - started;
     await this.#finish({
       end: "rolled_back",
-      reason: `${reason}; ${how}`,
+      reason: `${reason}; ${wayText(back)}`,
       turns: this.#turns,
       rollbackMs,
+      back,
       ...(difference === undefined ? {} : { difference }),
     });
   }
 
-  async #goBack(): Promise<string> {
+  async #goBack(): Promise<WayBack> {
     const { control, before, runtime } = this.#options;
     const reverse = this.#reverse;
-    if (reverse !== undefined) {
-      await control.adopt(reverse, { code: before.current, caughtUp: () => this.#caughtUp() });
-      this.#reverse = undefined;
-      return "the version before took over with every acknowledged turn";
-    }
-    if (control.code.current.version === before.current.version) {
-      await control.swap({
-        artifact: before.artifact,
-        label: `${this.#snapshot}-rollback`,
-        profile: before.current.profile,
-      });
-      return "the code before took over on the present state";
-    }
-    if (this.#ownersDoing !== undefined) throw new Error(this.#ownersDoing);
-    await runtime.ref(control.id).restore({ label: this.#snapshot });
-    return `the state before the promotion was restored; ${this.#turns} turns since then are kept in its history only`;
+    const back = await goBack({
+      runtime,
+      control,
+      before,
+      snapshot: this.#snapshot,
+      turns: this.#turns,
+      reverse,
+      caughtUp: () => this.#caughtUp(),
+      overruled: () => this.#ownersDoing,
+    });
+    if (back.way === "shadow") this.#reverse = undefined; // it is the agent now
+    return back;
   }
 
   /** Asked when no turn runs and none can begin: the last moment to find that its owner has taken the agent elsewhere. */
@@ -238,6 +278,15 @@ export class Probation {
       this.#end(report);
     }
   }
+}
+
+/** Faults of the code that loads; all else is its cell's or the vault's. */
+function isLoadFault(code: string): boolean {
+  return code.startsWith("SANDBOX_") && !code.startsWith("SANDBOX_CELL") && !VOID_CODES.has(code);
+}
+
+function hasCode(error: unknown): error is Error & { readonly code: string } {
+  return error instanceof Error && "code" in error && typeof error.code === "string";
 }
 
 /** In a mirror the reverse shadow's answer is the expected one, and the live answer the one on trial. */

@@ -36,6 +36,8 @@ export interface Trial {
   readonly traffic: () => readonly RecordedTurn[];
   /** Messages that brought earlier candidates down. */
   readonly attacks: () => readonly Attack[];
+  /** Keeps one for every later candidate. On disk when it resolves. */
+  readonly keepAttack: (attack: Pick<Attack, "messages" | "found">) => Promise<void>;
   /** Set by the compile stage; later stages need it. */
   candidate: Artifact | undefined;
   /** What was seen in the candidate's code, set by the stage that compiles it. */
@@ -104,10 +106,11 @@ export function candidateOf(trial: Trial): Artifact {
  * Faults of the machine or the vault say nothing about the candidate. Nor does wall time alone: a loop exceeds its CPU time,
  * whoever exceeds only the wall clock was kept waiting by a busy machine.
  */
-const VOID_CODES: ReadonlySet<string> = new Set([
+export const VOID_CODES: ReadonlySet<string> = new Set([
   "SANDBOX_CELL_START_FAILED",
   "SANDBOX_LAYER_MISSING",
   "SANDBOX_WALL_EXCEEDED",
+  "RUNTIME_SIMULATION_FAILED", // the user's own function
 ]);
 
 /** Whether an outcome says nothing about the candidate. */

@@ -51,7 +51,7 @@ export interface CurrentCode {
   readonly originHash: string;
   /** `trusted` or `hardened`: where this code may run. */
   readonly profile: "trusted" | "hardened";
-  /** Which signals it has a handler for: `@exit` (it traps exits), `@down`. Absent: none. */
+  /** Which signals it has a handler for: `@exit` (it traps exits), `@down`, `verdict`. Absent: none. */
   readonly hears?: readonly string[];
 }
 

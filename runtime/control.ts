@@ -11,10 +11,12 @@ import type { Agent } from "./agent.ts";
 import type { AgentHost } from "./agent-host.ts";
 import type { ExitNotice } from "./monitors.ts";
 import type { AgentSpec, CurrentCode } from "./agent-record.ts";
-import { codeOps, following, specOp } from "./agent-record.ts";
-import { currentOf } from "./current-code.ts";
+import { codeOps, following, readArtifact, specOp } from "./agent-record.ts";
+import { currentOf, VERDICT_METHOD } from "./current-code.ts";
 import type { Profile } from "./cell-groups.ts";
 import { RuntimeError } from "./errors.ts";
+import { readableState } from "./readable-state.ts";
+import { renew } from "./relocation.ts";
 import { Shadow } from "./shadow.ts";
 import { movePlacesOps } from "./topic-place.ts";
 import type { RecordedTurn } from "./traffic.ts";
@@ -100,6 +102,36 @@ export class AgentControl {
     return this.#agent.monitors.add(listener);
   }
 
+  /** True when it was started in this runtime and serves, or will again by itself. */
+  get isTaken(): boolean {
+    return this.#agent.isTaken;
+  }
+
+  /** Its named states, oldest first. */
+  snapshots(): readonly { readonly label: string; readonly seq: number }[] {
+    return this.#agent.branch.snapshots();
+  }
+
+  /** Why the state of that name cannot be gone back to; `undefined` when it can. Reads all of it. */
+  async problemAt(label: string): Promise<string | undefined> {
+    const found = await readableState(this.#agent.branch, { label });
+    return "why" in found ? found.why : undefined;
+  }
+
+  /** The version that was current before this one. `undefined` where there was none. Throws VAULT_PAGE_DAMAGED. */
+  get codeBefore(): { readonly artifact: Artifact; readonly current: CurrentCode } | undefined {
+    const { before, originHash } = this.code.current;
+    const artifact = before === undefined ? undefined : readArtifact(this.#agent.branch, before.hash);
+    return before === undefined || artifact === undefined
+      ? undefined
+      : { artifact, current: { ...before, originHash } };
+  }
+
+  /** Whether its code has a handler for what it is told of its proposals; known also while it sleeps. */
+  get hearsVerdicts(): boolean {
+    return this.#agent.current?.hears?.includes(VERDICT_METHOD) === true || this.methods.includes(VERDICT_METHOD);
+  }
+
   /** Starts `artifact` on a fork of the agent's state at `at` (default: now). The live agent is not touched and does not wait. */
   async shadow(options: {
     readonly artifact: Artifact;
@@ -115,6 +147,15 @@ export class AgentControl {
     return Shadow.start({
       vault,
       pool,
+  /**
+   * Gives it another life on the same code and state, between two messages; callers notice nothing. False where none is up. Rejects
+   * with the error of the load, or RUNTIME_AGENT_DOWN; the life before then goes on, if there is one.
+   */
+  async reload(): Promise<boolean> {
+    const { life } = this.#agent;
+    return life !== undefined && (await renew(this.#agent, life));
+  }
+
       clock,
       agent: this.id,
       artifact: options.artifact,

@@ -83,6 +83,7 @@ export type { VaultErrorCode } from "../vault/index.ts";
 /** For the evolution floor: code on trial, swaps, records. */
 export type { AgentControl, Swapped } from "./control.ts";
 export type { CurrentCode } from "./agent-record.ts";
+export { VERDICT_METHOD } from "./current-code.ts";
 export type { Journal } from "./journal.ts";
 export type { RecordedTurn } from "./traffic.ts";
 export type { Shadow, ShadowLoss, ShadowTurn } from "./shadow.ts";

@@ -41,6 +41,8 @@ type KnownEvent = Exclude<PlanariaEvent, ForeignEvent>;
 const FOREIGN_LEVELS: ReadonlyMap<string, LogLevel> = new Map([
   ["candidate.rolled_back", "warn"],
   ["candidate.failed", "error"],
+  ["candidate.frozen", "error"],
+  ["candidate.record_lost", "error"],
 ]);
 
 function isKnown(event: PlanariaEvent): event is KnownEvent {

@@ -22,20 +22,25 @@ interface Mover {
  * no cell is to be had, or its code does not load a second time. Then the life before, if there is one, goes on.
  */
 export async function relocate(agent: Mover, life: Incarnation): Promise<boolean> {
-  const { artifact, profile } = life.options;
-  const isWanted = (): boolean => agent.life === life; // killed while the next one loads, it is its keeper's again
-  // One that is loading here for a move would move on as soon as it is up, and no message would come between the two.
-  if (!isWanted()) return false;
   try {
-    await agent.replace(async (loader) => {
-      if (!isWanted()) throw new RuntimeError("RUNTIME_AGENT_DOWN", "this life is over");
-      const next = await loader.load({ artifact, profile });
-      if (isWanted()) next.fence();
-      return next;
-    }, isWanted);
-    return true;
+    return await renew(agent, life);
   } catch (error) {
     if (error instanceof RuntimeError || error instanceof SandboxError || error instanceof VaultError) return false;
     throw error;
   }
+}
+
+/** As `relocate`, for who must know why it did not move: rejects with the error of the load. False: this life is over, or not up yet. */
+export async function renew(agent: Mover, life: Incarnation): Promise<boolean> {
+  const { artifact, profile } = life.options;
+  const isWanted = (): boolean => agent.life === life; // killed while the next one loads, it is its keeper's again
+  // One that is loading here for a move would move on as soon as it is up, and no message would come between the two.
+  if (!isWanted()) return false;
+  await agent.replace(async (loader) => {
+    if (!isWanted()) throw new RuntimeError("RUNTIME_AGENT_DOWN", "this life is over");
+    const next = await loader.load({ artifact, profile });
+    if (isWanted()) next.fence();
+    return next;
+  }, isWanted);
+  return true;
 }

@@ -12,11 +12,11 @@
  *    the next older one is taken.
  * 3. A state that somebody left is not gone back to: names that a restore or a rung gave are passed over.
  */
-import type { Artifact } from "../sandbox/index.ts";
 import type { Action, Branch, Vault, View } from "../vault/index.ts";
-import { Slices, VaultError } from "../vault/index.ts";
+import { VaultError } from "../vault/index.ts";
 import type { AgentSpec, CurrentCode, EarlierCode } from "./agent-record.ts";
-import { codeOps, standingOps, keptEntries, readArtifact, readCurrent, readSpec } from "./agent-record.ts";
+import { codeOps, standingOps, readArtifact, readSpec } from "./agent-record.ts";
+import { readableState } from "./readable-state.ts";
 import { standingSteps } from "./step-records.ts";
 
 /** Snapshots that are looked at for one that can be read. */
@@ -129,29 +129,14 @@ export class Rungs {
 
   /** Reads all that a life is loaded from, and all that its turns may ask for. */
   async #readable(label: string): Promise<{ readonly view: View } | Skipped> {
-    try {
-      const view = await this.#branch().at({ label });
-      const artifact = codeOf(view);
-      if (artifact === undefined) return { label, why: "it has no code" };
-      readSpec(view);
-      // Each is read, and checked by its checksum; tables may be long.
-      await new Slices().drive(keptEntries(view)[Symbol.iterator]());
-      return { view };
-    } catch (error) {
-      if (!(error instanceof VaultError)) throw error;
-      return { label, why: error.code };
-    }
+    const found = await readableState(this.#branch(), { label });
+    return "why" in found ? { label, ...found } : found;
   }
 
   /** A damaged present state is like no other. */
   #isPresent(view: View): boolean {
     return readOrNothing(() => this.#vault.diff(view, this.#branch()).next().done) === true;
   }
-}
-
-function codeOf(view: View): Artifact | undefined {
-  const current = readCurrent(view);
-  return current === undefined ? undefined : readArtifact(view, current.hash);
 }
 
 function readOrNothing<T>(read: () => T): T | undefined {

@@ -61,21 +61,26 @@ describe("the arbiter", () => {
     await runtime.spawn({ id: "counter", source: COUNTER });
     let trials = 0;
     const stage: Stage = {
-      name: "breaks off once",
+      name: "breaks off twice",
       run: async () => {
         trials += 1;
-        if (trials === 1) throw new Error("the stage itself has a bug");
+        if (trials <= 2) throw new Error("the stage itself has a bug");
         return { verdict: "inconclusive", reason: "it only looks" };
       },
     };
     {
       await using arbiter = await Arbiter.start(runtime, {}, [stage]);
-      await assert.rejects(arbiter.propose({ agent: "counter", source: COUNTER }), /a bug/);
+      const broken = await arbiter.propose({ agent: "counter", source: COUNTER });
+      assert.deepEqual([broken.verdict, broken.code], ["void", "EVOLUTION_STAGE_FAILED"]);
+      assert.match(broken.reason, /a bug/);
       await arbiter.propose({ agent: "counter", source: COUNTER });
     }
     await using arbiter = await Arbiter.start(runtime, {}, [stage]);
     await arbiter.propose({ agent: "counter", source: COUNTER });
-    assert.equal(arbiter.decisions().length, 2);
+    assert.deepEqual(
+      arbiter.decisions().map(({ id }) => id),
+      ["d1", "d2", "d3"],
+    );
   });
 
   it("remembers its decisions when it is started again, and says that a cut-off probation was cut off", async (t) => {
@@ -171,7 +176,7 @@ describe("an arbiter whose agents are busy, stopped, restored or rolled back mea
     await stopping;
     const report = await arbiter.probation(first.id);
     assert.match(`${report?.end}: ${report?.reason}`, /^interrupted: .*bad.*no roll-back: counter is stopped/);
-    assert.equal(runtime.vaultStats().branches, branches + 1, "only the journal was added");
+    assert.equal(runtime.vaultStats().branches, branches + 2, "only the journals were added");
     await counter.revive();
     assert.equal((await arbiter.propose({ agent: "counter", source: other })).ruling, "promoted");
     await arbiter.close();

@@ -178,6 +178,8 @@ describe("an agent", () => {
     await using arbiter = await Arbiter.start(runtime);
     assert.deepEqual(await agent.call("propose", notes({ find: "if (word.length > 1000) return 0;" })), {
       accepted: true,
+      id: "d1",
+      waiting: 0,
     });
     await eventOf(runtime, (event) => event.type === "candidate.promoted");
     await eventOf(runtime, (event) => event.type === "agent.started" && event.agent === "notes");

@@ -1,7 +1,7 @@
 /** A decision as a person reads it: every part of the record is in the text, and nothing that is not there is mentioned. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { explainDecision } from "../../evolution/decision.ts";
+import { explainDecision } from "../../evolution/explain.ts";
 import type { Decision, Difference, ProbationReport, StageReport } from "../../evolution/decision.ts";
 
 const difference: Difference = {
@@ -35,6 +35,7 @@ const rejected: Decision = {
   verdict: "fail",
   number: 0,
   candidatesTried: 1,
+  seed: 1,
   reason: "replay: turn 17 (search): a different answer",
   stages: [passed, failed],
 };
@@ -133,7 +134,7 @@ describe("an explained decision", () => {
   });
 
   test("a candidate that did not compile has no hash and says so", () => {
-    assert.ok(explainDecision({ ...rejected, candidateHash: "" }, undefined).includes("-> (did not compile)\n"));
+    assert.ok(explainDecision({ ...rejected, candidateHash: "" }, undefined).includes("-> (not compiled)\n"));
   });
 
   test("long arguments and answers are cut, with their length", () => {
