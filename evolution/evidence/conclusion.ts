@@ -30,6 +30,8 @@ export interface Conclusion {
   readonly difference?: Immediate["difference"];
   /** Every value that was weighed. */
   readonly lines: readonly EvidenceLine[];
+  /** Better in fitness, or cheaper without being worse; of evidence that knows a fitness. */
+  readonly hasGain: boolean;
   /** Counts. */
   readonly figures: Readonly<Record<string, number>>;
 }
@@ -46,7 +48,7 @@ interface Judged {
 export function concludeEvidence(evidence: Evidence, { isOver }: { readonly isOver: boolean }): Conclusion {
   const judged = judgedLines(evidence);
   const lines = judged.map(({ line }) => line);
-  const shown = { lines, figures: figuresOf(evidence) };
+  const shown = { lines, hasGain: isBetter(lines), figures: figuresOf(evidence) };
   const { immediate, heapHarm } = evidence;
   const broken = whatIsBroken(evidence, isOver);
   if (evidence.userFault !== undefined) return { verdict: "void", reason: evidence.userFault, ...shown };
@@ -61,7 +63,7 @@ export function concludeEvidence(evidence: Evidence, { isOver }: { readonly isOv
   }
   const open = judged.filter(({ line, isNeeded }) => isNeeded && line.says === "open").map(({ line }) => line);
   if (open.length > 0) return { verdict: "open", reason: open.map(({ text }) => text).join("; "), ...shown };
-  if (evidence.settings.answers === "judged" && !isBetter(lines))
+  if (evidence.settings.answers === "judged" && !shown.hasGain)
     return { verdict: "open", reason: "no gain is proved, neither in fitness nor in CPU time", ...shown };
   return { verdict: "pass", reason: passReason(evidence, lines), ...shown };
 }

@@ -1,94 +1,225 @@
 /**
- * Stage 3: does it answer as the version before did? The agent's recorded turns are replayed, from the state before the
- * oldest of them, to the candidate and to the champion itself, side by side in cells of the same kind and in alternating
- * order (ABBA), so that drift and warm caches cancel.
+ * Does it answer as the version before did? The agent's recorded turns are replayed, run by run from the state before the
+ * oldest of each, to the candidate and to the champion's own code side by side (`pairs/pair-run.ts`).
  *
- * The champion is the control (A/A): where it does not repeat its own recorded reply, the turn is noise and proves
- * nothing; too much noise makes the measurement void.
+ *   runs: [t1 … t340] gap [t341 … t500]     rungs: 25 -- reload -- 100 -- reload -- 500 -- reload
+ *
+ * Invariants
+ * 1. Where answers must be equal, the first difference fails: where the control does not repeat its own recorded reply, the
+ *    turn is noise and proves nothing, and too much noise makes the measurement void.
+ * 2. At each rung both lose their isolates: a fault that shows after a restart only shows here.
+ * 3. A replay accuses and does not acquit: a few hundred turns prove no margin of one point. That is the mirror's part. Where
+ *    no mirror follows, judged answers need their gain proved here (`lastReplayStage`).
  */
-import type { RecordedTurn, Shadow, ShadowTurn } from "../../runtime/index.ts";
-import { isSameReply } from "../compare.ts";
+import type { RecordedTurn, ShadowTurn } from "../../runtime/index.ts";
+import { runsOf } from "../../runtime/index.ts";
 import type { Difference } from "../decision.ts";
+import type { Conclusion } from "../evidence/conclusion.ts";
+import { concludeEvidence } from "../evidence/conclusion.ts";
+import type { Evidence } from "../evidence/guard-rails.ts";
+import { addPair, emptyEvidence, restarted } from "../evidence/guard-rails.ts";
+import { differenceOf, isNobodysDoing, isRepeated } from "../evidence/observation.ts";
+import { settingsOf } from "../evidence/settings.ts";
+import { PairRun } from "../pairs/pair-run.ts";
+import type { NotStarted } from "../pairs/pair-run.ts";
+import { stateDifferences } from "../pairs/state-difference.ts";
 import type { Stage, StageVerdict, Trial } from "../stage.ts";
-import { candidateOf, describeOutcome, isVoidOutcome, verdictOfError } from "../stage.ts";
-import { migrateIfNeeded } from "./smoke.ts";
+import { describeOutcome, verdictOfError } from "../stage.ts";
 
-/** Share of turns the champion may fail to repeat before the measurement is worth nothing. */
-const NOISE_SHARE_MAX = 0.05;
+/** Pairs after which both are loaded anew: a bad candidate is dropped early, and a restart happens at least twice. */
+const RUNGS: readonly number[] = [25, 100, 500];
 /** CPU below this is within the clock's grain and is not compared, in ms over all turns. */
 const CPU_FLOOR_MS = 5;
+/** Forks anew, because a machine failed a turn, before the replay is worth nothing. */
+const RESYNCS_MAX = 3;
 
-interface Tally {
-  turns: number;
-  noise: number;
+/** Replays recent traffic to candidate and champion, for a road that goes on to live turns. */
+export const replayStage: Stage = { name: "replay", run: (trial) => replay(trial, { isLast: false }) };
+
+/** The same where no live turns follow: where answers are judged, a promotion needs its gain proved here. */
+export const lastReplayStage: Stage = { name: "replay", run: (trial) => replay(trial, { isLast: true }) };
+
+/** A replay under way. */
+interface Replay {
+  readonly trial: Trial;
+  readonly evidence: Evidence;
+  readonly turns: number;
   candidateCpuMs: number;
   championCpuMs: number;
+  resyncs: number;
+  isAlone: boolean;
+  /** Runs whose beginning the vault no longer has. */
+  skipped: number;
+  last: Pick<StageVerdict, "stateDiff">;
 }
 
-/** Replays recent traffic to candidate and champion. */
-export const replayStage: Stage = {
-  name: "replay",
-  async run(trial: Trial): Promise<StageVerdict> {
-    const { replayTurnsMax, replayTurnsMin } = trial.options;
-    const turns = trial.control.turns().slice(-replayTurnsMax);
-    const first = turns[0];
-    if (first === undefined || turns.length < replayTurnsMin) {
-      const reason = `only ${turns.length} recorded turns; ${replayTurnsMin} are needed to say anything`;
-      return { verdict: "inconclusive", reason, figures: { turns: turns.length } };
+async function replay(trial: Trial, { isLast }: { readonly isLast: boolean }): Promise<StageVerdict> {
+  const { replayTurnsMax, replayTurnsMin, replayCpuRatioMax } = trial.options;
+  const turns = trial.traffic().slice(-replayTurnsMax);
+  if (turns.length < replayTurnsMin) return tooFew(turns.length, replayTurnsMin);
+  const settings = { ...settingsOf(trial), cpuRatioMax: replayCpuRatioMax }; // coarse: a replay is short
+  const work: Replay = {
+    trial,
+    evidence: emptyEvidence(settings),
+    turns: turns.length,
+    candidateCpuMs: 0,
+    championCpuMs: 0,
+    resyncs: 0,
+    isAlone: false,
+    skipped: 0,
+    last: {},
+  };
+  try {
+    for (const run of runsOf(turns)) {
+      const ended = await replayRun(work, run);
+      if (ended !== undefined) return { ...ended, figures: figuresOf(work), ...work.last };
     }
-    try {
-      const at = { seq: first.beforeSeq };
-      await using candidate = await trial.control.shadow({ artifact: candidateOf(trial), at });
-      await using champion = await trial.control.shadow({ artifact: trial.champion.artifact, at });
-      return (await migrateIfNeeded(trial, candidate)) ?? (await replay(trial, turns, { candidate, champion }));
-    } catch (error) {
-      return verdictOfError(error, "replay");
-    }
-  },
-};
+  } catch (error) {
+    return { ...verdictOfError(error, "replay"), figures: figuresOf(work) };
+  }
+  const { pairs } = work.evidence;
+  if (pairs < replayTurnsMin && work.resyncs === 0) return tooFew(pairs, replayTurnsMin);
+  return { ...concluded(work, isLast), figures: figuresOf(work), ...work.last };
+}
 
-async function replay(
-  trial: Trial,
+/** One run of consecutive turns. A verdict ends the replay. */
+async function replayRun(work: Replay, run: readonly RecordedTurn[]): Promise<StageVerdict | undefined> {
+  let rest = run;
+  while (rest.length > 0) {
+    const first = rest[0];
+    if (first === undefined) return undefined;
+    const pairs = await started(work, first);
+    if (pairs === undefined) return undefined;
+    if (!(pairs instanceof PairRun)) return pairs.verdict;
+    await using _ = pairs;
+    const { verdict, done } = await replayTurns(work, pairs, rest);
+    if (verdict !== undefined) return verdict;
+    rest = rest.slice(done);
+    if (rest.length === 0) work.last = stateDiffOf(pairs);
+  }
+  return undefined;
+}
+
+/** Forks at a run's beginning; `undefined` where the vault has let that point go. */
+async function started(work: Replay, first: RecordedTurn): Promise<PairRun | NotStarted | undefined> {
+  try {
+    return await PairRun.start(work.trial, { seq: first.beforeSeq }, { isAlone: work.isAlone });
+  } catch (error) {
+    const { code } = error as { readonly code?: unknown }; // a property that may not be there
+    if (code !== "VAULT_POINT_UNKNOWN" && code !== "VAULT_POINT_EXPIRED") throw error;
+    work.skipped += 1;
+    return undefined;
+  }
+}
+
+/** Replays turns until they are over, there is a verdict, or the machine failed one and both are to be forked anew. */
+async function replayTurns(
+  work: Replay,
+  pairs: PairRun,
   turns: readonly RecordedTurn[],
-  shadows: { readonly candidate: Shadow; readonly champion: Shadow },
-): Promise<StageVerdict> {
-  const tally: Tally = { turns: 0, noise: 0, candidateCpuMs: 0, championCpuMs: 0 };
+): Promise<{ readonly verdict?: StageVerdict; readonly done: number }> {
+  const { trial, evidence } = work;
   for (const [index, turn] of turns.entries()) {
-    const pair = await runPair(turn, shadows, index % 4 === 1 || index % 4 === 2);
-    tally.turns += 1;
-    tally.candidateCpuMs += cpuOf(pair.candidate);
-    tally.championCpuMs += cpuOf(pair.champion);
-    if (!repeats(turn, pair.champion)) {
-      tally.noise += 1;
-      continue;
+    if (trial.signal.aborted) return { verdict: cutOff(work), done: index };
+    const pair = await pairs.run(turn, { number: evidence.pairs + evidence.voids + 1 });
+    addPair(evidence, pair);
+    work.candidateCpuMs += cpuOf(pair.candidate);
+    work.championCpuMs += cpuOf(pair.control);
+    const end = concludeEvidence(evidence, { isOver: false });
+    if (end.verdict === "fail" || end.verdict === "void") {
+      work.last = stateDiffOf(pairs);
+      return { verdict: said(end), done: index + 1 };
     }
-    const failure = judge(turn, pair.candidate, index + 1);
-    if (failure !== undefined) {
-      const verdict = isVoidOutcome(pair.candidate.outcome) ? "void" : "fail";
-      return { verdict, figures: figuresOf(tally), ...failure };
+    trial.progress({ turns: evidence.pairs, of: work.turns });
+    if (isNobodysDoing(pair.candidate) || isNobodysDoing(pair.control)) return { ...fellOut(work), done: index + 1 };
+    if (RUNGS.includes(evidence.pairs)) {
+      await pairs.reload();
+      restarted(evidence);
     }
   }
-  return conclude(trial, tally);
+  return { done: turns.length };
 }
 
-async function runPair(
-  turn: RecordedTurn,
-  shadows: { readonly candidate: Shadow; readonly champion: Shadow },
-  isCandidateFirst: boolean,
-): Promise<{ readonly candidate: ShadowTurn; readonly champion: ShadowTurn }> {
-  if (isCandidateFirst) {
-    const candidate = await shadows.candidate.run(turn);
-    return { candidate, champion: await shadows.champion.run(turn) };
+/** The machine failed a turn: both begin anew at the next one, each in a cell of its own. */
+function fellOut(work: Replay): { readonly verdict?: StageVerdict } {
+  work.resyncs += 1;
+  work.isAlone = true;
+  if (work.resyncs <= RESYNCS_MAX) return {};
+  return { verdict: { verdict: "void", reason: `the machine failed ${work.evidence.voids} turns of the replay` } };
+}
+
+function concluded(work: Replay, isLast: boolean): StageVerdict {
+  const end = concludeEvidence(work.evidence, { isOver: true });
+  if (end.verdict === "fail" || end.verdict === "void") return said(end);
+  const { candidateCpuMs, championCpuMs, evidence } = work;
+  const { replayCpuRatioMax, answers } = work.trial.options;
+  const ratio = championCpuMs > 0 ? candidateCpuMs / championCpuMs : 1;
+  const evidenceLines = { evidence: end.lines };
+  if (candidateCpuMs > CPU_FLOOR_MS && ratio > replayCpuRatioMax) {
+    const reason = `it needs ${ratio.toFixed(2)} times the CPU time; ${replayCpuRatioMax} is allowed`;
+    return { verdict: "fail", code: "EVOLUTION_TOO_SLOW", reason, ...evidenceLines };
   }
-  const champion = await shadows.champion.run(turn);
-  return { candidate: await shadows.candidate.run(turn), champion };
+  const { pairs, noise, differing } = evidence;
+  const cost = `at ${ratio.toFixed(2)} times the CPU time`;
+  if (answers === "equal")
+    return { verdict: "pass", reason: `${pairs - noise} of ${pairs} turns answered alike, ${cost}`, ...evidenceLines };
+  if (!isLast || end.hasGain)
+    return {
+      verdict: "pass",
+      reason: `${pairs} turns, ${differing} answered otherwise, no harm seen, ${cost}`,
+      ...evidenceLines,
+    };
+  const reason = `${pairs} turns prove no gain, neither in fitness nor in CPU time; more recorded turns, or stages that look at live ones, may`;
+  return { verdict: "inconclusive", code: "EVOLUTION_BUDGET_OVER", reason, ...evidenceLines };
+}
+
+function said({ verdict, reason, code, difference, lines }: Conclusion): StageVerdict {
+  return {
+    verdict: verdict === "open" ? "inconclusive" : verdict,
+    reason,
+    evidence: lines,
+    ...(code === undefined ? {} : { code }),
+    ...(difference === undefined ? {} : { difference }),
+  };
+}
+
+function cutOff({ evidence, turns }: Replay): StageVerdict {
+  const reason = `it was ended after ${evidence.pairs} of ${turns} turns`;
+  return { verdict: "inconclusive", code: "EVOLUTION_BUDGET_OVER", reason };
+}
+
+function tooFew(count: number, least: number): StageVerdict {
+  const reason = `only ${count} recorded turns; ${least} are needed to say anything`;
+  return { verdict: "inconclusive", code: "EVOLUTION_NO_TRAFFIC", reason, figures: { turns: count } };
+}
+
+function stateDiffOf({ control, candidate }: PairRun): Pick<StageVerdict, "stateDiff"> {
+  const stateDiff = stateDifferences(control.state(), candidate.state());
+  return stateDiff.length === 0 ? {} : { stateDiff };
+}
+
+function figuresOf({ evidence, candidateCpuMs, championCpuMs, resyncs, skipped }: Replay): Record<string, number> {
+  const { pairs, noise, differing } = evidence;
+  const cpuRatio = championCpuMs > 0 ? candidateCpuMs / championCpuMs : 1;
+  return {
+    turns: pairs,
+    noise,
+    candidateCpuMs,
+    championCpuMs,
+    cpuRatio,
+    ...(differing === 0 ? {} : { differing }),
+    ...(resyncs === 0 ? {} : { resyncs }),
+    ...(skipped === 0 ? {} : { skipped }),
+  };
+}
+
+function cpuOf({ outcome }: ShadowTurn): number {
+  return "meter" in outcome ? outcome.meter.cpuMs : 0;
 }
 
 /** Whether a replay gave the recorded result: the same reply, or an error where there was one. */
-export function repeats(turn: RecordedTurn, replayed: ShadowTurn): boolean {
-  const { outcome } = replayed;
-  if (!turn.result.ok) return outcome.kind === "threw";
-  return outcome.kind === "done" && isSameReply(turn.result.reply, outcome.reply);
+export function repeats(turn: RecordedTurn, replayed: Pick<ShadowTurn, "outcome">): boolean {
+  return isRepeated(turn, replayed, { clean: undefined });
 }
 
 /** What is wrong with the candidate's answer; `undefined` when nothing is. Pure. */
@@ -99,45 +230,6 @@ export function judge(
 ): { readonly reason: string; readonly difference?: Difference } | undefined {
   if (repeats(turn, replayed)) return undefined;
   const { outcome } = replayed;
-  const expected = turn.result.ok ? turn.result.reply : `${turn.result.name}: ${turn.result.message}`;
-  const actual = outcome.kind === "done" ? outcome.reply : describeOutcome(outcome);
-  const difference = { method: turn.method, argument: turn.text, expected, actual, turn: number };
-  if (outcome.kind === "done") return { reason: `turn ${number} (${turn.method}): a different answer`, difference };
-  return { reason: `turn ${number} (${turn.method}): ${describeOutcome(outcome)}`, difference };
-}
-
-function conclude(trial: Trial, tally: Tally): StageVerdict {
-  const figures = figuresOf(tally);
-  if (tally.noise > tally.turns * NOISE_SHARE_MAX) {
-    return {
-      verdict: "void",
-      reason: `the running version itself repeats only ${tally.turns - tally.noise} of ${tally.turns} turns`,
-      figures,
-    };
-  }
-  const ratio = tally.candidateCpuMs / tally.championCpuMs;
-  const isSlow = tally.candidateCpuMs > CPU_FLOOR_MS && ratio > trial.options.replayCpuRatioMax;
-  if (isSlow) {
-    return {
-      verdict: "fail",
-      reason: `it needs ${ratio.toFixed(2)} times the CPU time; ${trial.options.replayCpuRatioMax} is allowed`,
-      figures,
-    };
-  }
-  const same = tally.turns - tally.noise;
-  return {
-    verdict: "pass",
-    reason: `${same} of ${tally.turns} turns answered alike, at ${ratio.toFixed(2)} times the CPU time`,
-    figures,
-  };
-}
-
-function figuresOf(tally: Tally): Readonly<Record<string, number>> {
-  const { turns, noise, candidateCpuMs, championCpuMs } = tally;
-  const cpuRatio = championCpuMs > 0 ? candidateCpuMs / championCpuMs : 1;
-  return { turns, noise, candidateCpuMs, championCpuMs, cpuRatio };
-}
-
-function cpuOf(turn: ShadowTurn): number {
-  return turn.outcome.kind === "done" || turn.outcome.kind === "threw" ? turn.outcome.meter.cpuMs : 0;
+  const what = outcome.kind === "done" ? "a different answer" : describeOutcome(outcome);
+  return { reason: `turn ${number} (${turn.method}): ${what}`, difference: differenceOf(turn, replayed, number) };
 }
