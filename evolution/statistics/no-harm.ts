@@ -3,7 +3,7 @@
  * holds at all looks together.
  *
  * The predictable plug-in empirical-Bernstein confidence sequence of Waudby-Smith and Ramdas, "Estimating means of
- * bounded random variables by betting" (2024), theorem 2, for x = (d + 1) / 2:
+ * bounded random variables by betting" (2024; there PrPl-EB), for x = (d + 1) / 2:
  *
  *     lambda_i = min(1/2, sqrt(2 ln(2/alpha) / (s2_{i-1} i ln(1+i))))      m_i  = (1/2 + sum x) / (i + 1)
  *     psi(l)   = (-ln(1-l) - l) / 4,  v_i = 4 (x_i - m_{i-1})^2            s2_i = (1/4 + sum (x_j - m_j)^2) / (i + 1)

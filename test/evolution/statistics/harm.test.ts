@@ -15,6 +15,7 @@ import {
   firstStep,
   median,
   repeated,
+  percent,
   SEED,
   share,
 } from "./simulation.ts";
@@ -97,7 +98,7 @@ describe(`harm, looked at after every request (SEED=${SEED})`, () => {
     it(`a harmless shadow at ${champion} is flagged in at most ${alpha} of the runs of 5,000`, (t) => {
       const draws = new Draws(1_000 * champion);
       const results = repeated(1_000, () => requestsUntilHarm(draws, { champion, shadow, alpha }));
-      t.diagnostic(`flagged ${share(results) * 100} %`);
+      t.diagnostic(`flagged ${percent(results)}`);
       assertAlarmsWithin(alpha, results);
     });
 
@@ -106,7 +107,7 @@ describe(`harm, looked at after every request (SEED=${SEED})`, () => {
     // Alone fail 0.98 s and 0.02 (1 - s): for the factor 2 between them s is .04 / 1.02.
     const harmless = { champion: 0.02, shadow: 0.04 / 1.02, alpha: 0.05, timesAllowed: 2 };
     const results = repeated(500, () => requestsUntilHarm(draws, harmless));
-    t.diagnostic(`flagged ${share(results) * 100} %`);
+    t.diagnostic(`flagged ${percent(results)}`);
     assertAlarmsWithin(0.05, results);
   });
 
@@ -121,7 +122,7 @@ describe(`harm, looked at after every request (SEED=${SEED})`, () => {
     it(`from ${champion} to ${shadow} is found after a median of about ${requests} requests`, (t) => {
       const draws = new Draws(requests);
       const results = repeated(400, () => requestsUntilHarm(draws, { champion, shadow, alpha: 0.01 }));
-      t.diagnostic(`found ${share(results) * 100} %, median ${median(results)}`);
+      t.diagnostic(`found ${percent(results)}, median ${median(results)}`);
       assert.ok(share(results) >= 0.99);
       assertNear(median(results), requests, 0.25);
     });

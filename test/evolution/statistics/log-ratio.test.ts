@@ -20,6 +20,7 @@ import {
   firstStep,
   median,
   repeated,
+  percent,
   SEED,
   share,
 } from "./simulation.ts";
@@ -116,7 +117,7 @@ describe(`log ratios, looked at after every pair (SEED=${SEED})`, () => {
       const draws = new Draws(name.length);
       const failed = repeated(300, () => pairsUntil(draws, { noise, mean: margin, alpha: 0.01, isFail: true }));
       const passed = repeated(300, () => pairsUntil(draws, { noise, mean: margin, alpha: 0.05, isFail: false }));
-      t.diagnostic(`failed ${share(failed) * 100} %, passed ${share(passed) * 100} %`);
+      t.diagnostic(`failed ${percent(failed)}, passed ${percent(passed)}`);
       // Asymptotic: the limits are promised for many pairs, so a quarter more is allowed to what begins at 100.
       assertAlarmsWithin(0.0125, failed);
       assertAlarmsWithin(0.0625, passed);
@@ -131,7 +132,7 @@ describe(`log ratios, looked at after every pair (SEED=${SEED})`, () => {
       const draws = new Draws(pairs);
       const options = { noise: shapes.normal, mean: Math.log(factor), alpha: 0.01, isFail: true };
       const results = repeated(200, () => pairsUntil(draws, options));
-      t.diagnostic(`found ${share(results) * 100} %, median ${median(results)}`);
+      t.diagnostic(`found ${percent(results)}, median ${median(results)}`);
       assert.equal(share(results), 1);
       assertNear(median(results), pairs, 0.25);
     });
@@ -144,7 +145,7 @@ describe(`log ratios, looked at after every pair (SEED=${SEED})`, () => {
       const draws = new Draws(pairs);
       const noise = () => deviation * draws.normal();
       const results = repeated(150, () => pairsUntil(draws, { noise, mean: 0, alpha: 0.05, isFail: false }));
-      t.diagnostic(`passed ${share(results) * 100} %, median ${median(results)}`);
+      t.diagnostic(`passed ${percent(results)}, median ${median(results)}`);
       assertNear(median(results), pairs, 0.25);
     });
 });

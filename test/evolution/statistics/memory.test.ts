@@ -3,7 +3,17 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { mannKendallZ, memoryVerdict, signTestP, theilSenSlope } from "../../../evolution/statistics/memory.ts";
 import type { MemorySample } from "../../../evolution/statistics/memory.ts";
-import { assertAlarmsWithin, assertSame, Draws, firstStep, median, repeated, SEED, share } from "./simulation.ts";
+import {
+  assertAlarmsWithin,
+  assertSame,
+  Draws,
+  firstStep,
+  median,
+  percent,
+  repeated,
+  SEED,
+  share,
+} from "./simulation.ts";
 
 const MB = 1_000_000;
 const limits = { heapBytes: 128 * MB, horizonRequests: 10_000, requestsPerSample: 100 };
@@ -104,6 +114,20 @@ describe("the verdict on memory", () => {
     assert.equal(verdict.slopeBytes, 10_000);
   });
 
+  it("a higher median alone is not too much: with six checkpoints above and four below it may be chance", () => {
+    const wild = rising(10).map((step) => ({ champion: 20 * MB, shadow: (step < 6 ? 30 : 10) * MB }));
+    const verdict = memoryVerdict(wild, limits);
+    assert.equal(verdict.ratio, 1.5);
+    assert.equal(verdict.isHarmful, false);
+  });
+
+  it("what grew at first and has been steady for 20 checkpoints has no trend and no slope", () => {
+    const settled = rising(60).map((step) => ({ champion: 60 * MB, shadow: (20 + Math.min(step, 40)) * MB }));
+    const verdict = memoryVerdict(settled, limits);
+    assert.deepEqual([verdict.trendZ, verdict.slopeBytes], [0, 0]);
+    assert.equal(memoryVerdict(settled.slice(0, 40), limits).isHarmful, true);
+  });
+
   it("growth that leaves room enough over the horizon is no leak", () => {
     const slow = rising(20).map((step) => ({ champion: 20 * MB, shadow: 20 * MB + step * 10_000 }));
     const verdict = memoryVerdict(slow, limits);
@@ -140,7 +164,7 @@ describe(`memory, judged after each of 100 checkpoints (SEED=${SEED})`, () => {
       const lead = Array.from({ length: 100 }, () => draws.normal());
       return firstStep(81, (number) => mannKendallZ(lead.slice(number - 1, number + 19)) > 4);
     });
-    t.diagnostic(`passed ${share(runs) * 100} %`);
+    t.diagnostic(`passed ${percent(runs)}`);
     assertAlarmsWithin(0.002, runs);
   });
 
@@ -153,14 +177,14 @@ describe(`memory, judged after each of 100 checkpoints (SEED=${SEED})`, () => {
     it(`a harmless shadow at half of the limit, noise of 3 % with correlation ${memory}, is flagged in at most ${limit} of the runs`, (t) => {
       const draws = new Draws(20 + memory * 10);
       const results = repeated(100, () => checkpointsUntilHarm(draws, { memory, leak: 0 }));
-      t.diagnostic(`flagged ${share(results) * 100} %`);
+      t.diagnostic(`flagged ${percent(results)}`);
       assertAlarmsWithin(limit, results);
     });
 
   it("a leak that would fill the rest of the limit is found in every run", (t) => {
     const draws = new Draws(3);
     const results = repeated(60, () => checkpointsUntilHarm(draws, { memory: 0.5, leak: 1 }));
-    t.diagnostic(`found ${share(results) * 100} %, median ${median(results)} checkpoints`);
+    t.diagnostic(`found ${percent(results)}, median ${median(results)} checkpoints`);
     assert.equal(share(results), 1);
     assert.ok(median(results) <= 25);
   });

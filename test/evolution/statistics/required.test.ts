@@ -39,6 +39,13 @@ describe("the fewest pairs", () => {
       assert.ok(least <= passed && passed - least <= 12, `${least} of ${passed}`);
     });
 
+  it("the first pair stakes nothing, so even the greatest gain needs two", () => {
+    assert.equal(fitnessPairsMin({ evidence: 1.49, gain: 1 }), 2);
+    const once = addFitness(emptyFitness(), 1);
+    assert.equal(logFitnessEvidence(once), 0);
+    assert.ok(logFitnessEvidence(addFitness(once, 1)) >= Math.log(1.49));
+  });
+
   it("a gain that does not exceed the floor is never proved", () => {
     assert.equal(fitnessPairsMin({ evidence: 20, gain: 0 }), Infinity);
     assert.equal(fitnessPairsMin({ evidence: 20, gain: 0.1, floor: 0.1 }), Infinity);

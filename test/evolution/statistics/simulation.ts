@@ -49,6 +49,11 @@ export function share(results: readonly number[]): number {
   return results.filter(Number.isFinite).length / results.length;
 }
 
+/** The same for reading. */
+export function percent(results: readonly number[]): string {
+  return `${(100 * share(results)).toFixed(2)} %`;
+}
+
 /** The middle one; Infinity counts as the largest. */
 export function median(results: readonly number[]): number {
   return results.toSorted((a, b) => a - b)[Math.floor(results.length / 2)] ?? Number.NaN;

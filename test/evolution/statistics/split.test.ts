@@ -11,6 +11,7 @@ import {
   firstStep,
   median,
   repeated,
+  percent,
   SEED,
   share,
 } from "./simulation.ts";
@@ -72,7 +73,7 @@ describe(`split traffic on the ramp 1, 5, 20, 50 %, looked at after every failur
       const results = repeated(400, () =>
         requestsUntilHarm(draws, { champion: errors, shadow: errors, requestsMax: 30_000 }),
       );
-      t.diagnostic(`rolled back ${share(results) * 100} %`);
+      t.diagnostic(`rolled back ${percent(results)}`);
       assertAlarmsWithin(0.01, results);
     });
 
@@ -99,7 +100,7 @@ describe(`sessions that stick to one side (SEED=${SEED})`, () => {
     const draws = new Draws(9);
     const first = repeated(400, () => failuresUntilHarm(draws, { isFirstOnly: true }));
     const all = repeated(400, () => failuresUntilHarm(draws, { isFirstOnly: false }));
-    t.diagnostic(`rolled back ${share(first) * 100} %; were each failure counted, ${share(all) * 100} %`);
+    t.diagnostic(`rolled back ${percent(first)}; were each failure counted, ${percent(all)}`);
     assertAlarmsWithin(0.01, first);
     assert.ok(share(all) > 0.1, "this is why only the first one counts");
   });

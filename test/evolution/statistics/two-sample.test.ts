@@ -15,8 +15,8 @@ import {
   firstStep,
   median,
   repeated,
+  percent,
   SEED,
-  share,
 } from "./simulation.ts";
 
 const margin = Math.log(1.1);
@@ -72,7 +72,7 @@ describe(`two arms, looked at after every request (SEED=${SEED})`, () => {
     it(`at the margin itself, with ${shadowShare * 100} % of the traffic, at most .01 of the runs of 5,000 fail`, (t) => {
       const draws = new Draws(10 * shadowShare);
       const results = repeated(300, () => requestsUntilSlow(draws, margin, shadowShare));
-      t.diagnostic(`failed ${share(results) * 100} %`);
+      t.diagnostic(`failed ${percent(results)}`);
       assertAlarmsWithin(0.01, results);
     });
 
@@ -85,7 +85,7 @@ describe(`two arms, looked at after every request (SEED=${SEED})`, () => {
     it(`${factor} times slower with ${shadowShare * 100} % of the traffic is found after a median of about ${requests} requests`, (t) => {
       const draws = new Draws(requests);
       const results = repeated(100, () => requestsUntilSlow(draws, Math.log(factor), shadowShare));
-      t.diagnostic(`found ${share(results) * 100} %, median ${median(results)}`);
+      t.diagnostic(`found ${percent(results)}, median ${median(results)}`);
       assertNear(median(results), requests, 0.25);
     });
 });
