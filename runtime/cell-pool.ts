@@ -1,13 +1,14 @@
 /**
  * Which cell hosts which agent. The live agents of one trust domain are spread over `cellsSpread` cells and then fill them;
- * neither domains nor trusted and hardened code ever share one; code on trial gets a cell of its own. A warm spare waits per
- * profile in use, with an isolate ready for each agent a cell may have, so that recovery pays for neither.
+ * neither domains nor trusted and hardened code ever share one; code on trial lives with the trials of the same agent, or
+ * alone (`trial-cells.ts`). A warm spare waits per profile in use, with an isolate ready for each agent a cell may have, so
+ * that recovery pays for neither.
  *
  *            trusted,  no domain: [cell][cell] --.
  *            trusted,  "tenant-a": [cell]      --+-- spare     (has never hosted anybody: it is anyone's)
  *            hardened, no domain: [cell]       ----- spare     (exists once something hardened is live)
  *            held back: [cell]                                 (those whose turns overran their time; async lane, low priority)
- *            on trial: [cell] [cell] ...                       (one candidate each, async lane)
+ *            on trial: [cell] [cell] ...                       (shadows of one agent each, async lane)
  *            apart:    [cell] ...                              (one agent each that has cost several cells)
  *
  * Invariants
@@ -25,6 +26,8 @@ import { CellGroups } from "./cell-groups.ts";
 import type { Movable, Recycled } from "./recycler.ts";
 import { Recycler } from "./recycler.ts";
 import type { RecycleLimits } from "./recycling.ts";
+import { TrialCells } from "./trial-cells.ts";
+import type { TrialHome, TrialSeat } from "./trial-cells.ts";
 
 /** Whoever lives in a cell. */
 export interface Tenant {
@@ -73,7 +76,7 @@ export class CellPool {
   /** Cells that take no new tenants, until they end. */
   readonly #leaving = new Set<Cell>();
   readonly #recycler: Recycler;
-  readonly #trials = new Set<Cell>();
+  readonly #trials: TrialCells;
   readonly #apart = new Set<Cell>();
   /** Every cell that was started and has not ended. */
   readonly #started = new Set<Cell>();
@@ -96,12 +99,13 @@ export class CellPool {
       retire: (cell) => this.#retire(cell),
       recycled: options.onRecycled,
     });
+    this.#trials = this.#makeTrials();
   }
 
   /** Every live cell, spares and trials included. */
   cells(): readonly Cell[] {
     const spares = [...this.#spares.values()].flatMap(({ cell }) => (cell === undefined ? [] : [cell]));
-    return [...this.#groups.cells(), ...spares, ...this.#leaving, ...this.#trials, ...this.#apart];
+    return [...this.#groups.cells(), ...spares, ...this.#leaving, ...this.#trials.cells(), ...this.#apart];
   }
 
   /** Starts the first cell of a profile, so that the first spawn finds it ready. */
@@ -132,21 +136,9 @@ export class CellPool {
     return this.#settleOrEnd(cell, tenant, options);
   }
 
-  /** Places code on trial in a new cell of its own, async lane. The cell ends with `release`. */
-  async placeAlone(
-    profile: Profile,
-    tenant: Tenant,
-    options: PlaceOptions,
-  ): Promise<{ readonly resident: Resident; readonly release: () => Promise<void> }> {
-    const cell = await this.#start({ profile, lane: "async", poolSize: 1, poolRefillSize: 1 });
-    this.#trials.add(cell);
-    this.#watch(cell, () => void this.#trials.delete(cell));
-    const release = async (): Promise<void> => {
-      this.#tenants.get(cell)?.delete(tenant);
-      cell.kill("trial over");
-      await cell.exited;
-    };
-    return { resident: this.#settleOrEnd(cell, tenant, options), release };
+  /** Places code on trial, async lane. Rejects as `TrialCells.place` does. */
+  async placeTrial(home: TrialHome, tenant: Tenant, options: PlaceOptions): Promise<TrialSeat> {
+    return await this.#trials.place(home, tenant, options);
   }
 
   /** The tenant left its cell of its own accord. */
@@ -163,6 +155,22 @@ export class CellPool {
     await Promise.allSettled(this.#starts); // a start that ends now ends its cell
     await Promise.all([...this.#started].map((cell) => cell.stop()));
     await Promise.all(this.#watches); // each lasts as long as its cell
+  }
+
+  #makeTrials(): TrialCells {
+    const { clock, cell } = this.#options;
+    return new TrialCells({
+      clock,
+      isolatesMax: cell.limits.isolatesMax,
+      memoryMb: cell.limits.memoryMb,
+      start: async (profile, ended) => {
+        const started = await this.#start({ profile, lane: "async", poolSize: 1, poolRefillSize: 1 });
+        this.#watch(started, ended);
+        return started;
+      },
+      settle: (started, tenant, options) => this.#settle(started, tenant, options),
+      leave: (resident, tenant) => this.leave(resident, tenant),
+    });
   }
 
   /** Settles the one for whom the cell was started. Where that fails, as for a state that cannot be read, nobody else needs the cell. */

@@ -18,6 +18,7 @@ import { RuntimeError } from "./errors.ts";
 import { readableState } from "./readable-state.ts";
 import { renew } from "./relocation.ts";
 import { Shadow } from "./shadow.ts";
+import type { Simulate } from "./shadow-effects.ts";
 import { movePlacesOps } from "./topic-place.ts";
 import type { RecordedTurn } from "./traffic.ts";
 
@@ -43,6 +44,24 @@ export interface SwapOptions {
   readonly expect?: string;
   /** The owner's doing: its settings and text from here on, and the hash of the code the owner gave. */
   readonly deploy?: { readonly spec: AgentSpec; readonly originHash: string };
+}
+
+/** What goes on trial, and how. */
+export interface TrialOptions {
+  readonly artifact: Artifact;
+  readonly at?: Point;
+  /** Start from another shadow's state instead of the agent's. */
+  readonly of?: Shadow;
+  readonly profile?: Profile;
+  /** With the limits and the text of this one instead of the agent's. */
+  readonly spec?: AgentSpec;
+  /**
+   * In a cell of its own. Default: with other shadows of this agent, which an exploit of the engine in one of them reaches. Give it
+   * to what is tried once more after its cell was lost among others, and to what may be adopted.
+   */
+  readonly isAlone?: boolean;
+  /** Answers what the live turn did not ask. Default: RUNTIME_EFFECT_REFUSED. */
+  readonly simulate?: Simulate;
 }
 
 /** An agent as the evolution floor sees it. */
@@ -132,21 +151,6 @@ export class AgentControl {
     return this.#agent.current?.hears?.includes(VERDICT_METHOD) === true || this.methods.includes(VERDICT_METHOD);
   }
 
-  /** Starts `artifact` on a fork of the agent's state at `at` (default: now). The live agent is not touched and does not wait. */
-  async shadow(options: {
-    readonly artifact: Artifact;
-    readonly at?: Point;
-    /** Start from another shadow's state instead of the agent's. */
-    readonly of?: Shadow;
-    readonly profile?: Profile;
-    /** With the limits and the text of this one instead of the agent's. */
-    readonly spec?: AgentSpec;
-  }): Promise<Shadow> {
-    const { vault, pool, clock } = this.#host;
-    const branch = options.of?.branch ?? this.#agent.branch;
-    return Shadow.start({
-      vault,
-      pool,
   /**
    * Gives it another life on the same code and state, between two messages; callers notice nothing. False where none is up. Rejects
    * with the error of the load, or RUNTIME_AGENT_DOWN; the life before then goes on, if there is one.
@@ -156,13 +160,27 @@ export class AgentControl {
     return life !== undefined && (await renew(this.#agent, life));
   }
 
+  /**
+   * Starts `artifact` on a fork of the agent's state at `at` (default: now). The live agent is not touched and does not wait.
+   * Rejects with the sandbox's error when the code does not load, and leaves nothing behind.
+   */
+  async shadow(options: TrialOptions): Promise<Shadow> {
+    const { vault, pool, clock } = this.#host;
+    const branch = options.of?.branch ?? this.#agent.branch;
+    const { limits, domain, host } = options.spec ?? this.#agent.spec;
+    return Shadow.start({
+      vault,
+      pool,
       clock,
       agent: this.id,
       artifact: options.artifact,
       profile: options.profile ?? "hardened",
-      limits: (options.spec ?? this.#agent.spec).limits,
+      domain,
+      isAlone: options.isAlone,
+      limits,
       text: options.spec?.text,
-      host: this.#host.broker.surface((options.spec ?? this.#agent.spec).host),
+      host: this.#host.broker.surface(host),
+      simulate: options.simulate,
       from: options.at === undefined ? branch : await branch.at(options.at),
     });
   }
@@ -226,12 +244,14 @@ export class AgentControl {
    * Goes back to the version before: the shadow that ran it on the same messages becomes the agent, with its own state.
    * One durable commit moves the name and the code. The shadow's cell ends; its branch lives on as the agent's.
    * `caughtUp` is awaited once no message is in work and every turn so far was published: the shadow must have run them all
-   * when it resolves. Rejects with RUNTIME_SWAP_FAILED, and changes nothing, when its owner deployed or restored meanwhile.
+   * when it resolves. Rejects with RUNTIME_SWAP_FAILED, and changes nothing, when its owner deployed or restored meanwhile, or
+   * when the shadow was not alone in its cell: what others could reach becomes nobody's state.
    */
   async adopt(
     shadow: Shadow,
     options: { readonly code: CurrentCode; readonly caughtUp: () => Promise<void> },
   ): Promise<{ readonly pauseMs: number }> {
+    if (!shadow.isAlone) throw this.#notAlone();
     const before = this.code.current;
     const { spec } = this.#agent;
     const { vault } = this.#host;
@@ -277,6 +297,11 @@ export class AgentControl {
   /** The owner's word is newer than the wish to go back. */
   #overtaken(): RuntimeError {
     const text = `${this.id} was deployed or restored by its owner meanwhile`;
+    return new RuntimeError("RUNTIME_SWAP_FAILED", text, { details: { agent: this.id } });
+  }
+
+  #notAlone(): RuntimeError {
+    const text = `${this.id} takes over no shadow that shared its cell with code on trial: start it with isAlone`;
     return new RuntimeError("RUNTIME_SWAP_FAILED", text, { details: { agent: this.id } });
   }
 

@@ -105,7 +105,9 @@ export type RuntimeErrorCode =
   /** A program read a topic more slowly than its buffer is large, and asked to be ended then. */
   | "RUNTIME_SUBSCRIBER_OVERFLOWED"
   /** A shadow tried an effect for which no answer was recorded. */
-  | "RUNTIME_EFFECT_REFUSED";
+  | "RUNTIME_EFFECT_REFUSED"
+  /** What stands in for the world in a trial threw, or gave what is no encoded value, or one that is too long. */
+  | "RUNTIME_SIMULATION_FAILED";
 
 /** An error of the runtime. `details` is plain data that can be logged. */
 export class RuntimeError extends Error {

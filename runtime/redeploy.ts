@@ -99,7 +99,7 @@ async function smoke(
   control: AgentControl,
   code: { readonly artifact: Artifact; readonly profile: "trusted" | "hardened"; readonly spec: AgentSpec },
 ): Promise<void> {
-  await using shadow = await control.shadow(code);
+  await using shadow = await control.shadow({ ...code, isAlone: true });
   await migrateOnTrial(shadow, control);
 }
 

@@ -26,6 +26,9 @@ export interface CellExit {
   readonly detail: string;
   readonly exitCode: number | null;
   readonly signal: string | null;
-  /** Agents that were inside the guest when it died, by the black box; where words of one agent could not be true, that one alone. */
+  /**
+   * Agents that were inside the guest when it died, by the black box; where words of one agent could not be true, that one
+   * alone. Each by the name it was placed with for this (`PlaceOptions.suspectName`).
+   */
   readonly suspects: readonly string[];
 }

@@ -298,7 +298,7 @@ export class Cell implements AsyncDisposable {
     } catch (error) {
       // A listener of the caller may throw errors of this floor, too; only these two are about the cell.
       if (!(error instanceof SandboxError) || !HOSTILE_CODES.has(error.code)) throw error;
-      this.#finish("bad_frame", error.message, this.#speaker === undefined ? [] : [this.#speaker.agent]);
+      this.#finish("bad_frame", error.message, this.#speaker === undefined ? [] : [this.#speaker.suspectName]);
     }
   }
 
@@ -324,7 +324,7 @@ export class Cell implements AsyncDisposable {
         const resident = this.#slots.get(record.slot);
         if (resident === undefined) throw badRecord(record, "for an empty slot");
         if (record.type === RecordType.stuck)
-          return this.#finish("stuck", `an entry of ${resident.agent} cannot be stopped`, [resident.agent]);
+          return this.#finish("stuck", `an entry of ${resident.agent} cannot be stopped`, [resident.suspectName]);
         this.#speaker = resident;
         resident.receive(record);
         this.#speaker = undefined;
@@ -385,7 +385,7 @@ export class Cell implements AsyncDisposable {
     this.#watch.stop();
     this.#pace.end();
     const entries = this.#blackBox.read();
-    const inside = this.#slots.inside(entries, this.#options.lane).map(({ agent }) => agent);
+    const inside = this.#slots.inside(entries, this.#options.lane).map(({ suspectName }) => suspectName);
     // Whose words could not be true is known; who is inside meanwhile has said nothing.
     const suspects = reason === "bad_frame" && named.length > 0 ? named : [...new Set([...named, ...inside])];
     this.#end = { reason: isStarting ? "start_failed" : reason, detail, suspects };

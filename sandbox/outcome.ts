@@ -78,6 +78,8 @@ export type TurnAnswer =
 export interface PlaceOptions {
   /** Id, for blame and `ctx.self`. */
   readonly agent: string;
+  /** Who it is among the suspects of a cell that was lost, where several stand for one agent. Default: `agent`. */
+  readonly suspectName?: string | undefined;
   readonly artifact: { readonly name: string; readonly hash: string; readonly code: string };
   readonly limits: IsolateLimits;
   /** What `ctx.text` is. */

@@ -34,6 +34,8 @@ const EXCEEDED_CODES: ReadonlySet<string> = new Set([
 /** An agent placed in a cell. Made by `Cell.place`. */
 export class Resident {
   readonly agent: string;
+  /** Who it is among the suspects of a cell that was lost. */
+  readonly suspectName: string;
   readonly cell: Cell;
   /** The module was evaluated and checked. Rejects with SANDBOX_LOAD_FAILED, _HEAP_EXCEEDED, _WALL_EXCEEDED, _DISPOSED or
    * _CELL_LOST. */
@@ -48,6 +50,7 @@ export class Resident {
 
   constructor(cell: Cell, options: PlaceOptions, port: ResidentPort) {
     this.agent = options.agent;
+    this.suspectName = options.suspectName ?? options.agent;
     this.cell = cell;
     this.loaded = this.#load.promise;
     // Nobody has to watch `loaded`: turns report the same end in their own way.

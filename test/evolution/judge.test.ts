@@ -17,7 +17,7 @@ const threw = (message: string): Outcome => ({
 const exceeded: Outcome = { kind: "exceeded", code: "SANDBOX_CPU_EXCEEDED", message: "over 250 ms" };
 const lost: Outcome = { kind: "lost", code: "SANDBOX_CELL_LOST", wasRunning: true, message: "the cell ended" };
 
-const replayed = (outcome: Outcome): ShadowTurn => ({ outcome, refusedEffects: [] });
+const replayed = (outcome: Outcome): ShadowTurn => ({ outcome, refusedEffects: [], effects: [] });
 
 const turn: RecordedTurn = {
   kind: "call",

@@ -44,7 +44,7 @@ function damaged(): PlaceOptions {
 describe("a cell that was started for one agent alone", () => {
   const places: readonly (readonly [what: string, place: (pool: CellPool) => Promise<unknown>])[] = [
     ["an agent that lives apart", (pool) => pool.placeApart({ profile: "trusted" }, TENANT, damaged())],
-    ["code on trial", (pool) => pool.placeAlone("trusted", TENANT, damaged())],
+    ["code on trial", (pool) => pool.placeTrial({ agent: "a", profile: "trusted", isAlone: true }, TENANT, damaged())],
   ];
   for (const [what, place] of places) {
     it(`ends when the state of ${what} cannot be read`, async (t) => {

@@ -104,7 +104,7 @@ describe("a cell whose domain has left it", () => {
 });
 
 describe("unproven code", () => {
-  it("never shares a cell, neither with live agents nor with other unproven code", async (t) => {
+  it("never shares a cell, neither with live agents nor with unproven code of another profile", async (t) => {
     const runtime = await withRuntime(t, { cells: 1 });
     const counter = await runtime.spawn({ id: "counter", source: COUNTER });
     await counter.call("add", 1);

@@ -35,7 +35,7 @@ describe("a restore", () => {
       await counter.snapshot("three");
       const control = runtime.control("counter");
       const { artifact, current } = control.code;
-      const shadow = await control.shadow({ artifact });
+      const shadow = await control.shadow({ artifact, isAlone: true });
       const adopting = control.adopt(shadow, { code: current, caughtUp: () => Promise.resolve() });
       const restoring = counter.restore({ label: "three" });
       await Promise.all([adopting, restoring]);

@@ -93,7 +93,7 @@ describe("rows", () => {
     await agent.call("add", "one");
     const control = runtime.control("ledger");
     const artifact = await compile({ module });
-    const shadow = await control.shadow({ artifact });
+    const shadow = await control.shadow({ artifact, isAlone: true });
     const [turn] = control.turns();
     assert.ok(turn !== undefined);
     const { outcome, refusedEffects } = await shadow.run(turn);

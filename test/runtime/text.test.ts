@@ -88,7 +88,7 @@ describe("a roll-back", () => {
     const reader = await runtime.spawn({ id: "reader", source: READER, text: "a" });
     const control = runtime.control("reader");
     const { artifact, current } = control.code;
-    await using shadow = await control.shadow({ artifact });
+    await using shadow = await control.shadow({ artifact, isAlone: true });
     const deploy = { spec: { ...control.spec, text: "b" }, originHash: current.originHash };
     const deploying = control.swap({ artifact, label: "before", deploy });
     const adopting = codeOf(control.adopt(shadow, { code: current, caughtUp: () => Promise.resolve() }));

@@ -134,7 +134,7 @@ describe("a topic", () => {
     await b.call("listen");
     const control = runtime.control("b");
     const { artifact, current } = control.code;
-    const shadow = await control.shadow({ artifact });
+    const shadow = await control.shadow({ artifact, isAlone: true });
     const runs: Promise<unknown>[] = [];
     control.onTurn((turn) => void runs.push(shadow.run(turn)));
     await a.call("say", [1, 2, 3]);
