@@ -28,6 +28,8 @@ export interface AloneSource {
   readonly timeMs: number;
   /** Whose it is. */
   readonly whose: string;
+  /** Whether its code is looked at as well: then `sights` of what is built says what was seen. */
+  readonly isInspected: boolean;
 }
 
 interface Wish {
@@ -88,12 +90,12 @@ async function serve(): Promise<void> {
 }
 
 async function built(given: AloneSource): Promise<Built> {
-  const { name, source, sdk, timeMs } = given;
+  const { name, source, sdk, timeMs, isInspected } = given;
   for (let tries = 1; ; tries += 1) {
     const compiler = await started();
-    const reply = await compiler.ask(JSON.stringify({ name, source, sdk }), timeMs);
+    const reply = await compiler.ask(JSON.stringify({ name, source, sdk, isInspected }), timeMs);
     if ("line" in reply) {
-      const answer = parseAnswer(reply.line, name);
+      const answer = parseAnswer(reply.line, given);
       if (answer instanceof SandboxError) throw answer;
       if (answer !== undefined) return answer;
       await endAlone();

@@ -9,10 +9,11 @@
 import { FOOT, HEAD, type Built } from "./compile-build.ts";
 import type { CompileComplaint } from "./compile-refusal.ts";
 import { SandboxError } from "./errors.ts";
+import { parseSights, type Sight } from "./inspect/finding.ts";
 
 /** An answer: a line of JSON. */
 export type CompileAnswer =
-  | { readonly bare: string; readonly map: string; readonly bytes: number }
+  | { readonly bare: string; readonly map: string; readonly bytes: number; readonly sights?: readonly Sight[] }
   | { readonly message: string; readonly errors: readonly CompileComplaint[] };
 
 /** Bytes of one answer: some dozen times the largest artifact, so that one that is too large is told what it is made of. */
@@ -23,11 +24,18 @@ export const COMPLAINTS_MAX = 100;
 const COMPLAINT_UNITS_MAX = 1_000;
 const MESSAGE_UNITS_MAX = 64 * 1024;
 
+/** What an answer is about. */
+export interface AnswerTo {
+  readonly name: string;
+  /** Whether the code was to be looked at: then an answer says what was seen, else it does not. */
+  readonly isInspected: boolean;
+}
+
 /** The bundle, or the refusal of the source; undefined for what no honest process says. */
-export function parseAnswer(line: string, name: string): Built | SandboxError | undefined {
+export function parseAnswer(line: string, { name, isInspected }: AnswerTo): Built | SandboxError | undefined {
   const answer = jsonOf(line);
   if (!isRecord(answer)) return undefined;
-  const { bare, map, bytes, message, errors } = answer;
+  const { bare, map, bytes, sights, message, errors } = answer;
   if (typeof message === "string" && Array.isArray(errors)) {
     const told = errors.slice(0, COMPLAINTS_MAX).filter(isComplaint).map(shortened);
     return new SandboxError("SANDBOX_COMPILE_FAILED", message.slice(0, MESSAGE_UNITS_MAX), {
@@ -36,7 +44,10 @@ export function parseAnswer(line: string, name: string): Built | SandboxError | 
   }
   if (typeof bare !== "string" || typeof map !== "string" || !isCount(bytes)) return undefined;
   if (!bare.startsWith(HEAD) || !bare.endsWith(FOOT) || !isMap(map)) return undefined;
-  return { bare, map, shares: new Map([[name, bytes]]), isLasting: true };
+  const built = { bare, map, shares: new Map([[name, bytes]]), isLasting: true };
+  if (!isInspected) return sights === undefined ? built : undefined;
+  const seen = parseSights(sights);
+  return seen === undefined ? undefined : { ...built, sights: seen };
 }
 
 /** A complaint that fits an answer. */

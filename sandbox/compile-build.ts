@@ -24,6 +24,7 @@ import {
 import type { Entry } from "./compile-entry.ts";
 import { ownerOf, refusalFrom, type ImportGraph } from "./compile-refusal.ts";
 import { SandboxError } from "./errors.ts";
+import type { Sight } from "./inspect/finding.ts";
 import { isNodeModule, nodeAdvice } from "./node-builtins.ts";
 import { ARTIFACT_FILE, DEFINITION_GLOBAL } from "./protocol.ts";
 
@@ -45,6 +46,8 @@ export interface Built {
   readonly shares: ReadonlyMap<string, number>;
   /** No file was read for it but the entry: it is the same for ever. */
   readonly isLasting: boolean;
+  /** What was seen in the code, where that was asked for. */
+  readonly sights?: readonly Sight[];
 }
 
 /** V8 14.6, in esbuild's words. */

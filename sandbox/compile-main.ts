@@ -2,7 +2,7 @@
  * The compiler's own process: it reads lines of JSON with a source each, and answers each with a line. It starts esbuild's
  * service as its child. Run by the Guardian as one bundled file (bundle.ts), never imported by it.
  *
- *     { name, source, sdk }  ->  { bare, map, bytes }  or  { message, errors }
+ *     { name, source, sdk, isInspected }  ->  { bare, map, bytes (, sights) }  or  { message, errors }
  *
  * Nothing here has to be trusted: what limits it, and what it sees, is given by whoever starts it (compile-program.ts), and
  * what it says is looked at (compile-answer.ts).
@@ -12,6 +12,10 @@ import { COMPLAINTS_MAX, shortened, type CompileAnswer } from "./compile-answer.
 import { buildEntry, isServiceLost } from "./compile-build.ts";
 import type { CompileComplaint } from "./compile-refusal.ts";
 import { SandboxError } from "./errors.ts";
+import { INSPECT_LIMITS, type Sight } from "./inspect/finding.ts";
+import { inspectCode } from "./inspect/inspect.ts";
+import { inSource, type Given } from "./inspect/position.ts";
+import { adviceOn } from "./missing-globals.ts";
 
 const NEWLINE = 10;
 const STDOUT_FD = 1;
@@ -20,11 +24,13 @@ interface CompileRequest {
   readonly name: string;
   readonly source: string;
   readonly sdk: string;
+  /** Whether the code is looked at as well. */
+  readonly isInspected: boolean;
 }
 
 async function main(): Promise<void> {
   // It is ready when esbuild is.
-  await answer({ name: "warm-up.ts", source: "export default 1", sdk: "const agent = 1" });
+  await answer({ name: "warm-up.ts", source: "export default 1", sdk: "const agent = 1", isInspected: false });
   say({ bare: "", map: "", bytes: 0 });
   // The Guardian writes these, one after the other.
   for await (const line of lines()) say(await answer(JSON.parse(line) as CompileRequest));
@@ -43,20 +49,29 @@ async function* lines(): AsyncGenerator<string> {
   }
 }
 
-async function answer({ name, source, sdk }: CompileRequest): Promise<CompileAnswer> {
+async function answer({ name, source, sdk, isInspected }: CompileRequest): Promise<CompileAnswer> {
   try {
     const folder = process.cwd();
     const { bare, map, shares } = await buildEntry(
       { name, source, folder, path: undefined, standsAlone: true },
       { sdk },
     );
-    return { bare, map, bytes: shares.get(name) ?? 0 };
+    const bytes = shares.get(name) ?? 0;
+    if (!isInspected) return { bare, map, bytes };
+    return { bare, map, bytes, sights: sightsOf(bare, { name, source, map }) };
   } catch (error) {
     // Without its service this process is of no use to anybody: its end says so.
     if (isServiceLost(error) || !(error instanceof SandboxError)) process.exit(1);
     const errors = error.details["errors"] as readonly CompileComplaint[]; // as refusalFrom leaves them
     return { message: error.message, errors: errors.slice(0, COMPLAINTS_MAX).map(shortened) };
   }
+}
+
+/** What is seen in the code, at its place in the source. */
+function sightsOf(bare: string, given: Given): readonly Sight[] {
+  const isTooLarge = Buffer.byteLength(given.source) > INSPECT_LIMITS.bytesMax;
+  if (isTooLarge) return [{ rule: "too-large", line: 1, column: 1, name: "" }];
+  return inSource(inspectCode(bare, { isMissing: (name) => adviceOn(name) !== undefined }), given);
 }
 
 /** The Guardian reads: a full pipe makes us wait, which is as it should be. */

@@ -2,7 +2,7 @@
  * TypeScript in, one script out.
  *
  *     counter.agent.ts + its imports  --esbuild-->  "use strict" script + source map  --sha256-->  Artifact
- *     a source that stands alone      --esbuild in a process of its own: compile-alone.ts-->  the same
+ *     a source that stands alone      --esbuild in a process of its own: compile-alone.ts-->  the same (+ Finding[])
  *
  * Invariants
  * 1. The script does nothing when it is run but leave a function at `globalThis.__planariaDefinition`. The guest calls it, so
@@ -20,6 +20,8 @@ import { buildAlone, endAlone, leaveAlone } from "./compile-alone.ts";
 import { buildEntry, HEAD, URL_NAME } from "./compile-build.ts";
 import { readEntry, type CompileInput, type Entry } from "./compile-entry.ts";
 import { SandboxError } from "./errors.ts";
+import { findingOf, type Finding } from "./inspect/finding.ts";
+import { adviceOn } from "./missing-globals.ts";
 import { endService, served } from "./esbuild-service.ts";
 import { webUrl } from "./own-code.ts";
 
@@ -53,6 +55,15 @@ interface Compiled {
   readonly artifact: Artifact;
   /** Bytes of the artifact's code by who they belong to: a package, or one of the agent's own files. */
   readonly shares: ReadonlyMap<string, number>;
+  /** Undefined where nobody looked. */
+  readonly findings: readonly Finding[] | undefined;
+}
+
+/** An artifact, and what was found in its code before any of it runs. */
+export interface Inspected {
+  readonly artifact: Artifact;
+  /** The forbidden first, then the notes, each in the order of the source. */
+  readonly findings: readonly Finding[];
 }
 
 /**
@@ -75,15 +86,33 @@ const remembered = new Map<string, Compiled>();
  * @example await compile({ source: 'import { agent } from "planaria/agent"; export default agent({ … })', name: "a.ts" })
  */
 export async function compile(input: CompileInput, options: CompileOptions = {}): Promise<Artifact> {
-  const { codeBytesMax = ARTIFACT_BYTES_MAX, onFile } = options;
-  const entry = await readEntry(input, onFile);
+  return (await compiled(await readEntry(input, options.onFile), options, false)).artifact;
+}
+
+/**
+ * Compiles generated code and looks at it in the same process, which is not this one. Its artifact is the same as `compile` makes of
+ * it standing alone. What is found is told and not thrown: it is for the caller to refuse. Rejects as `compile` does.
+ * @example const { artifact, findings } = await compileInspected({ source, name: "x.agent.ts" }, { whose: "x" })
+ */
+export async function compileInspected(
+  input: { readonly source: string; readonly name: string },
+  options: CompileOptions = {},
+): Promise<Inspected> {
+  const { artifact, findings } = await compiled(await readEntry({ ...input, standsAlone: true }), options, true);
+  return { artifact, findings: findings ?? [] };
+}
+
+async function compiled(entry: Entry, options: CompileOptions, isInspected: boolean): Promise<Compiled> {
+  const { codeBytesMax = ARTIFACT_BYTES_MAX } = options;
   // What lies beside an operator's source may be part of it.
   const place = entry.standsAlone ? "alone" : `in ${entry.folder}`;
   const key = sha256(`${entry.name}\n${place}\n${entry.source}`);
-  const { artifact, shares } = remembered.get(key) ?? (await compileEntry(entry, key, options));
-  const bytes = Buffer.byteLength(artifact.code);
-  if (bytes <= codeBytesMax) return artifact;
-  throw tooLarge(entry.name, shares, { bytes, bytesMax: codeBytesMax });
+  const known = remembered.get(key);
+  const isKnown = known !== undefined && (!isInspected || known.findings !== undefined);
+  const result = isKnown ? known : await compileEntry(entry, { key, isInspected }, options);
+  const bytes = Buffer.byteLength(result.artifact.code);
+  if (bytes <= codeBytesMax) return result;
+  throw tooLarge(entry.name, result.shares, { bytes, bytesMax: codeBytesMax });
 }
 
 function tooLarge(
@@ -111,19 +140,24 @@ export async function leaveCompiler(): Promise<void> {
   await leaveAlone();
 }
 
-async function compileEntry(entry: Entry, key: string, options: CompileOptions): Promise<Compiled> {
+async function compileEntry(
+  entry: Entry,
+  { key, isInspected }: { readonly key: string; readonly isInspected: boolean },
+  options: CompileOptions,
+): Promise<Compiled> {
   const { onFile, timeMs = ALONE_MS, whose = "" } = options;
   const sdk = agent.toString();
   const built = entry.standsAlone
-    ? await buildAlone({ name: entry.name, source: entry.source, sdk, timeMs, whose })
+    ? await buildAlone({ name: entry.name, source: entry.source, sdk, timeMs, whose, isInspected })
     : await served(entry.name, () => buildEntry(entry, { sdk, onFile }));
-  const { bare, map, isLasting } = built;
+  const { bare, map, isLasting, sights } = built;
   const head = bare.includes(URL_NAME) ? await webUrl() : "";
   const code = HEAD + head + bare.slice(HEAD.length);
   const artifact: Artifact = { name: entry.name, hash: sha256(code), code, map, source: entry.source };
   const shares = new Map(built.shares);
   if (head !== "") shares.set("the global URL", head.length);
-  const compiled = { artifact, shares };
+  const findings = sights?.map((sight) => findingOf(sight, adviceOn));
+  const compiled = { artifact, shares, findings };
   // What was imported from disk may change there; only a module that stands alone compiles to the same for ever.
   if (isLasting) remember(key, compiled);
   return compiled;

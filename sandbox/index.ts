@@ -13,9 +13,10 @@ export type { Loaded, Outcome, PlaceOptions, TurnAnswer, TurnAsk, TurnMeter, Tur
 export type { GuestFault, GuestLog, IsolateLimits, Outbound, StateOp, Turn } from "./protocol.ts";
 
 /** From TypeScript to what an isolate runs, and back from its stacks to the TypeScript. */
-export { compile, leaveCompiler, stopCompiler } from "./compile.ts";
-export type { Artifact } from "./compile.ts";
+export { compile, compileInspected, leaveCompiler, stopCompiler } from "./compile.ts";
+export type { Artifact, Inspected } from "./compile.ts";
 export type { CompileInput } from "./compile-entry.ts";
+export type { Finding, RuleId, Severity } from "./inspect/finding.ts";
 export type { CompileComplaint } from "./compile-refusal.ts";
 export { mapLog, mapPosition, mapStack } from "./stack.ts";
 
@@ -98,3 +99,7 @@ export { CELL_BUNDLE_NAME, COMPILER_BUNDLE_NAME, writeCellBundle, writeCompilerB
 export { SandboxError } from "./errors.ts";
 export type { SandboxErrorCode, SandboxErrorOptions } from "./errors.ts";
 export type { SandboxEvent } from "./events.ts";
+
+/** Programs as syntax trees, for who changes them. */
+export { childrenOf, parseScript } from "./inspect/parse.ts";
+export type { AnyNode } from "./inspect/parse.ts";

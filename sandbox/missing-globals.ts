@@ -50,6 +50,11 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
   ["Temporal", "its clocks are not available inside an agent: use Date, or an npm package such as date-fns"],
 ]);
 
+/** What there is instead of a global that agents do not have; undefined for any other name. */
+export function adviceOn(name: string): string | undefined {
+  return ADVICE.get(name);
+}
+
 /** The fault with advice, where a global is missed that agents do not have; any other as it is. */
 export function adviseOnGlobals(fault: GuestFault): GuestFault {
   const advice =

@@ -9,6 +9,7 @@ import type { Rule } from "./rule.ts";
 const doors: Readonly<Record<string, RegExp>> = {
   lmdb: /^(?:vault\/store|bench\/vault\/raw-lmdb)\.ts$/, // the bench compares the vault with lmdb as it is
   "isolated-vm": /^sandbox\/isolate\.ts$/,
+  acorn: /^sandbox\/inspect\/parse\.ts$/, // one parser, for all who read programs
   esbuild: /^sandbox\/(?:compile-build|esbuild-service|own-code)\.ts$/, // agents' code, the service, our own code
   "whatwg-url-minimum": /^sandbox\/guest\/web\/url\.ts$/, // bundled into the code of agents that name URL
   devalue: /^sandbox\/guest\/rich\.ts$/, // the codec's second half; it is also bundled into the guest

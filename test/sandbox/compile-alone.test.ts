@@ -253,7 +253,7 @@ describe("the compiler's own process", () => {
     const outside = await CompileProcess.start(() => Promise.resolve(false));
     const ask = async (source: string): Promise<unknown> => {
       const reply = await outside.ask(JSON.stringify({ name: "x.agent.ts", source, sdk: "const agent = 1" }), 60_000);
-      return "line" in reply ? parseAnswer(reply.line, "x.agent.ts") : reply;
+      return "line" in reply ? parseAnswer(reply.line, { name: "x.agent.ts", isInspected: false }) : reply;
     };
     const built = await ask("export default 1");
     assert.ok(typeof built === "object" && built !== null && "bare" in built);
@@ -269,7 +269,7 @@ describe("an answer of the compiler", () => {
   const map = '{"version":3,"sources":["text:x.ts"],"mappings":"AAAA;AAAA","names":[]}';
 
   it("is taken in the one form that it has", () => {
-    const built = parseAnswer(JSON.stringify({ bare, map, bytes: 5 }), "x.ts");
+    const built = parseAnswer(JSON.stringify({ bare, map, bytes: 5 }), { name: "x.ts", isInspected: false });
     assert.deepEqual(built, { bare, map, shares: new Map([["x.ts", 5]]), isLasting: true });
   });
 
@@ -295,14 +295,17 @@ describe("an answer of the compiler", () => {
   ];
   for (const answer of forged) {
     it(`is not taken as ${JSON.stringify(answer).slice(0, 60)}`, () => {
-      assert.equal(parseAnswer(JSON.stringify(answer), "x.ts"), undefined);
+      assert.equal(parseAnswer(JSON.stringify(answer), { name: "x.ts", isInspected: false }), undefined);
     });
   }
 
   it("has no more complaints, and none that is longer, than anybody reads", () => {
     const complaint = { file: "x.ts", line: 1, column: 1, text: "t".repeat(1e6), lineText: "l".repeat(1e6) };
     const errors = [{ line: 1 }, ...Array.from({ length: 1_000 }, () => complaint)];
-    const error = parseAnswer(JSON.stringify({ message: "m".repeat(1e6), errors: errors.slice(0, 5) }), "x.ts");
+    const error = parseAnswer(JSON.stringify({ message: "m".repeat(1e6), errors: errors.slice(0, 5) }), {
+      name: "x.ts",
+      isInspected: false,
+    });
     assert.ok(error instanceof SandboxError);
     assert.ok(error.message.length <= 65_536);
     assert.equal(JSON.stringify(error.details).length < 10_000, true);
