@@ -73,8 +73,11 @@ export interface ArbiterOptions {
    * which is better. Default: `judged` exactly where `fitness` is given.
    */
   readonly answers?: "equal" | "judged" | undefined;
-  /** How good an answer is, from 0 to 1. Runs in the Guardian; what it throws makes the measurement void. */
-  readonly fitness?: ((turn: JudgedTurn) => number) | undefined;
+  /**
+   * How good an answer is, from 0 to 1; `undefined` where the answer must be equal all the same. Runs in the Guardian; what it
+   * throws makes the measurement void.
+   */
+  readonly fitness?: ((turn: JudgedTurn) => number | undefined) | undefined;
   /** What counts as a failure besides errors. */
   readonly isFailure?: ((turn: JudgedTurn) => boolean) | undefined;
   /** An answer without what may differ: times, ids of its own making. Applied before answers are compared. */

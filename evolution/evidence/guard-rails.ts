@@ -156,17 +156,16 @@ function compareAnswers(evidence: Evidence, { candidate, control, difference }: 
 }
 
 function immediateOf(evidence: Evidence, seen: Observation, { turn, number }: Pair): Immediate | undefined {
-  const { candidate, control, difference, ending } = seen;
+  const { candidate, control, difference, ending, isExact } = seen;
   const place = `turn ${number} (${turn.method})`;
-  const isEqual = evidence.settings.answers === "equal";
   const shown = difference === undefined ? {} : { difference };
   if (candidate.isOutOfMemory && !control.isOutOfMemory)
     return { code: "EVOLUTION_MEMORY", reason: `${place}: ${ending}`, ...shown };
-  if (isEqual && control.isRepeated && !candidate.isRepeated) {
+  if (isExact && control.isRepeated && !candidate.isRepeated) {
     const code = candidate.isCrashed || candidate.isFailed ? "EVOLUTION_HARM" : "EVOLUTION_ANSWER_DIFFERS";
     return { code, reason: `${place}: ${ending}`, ...shown };
   }
-  if (isEqual && control.isRepeated && seen.otherEffect !== undefined && !candidate.isFailed) {
+  if (isExact && control.isRepeated && seen.otherEffect !== undefined && !candidate.isFailed) {
     const reason = `${place}: it answers alike, but has other effects than the running version (${seen.otherEffect})`;
     return { code: "EVOLUTION_HARM", reason };
   }

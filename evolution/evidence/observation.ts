@@ -30,7 +30,7 @@ export interface Side {
   readonly cpuMs: number | undefined;
   /** Heap afterwards; `undefined` as above. */
   readonly heapBytes: number | undefined;
-  /** 0 to 1, where the user has a `fitness`. */
+  /** 0 to 1, where the user has a `fitness` for this turn. */
   readonly fitness: number | undefined;
 }
 
@@ -41,6 +41,8 @@ export interface Observation {
   readonly candidate: Side;
   readonly control: Side;
   readonly isLiveFailed: boolean;
+  /** The answer must be the live one: answers are compared, or nobody has a fitness for this turn. */
+  readonly isExact: boolean;
   /** What the candidate wanted of the world and the control did not, or the reverse: the first verb. */
   readonly otherEffect: string | undefined;
   /** Both answers side by side, where the candidate's is not the live one. */
@@ -63,6 +65,7 @@ export function observe(pair: Pair, settings: EvidenceSettings): Observation {
     candidate,
     control,
     isLiveFailed,
+    isExact: settings.answers === "equal" || (settings.fitness !== undefined && control.fitness === undefined),
     otherEffect: differingEffects(pair.candidate.effects, pair.control.effects)[0]?.verb,
     difference: candidate.isRepeated ? undefined : differenceOf(turn, pair.candidate, number),
     ending,
@@ -96,7 +99,7 @@ export function isFailedEnd(
   return judged.error !== undefined || guarded("isFailure", () => isFailure(judged));
 }
 
-/** The user's fitness of an end; 0 for an error, which is not asked about; `undefined` without a `fitness`. Throws UserFault. */
+/** The user's fitness of an end; 0 for an error, which is not asked about; `undefined` where there is none. Throws UserFault. */
 export function fitnessOfEnd(
   turn: RecordedTurn,
   ended: Ended,

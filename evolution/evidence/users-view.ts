@@ -8,7 +8,7 @@
 import type { RecordedTurn } from "../../runtime/index.ts";
 import { decode } from "../../sandbox/index.ts";
 import type { Outcome } from "../../sandbox/index.ts";
-import type { JudgedTurn } from "../options.ts";
+import type { ArbiterOptions, JudgedTurn } from "../options.ts";
 
 /** A function that the user gave is at fault. */
 export class UserFault extends Error {
@@ -42,11 +42,13 @@ export function judgedTurn({ method, text }: Pick<RecordedTurn, "method" | "text
   return { method, argument, error: { name: "TypeError", message: "its reply does not decode" } };
 }
 
-/** Calls the user's `fitness`. Throws UserFault unless it returns a number from 0 to 1. */
-export function fitnessOf(fitness: (turn: JudgedTurn) => number, turn: JudgedTurn): number {
+/** Calls the user's `fitness`; `undefined` where it has no opinion. Throws UserFault unless it returns that or a number from 0 to 1. */
+export function fitnessOf(fitness: NonNullable<ArbiterOptions["fitness"]>, turn: JudgedTurn): number | undefined {
   const value = guarded("fitness", () => fitness(turn));
-  if (typeof value === "number" && value >= 0 && value <= 1) return value;
-  throw new UserFault(`fitness returned ${String(value)} for ${turn.method}: it must be a number from 0 to 1`);
+  if (value === undefined || (typeof value === "number" && value >= 0 && value <= 1)) return value;
+  throw new UserFault(
+    `fitness returned ${String(value)} for ${turn.method}: it must be a number from 0 to 1, or undefined where the answer must be equal`,
+  );
 }
 
 /** Calls a function of the user's. Throws UserFault with its message where it throws. */

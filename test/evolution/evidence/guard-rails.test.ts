@@ -321,3 +321,23 @@ describe("an equal candidate on a machine that is not quiet", () => {
     assert.equal(text(1), "1");
   });
 });
+
+describe("where the user's fitness has no opinion", () => {
+  const mixed = {
+    answers: "judged",
+    fitness: ({ method }: { readonly method: string }) => (method === "route" ? 0.5 : undefined),
+  } as const;
+
+  test("the answer must be equal all the same", () => {
+    const { at, end } = weighed((number) => pairOf(live(number), answers("other"), answers(number), number), {
+      most: 50,
+      ...mixed,
+    });
+    assert.deepEqual([at, end.verdict, end.code], [1, "fail", "EVOLUTION_ANSWER_DIFFERS"]);
+  });
+
+  test("equal answers count for no fitness", () => {
+    const { evidence } = weighed(equal, { most: 50, ...mixed });
+    assert.deepEqual([evidence.pairs, evidence.fitness?.pairs], [50, 0]);
+  });
+});
