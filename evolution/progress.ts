@@ -16,6 +16,7 @@ export class Progress {
   #toldMs = Number.NEGATIVE_INFINITY;
   #waiting: Figures | undefined;
   #timer: Timer | undefined;
+  #isOver = false;
 
   constructor(clock: Clock, told: (figures: Figures) => void) {
     this.#clock = clock;
@@ -24,6 +25,7 @@ export class Progress {
 
   /** These are the newest figures. */
   tell(figures: Figures): void {
+    if (this.#isOver) return;
     this.#waiting = figures;
     const restMs = this.#toldMs + EVERY_MS - this.#clock.monotonicMs();
     if (restMs <= 0) this.#now();
@@ -33,7 +35,7 @@ export class Progress {
   /** Tells what still waits, and nothing after that. */
   end(): void {
     this.#now();
-    this.#toldMs = Number.POSITIVE_INFINITY;
+    this.#isOver = true;
   }
 
   #now(): void {
@@ -41,7 +43,7 @@ export class Progress {
     this.#timer = undefined;
     const figures = this.#waiting;
     this.#waiting = undefined;
-    if (figures === undefined || this.#toldMs === Number.POSITIVE_INFINITY) return;
+    if (figures === undefined) return;
     this.#toldMs = this.#clock.monotonicMs();
     this.#told(figures);
   }
