@@ -49,7 +49,7 @@ function versionLine(version: LineageEntry): string {
   const until = untilMs === undefined ? "now" : timeText(untilMs);
   const by = decision === undefined ? text(author) : `${text(author)}, decision ${decision}`;
   const end = probation === undefined ? "" : `, ${probation}`;
-  const found = isFound === true ? " (found as the arbiter started)" : "";
+  const found = isFound === true ? " (found later)" : "";
   const line = `${short(hash)}  ${timeText(timeMs)} to ${until}  ${why} by ${by}${end}${found}`;
   return [line, ...evidence.map((each) => `              ${evidenceText(each)}`)].join("\n");
 }

@@ -12,11 +12,18 @@ import { Command, CommanderError } from "commander";
 import { register as registerDemo } from "./demo.ts";
 import { register as registerDoctor } from "./doctor.ts";
 import { exitCode } from "./exit-code.ts";
+import { register as registerExplain } from "./explain.ts";
 import { register as registerSimulate } from "./simulate.ts";
 import { register as registerVault } from "./vault.ts";
 
 /** The verbs, in the order in which `--help` shows them. */
-const verbs: readonly ((program: Command) => void)[] = [registerDemo, registerDoctor, registerSimulate, registerVault];
+const verbs: readonly ((program: Command) => void)[] = [
+  registerDemo,
+  registerDoctor,
+  registerExplain,
+  registerSimulate,
+  registerVault,
+];
 
 /**
  * Runs the command for `argv` (without the names of Node and of the script) and resolves with the exit code: 0 done,
