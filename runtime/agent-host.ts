@@ -16,6 +16,7 @@ import type { Outgoing, TurnPlace } from "./outgoing.ts";
 import type { Random } from "./random.ts";
 import type { StartQueue } from "./start-queue.ts";
 import type { StepSlots } from "./step-slots.ts";
+import type { TrafficKeeper } from "./traffic-keeper.ts";
 
 /** Who hears of an agent's end before anything else happens. */
 export interface Kin {
@@ -47,6 +48,8 @@ export interface AgentHost {
   readonly radius: BlastRadius;
   /** What agents may do outside, where they are granted it. */
   readonly broker: Broker;
+  /** Whose turns are kept in the vault. */
+  readonly traffic: TrafficKeeper;
   /** Who ends with this agent: its subagents, and those it is linked to. */
   readonly kin: Kin;
   /** Answers a question of a running turn. Never rejects. */

@@ -46,7 +46,8 @@ import { heldFor, unhold } from "./rehoming.ts";
 import { relocate } from "./relocation.ts";
 import { armShutdown } from "./shutdown-time.ts";
 import { SoloKeeper } from "./solo-keeper.ts";
-import { TrafficRecorder } from "./traffic.ts";
+import type { TrafficRecorder } from "./traffic.ts";
+import { Replies } from "./traffic-replies.ts";
 
 /** Messages handed to an isolate ahead of their turn, so that the pipe never runs dry. */
 const INFLIGHT_MAX = 32;
@@ -56,7 +57,8 @@ const URGENCY: Urgency<Message> = { urgentMax: LINKS_MAX, isUrgent: ({ method })
 /** A named, supervised, stateful actor. */
 export class Agent {
   readonly id: string;
-  readonly traffic: TrafficRecorder = new TrafficRecorder();
+  readonly traffic: TrafficRecorder;
+  readonly replies: Replies = new Replies();
   spec: AgentSpec;
   readonly #code: AgentCode;
   #phase: AgentPhase = { name: "asleep" };
@@ -74,7 +76,7 @@ export class Agent {
   /** What becomes of messages that no turn answers. */
   readonly ends: MessageEnds;
   readonly #between: BetweenTurns;
-  readonly #lazyStart: () => Promise<void>;
+  readonly #lazyStart = (): Promise<void> => this.#startAgain();
   readonly #complain: (text: string) => void;
 
   /** `keeper` decides about its lives; without one the agent stands alone. */
@@ -82,6 +84,7 @@ export class Agent {
     this.id = options.id;
     this.spec = options.spec;
     this.#host = host;
+    this.traffic = host.traffic.recorder(options.id);
     this.#code = new AgentCode(options.id, options.branch);
     this.#mailbox = new Mailbox(options.spec.limits.mailboxMax, URGENCY);
     this.monitors = new Monitors(options.id, (reason) => host.kin.exited(options.id, reason));
@@ -90,7 +93,6 @@ export class Agent {
     this.#keeper = new LadderKeeper(this, { keeper, host, ...steps });
     this.#lives = new Lives(options.id, host);
     this.#disk = new DiskDelay(host.vault, () => this.#pump());
-    this.#lazyStart = () => this.#startAgain();
     this.#between = new BetweenTurns({
       isBusy: () => isBusy(this.#phase, this.#keeper),
       onRelease: () => (this.#isDue ? this.wake() : this.#pump()),
@@ -162,11 +164,11 @@ export class Agent {
     return message;
   }
 
-  /** The call with this id that is waiting or running. */
+  /** The call with this id that is waiting or running, or whose reply is withheld. */
   #underWay(callId: string | undefined): Message | undefined {
     if (callId === undefined) return undefined;
     const isIt = (message: Message): boolean => message.callId === callId;
-    return this.life?.find(isIt) ?? this.#mailbox.find(isIt);
+    return this.life?.find(isIt) ?? this.#mailbox.find(isIt) ?? this.replies.find(isIt);
   }
 
   /** One caller gave up: true when nobody else waits and it had not been started, so it certainly never happens. */
@@ -193,8 +195,8 @@ export class Agent {
       const started = this.#host.clock.monotonicMs();
       this.#phase = { name: "starting" };
       try {
-        const { life, isStateChanged } = await this.#loading.loadFirst(artifact, spec, this.#host.clock.now());
-        if (isStateChanged) this.traffic.clear();
+        const { life, isNewMeasure } = await this.#loading.loadFirst(artifact, spec, this.#host.clock.now());
+        if (isNewMeasure) this.traffic.clear();
         this.spec = spec;
         this.#up(life, started);
       } catch (error) {
@@ -297,7 +299,6 @@ export class Agent {
       relocate: (life) => relocate(this, life),
       ended: (life, reason, returned, failed) => {
         this.#mailbox.unshift(this.ends.returned(returned));
-        if (reason.name === "storage" || reason === HANDED_OVER) this.traffic.clear(); // they began with other state, or another note
         if (this.life === life) this.#exited(reason, failed?.method, life);
         this.#between.nudge();
       },

@@ -21,6 +21,8 @@ import { Shadow } from "./shadow.ts";
 import type { Simulate } from "./shadow-effects.ts";
 import { movePlacesOps } from "./topic-place.ts";
 import type { RecordedTurn } from "./traffic.ts";
+import type { Answerer } from "./traffic-replies.ts";
+import type { TrafficBounds } from "./traffic-ring.ts";
 
 /** The result of a swap. */
 export interface Swapped {
@@ -106,14 +108,40 @@ export class AgentControl {
     return life?.isLoaded === true ? life.loaded.methods.map(({ name }) => name) : [];
   }
 
-  /** The newest consecutive turns, oldest first. */
+  /** The newest turns, oldest first; consecutive within a run (`runsOf`). What is kept in the vault is among them. */
   turns(): readonly RecordedTurn[] {
     return this.#agent.traffic.turns();
   }
 
-  /** Calls `listener` with every turn once it is durable and answered. */
+  /** Calls `listener` with every turn once it is durable, and answered unless its reply is withheld (`answerWith`). */
   onTurn(listener: (turn: RecordedTurn) => void): () => void {
     return this.#agent.traffic.mirror(listener);
+  }
+
+  /**
+   * Keeps its turns in the vault until the returned function is called: the newest `turnsMax` (default 1,000) within `bytesMax`
+   * (default 4 MiB), those that memory holds already included. After the end of the process all but the newest 32, or those
+   * of the last 10 seconds, are there. Throws RUNTIME_OPTIONS_INVALID.
+   */
+  keepTraffic(bounds?: Partial<TrafficBounds>): () => void {
+    return this.#host.traffic.keep(this.id, bounds);
+  }
+
+  /**
+   * Asks `answerer` about each call that ended well, once it is durable and before its reply leaves. Where it returns a promise
+   * the reply is withheld until that settles, or until the life that ran the turn ends, or the returned function is called.
+   * A text is the reply; anything else lets the agent's own reply leave, and a rejection or a text that is no reply is an event,
+   * `answer.refused`. A call that is repeated with its id joins one that is withheld; later it gets the agent's own reply, which
+   * is what the vault holds. Throws RUNTIME_ANSWERER_EXISTS.
+   */
+  answerWith(answerer: Answerer): () => void {
+    const agent = this.#agent;
+    return agent.replies.ask({
+      agent: this.id,
+      answerer,
+      bytesMax: () => agent.spec.limits.replyBytesMax,
+      refused: (method, reason) => this.#host.events.emit({ type: "answer.refused", agent: this.id, method, reason }),
+    });
   }
 
   /** Calls `listener` at every exit. */

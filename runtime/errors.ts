@@ -86,6 +86,8 @@ export type RuntimeErrorCode =
   | "RUNTIME_CAPABILITY_ABORTED"
   /** Candidate code could not take over (load, migration); the version before it still serves. */
   | "RUNTIME_SWAP_FAILED"
+  /** `answerWith` for an agent that somebody answers for already. */
+  | "RUNTIME_ANSWERER_EXISTS"
   /** A folder of definitions cannot be watched: it does not exist, is no folder, or may not be read. */
   | "RUNTIME_WATCH_FAILED"
   /** An agent's file says something that is no definition; `details.file` and, where it is known, `details.line`. */

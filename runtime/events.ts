@@ -274,6 +274,10 @@ export type RuntimeEvent =
       readonly verb: string;
       readonly text: string;
     }
+  /** Kept turns of this agent could not be read or written: they are let go, and keeping begins anew. */
+  | { readonly type: "traffic.discarded"; readonly agent: string; readonly reason: string }
+  /** What was to be answered instead of the agent's own reply is no reply; its caller got the own one. */
+  | { readonly type: "answer.refused"; readonly agent: string; readonly method: string; readonly reason: string }
   | { readonly type: "message.replayed"; readonly agent: string; readonly method: string; readonly id: number }
   | { readonly type: "message.dropped"; readonly agent: string; readonly method: string; readonly id: number };
 

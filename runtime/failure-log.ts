@@ -4,9 +4,8 @@
  * A report waits until everything that belongs to an event was told: the agents of a lost cell hear of it one after the
  * other, and messages that waited are settled after their agent was given up. All of that is over when a timer fires.
  */
-import type { Clock, Timer } from "../vault/index.ts";
+import type { Branch, Clock, Timer, Vault } from "../vault/index.ts";
 import { BlastRadius } from "./blast-radius.ts";
-import type { BlastRadiusHost } from "./blast-radius.ts";
 import type { EventStream } from "./events.ts";
 import type { FailureReport } from "./failure-report.ts";
 
@@ -14,7 +13,10 @@ import type { FailureReport } from "./failure-report.ts";
 export const FAILURES_KEPT = 100;
 
 /** What it needs. */
-export interface FailureLogOptions extends Pick<BlastRadiusHost, "seqs"> {
+export interface FailureLogOptions {
+  readonly vault: Pick<Vault, "durableSeq">;
+  /** The agent of this name that was touched since the runtime opened. */
+  readonly peek: (id: string) => { readonly branch: Pick<Branch, "head"> } | undefined;
   readonly clock: Clock;
   readonly events: EventStream;
 }
@@ -27,10 +29,13 @@ export class FailureLog {
   readonly #reports: FailureReport[] = [];
   #flush: Timer | undefined;
 
-  constructor({ clock, events, seqs }: FailureLogOptions) {
+  constructor({ clock, events, vault, peek }: FailureLogOptions) {
     this.#clock = clock;
     this.radius = new BlastRadius({
-      seqs,
+      seqs: (id) => {
+        const head = peek(id)?.branch.head;
+        return head === undefined ? undefined : { head, safe: Math.min(head, vault.durableSeq) };
+      },
       report: (report) => {
         this.#reports.push(report);
         if (this.#reports.length > FAILURES_KEPT) this.#reports.shift();

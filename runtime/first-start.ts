@@ -37,7 +37,8 @@ export function chooseCode(given: Artifact, known: KnownCode | undefined, profil
 
 /**
  * Commits the first (or migrated) state with spec and code, in the name of a life that was just loaded. Durable when it
- * resolves. Rejects with the handler's error, RUNTIME_SWAP_FAILED when a migration is missing, or the vault's error.
+ * resolves. `isNewMeasure`: what the agent answered before, on another state or as other code of its owner's, is no measure any
+ * more. Rejects with the handler's error, RUNTIME_SWAP_FAILED when a migration is missing, or the vault's error.
  */
 export async function commitFirst(
   life: Incarnation,
@@ -47,7 +48,7 @@ export async function commitFirst(
     readonly known: KnownCode | undefined;
     readonly nowMs: number;
   },
-): Promise<{ readonly current: CurrentCode; readonly isStateChanged: boolean }> {
+): Promise<{ readonly current: CurrentCode; readonly isNewMeasure: boolean }> {
   const { choice, spec, known, nowMs } = options;
   const ops =
     known === undefined
@@ -61,7 +62,8 @@ export async function commitFirst(
   const names: readonly Action[] = isMigrated ? [{ type: "snapshot", branch, label }] : [];
   const epoch = life.fence();
   await life.commit([...names, { type: "write", branch, ops: writes, epoch }], spec.durability).durable;
-  return { current, isStateChanged: ops.length > 0 };
+  const isNewMeasure = ops.length > 0 || known?.current.originHash !== choice.originHash;
+  return { current, isNewMeasure };
 }
 
 /** What `migrate` makes of the state, as ops; none when the versions agree. Rejects with RUNTIME_SWAP_FAILED without `migrate`. */

@@ -39,7 +39,7 @@ import type { FaultPlace } from "./faults.ts";
 import { placedLoad } from "./load-error.ts";
 import { lifeOf } from "./handover.ts";
 import type { Asked, AskAnswer, Message } from "./message.ts";
-import { callOff, endsWithCell, isAbandoned, settleMessage } from "./message.ts";
+import { callOff, endsWithCell, isAbandoned, noteOf, settleMessage } from "./message.ts";
 import type { Outgoing, TurnPlace } from "./outgoing.ts";
 import { Questions } from "./questions.ts";
 import { RowReads } from "./row-reads.ts";
@@ -66,7 +66,9 @@ export interface IncarnationHost {
   log(place: FaultPlace, lines: readonly GuestLog[]): void;
   /** A turn is complete; called before it is durable. */
   turned(turn: RecordedTurn): void;
-  /** The turn is durable and its reply is out. */
+  /** A turn that ended well is durable: its reply leaves. `epoch`: of its life; undefined where that is over. */
+  answered(message: Message, turn: RecordedTurn, epoch: number | undefined): void;
+  /** The turn is durable and its reply is out, or withheld. */
   published(turn: RecordedTurn): void;
   /** Nothing is in flight, or one less than before. */
   advanced(): void;
@@ -354,7 +356,7 @@ export class Incarnation implements LiveTenant {
     this.#host.turned(turn);
     this.#exit = exit;
     this.#gate(() => {
-      settleMessage(message, { text: outcome.reply });
+      this.#host.answered(message, turn, this.#isOver ? undefined : this.#epoch);
       for (const { leave } of sent) leave?.();
       this.#host.published(turn);
       if (exit !== undefined) this.#end(exit, undefined);
@@ -502,9 +504,4 @@ export class Incarnation implements LiveTenant {
   #place(method: string): FaultPlace {
     return { agent: this.#host.id, method, artifact: this.options.artifact };
   }
-}
-
-/** What `history()` shows of a turn. */
-function noteOf(message: Message): Uint8Array {
-  return Buffer.from(JSON.stringify({ kind: message.kind, method: message.method }));
 }

@@ -74,16 +74,16 @@ export class LifeLoader {
     given: Artifact,
     spec: AgentSpec,
     nowMs: number,
-  ): Promise<{ readonly life: Incarnation; readonly isStateChanged: boolean }> {
+  ): Promise<{ readonly life: Incarnation; readonly isNewMeasure: boolean }> {
     const { code } = this.#parts;
     const { known } = code;
     const choice = chooseCode(given, known, spec.profile);
     const life = await this.#loadOrRescue(choice, spec);
     if (life === undefined) return this.loadFirst(given, spec, nowMs);
     try {
-      const { current, isStateChanged } = await commitFirst(life, { choice, spec, known, nowMs });
+      const { current, isNewMeasure } = await commitFirst(life, { choice, spec, known, nowMs });
       code.known = { current, artifact: choice.artifact };
-      return { life, isStateChanged };
+      return { life, isNewMeasure };
     } catch (error) {
       life.discard();
       throw error;

@@ -68,7 +68,7 @@ async function restore<Def extends AnyAgentDefinition>(host: RefHost<Def>, at: P
     const ops = [...standingOps(view, agent.spec), ...standingSteps(branch)];
     const commit = host.vault.restore(branch.id, view, { durability: "disk", ops });
     await commit.durable;
-    agent.traffic.clear();
+    agent.traffic.cut();
     host.restored(commit.seq);
     const life = await loader.loadFrom(branch);
     life.fence();

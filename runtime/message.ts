@@ -153,3 +153,8 @@ export function settleMessage(message: Message, result: { readonly text: string 
   message.callers.clear();
   callOff(message, "the message whose turn asked is over"); // it had gone back to the mailbox with calls open
 }
+
+/** What `history()` shows of its turn. */
+export function noteOf({ kind, method }: Message): Uint8Array {
+  return Buffer.from(JSON.stringify({ kind, method }));
+}

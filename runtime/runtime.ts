@@ -11,7 +11,7 @@
  */
 import { leaveCompiler } from "../sandbox/index.ts";
 import type { AnyAgentDefinition, Cell } from "../sandbox/index.ts";
-import type { BackupOptions, BackupReport, Clock } from "../vault/index.ts";
+import type { Action, BackupOptions, BackupReport, Clock } from "../vault/index.ts";
 import { VAULT_SETTINGS, Vault } from "../vault/index.ts";
 import type { AuditEntry } from "./capabilities/audit-row.ts";
 import { Broker } from "./capabilities/broker.ts";
@@ -67,6 +67,7 @@ import { Timers } from "./timers.ts";
 import type { TopicRef } from "./topic-ref.ts";
 import { makeTopicRef } from "./topic-ref.ts";
 import { Topics } from "./topics.ts";
+import { TrafficKeeper } from "./traffic-keeper.ts";
 import type { AgentNode, Tree } from "./tree.ts";
 import { describeTree } from "./tree.ts";
 import type { Watch } from "./watch.ts";
@@ -142,7 +143,7 @@ export class Runtime implements AsyncDisposable {
       departure: (id) => this.#host.departure(id),
       isClosing: () => this.#closing !== undefined,
     });
-    this.#failures = new FailureLog({ clock: this.#clock, events, seqs: (agent) => this.#seqsOf(agent) });
+    this.#failures = new FailureLog({ clock: this.#clock, events, vault, peek: (id) => this.#agents.peek(id) });
     this.#deadLetters = new DeadLetters({
       ...options.deadLetters,
       vault,
@@ -157,6 +158,7 @@ export class Runtime implements AsyncDisposable {
       radius: this.#failures.radius,
       kin: this.#relations,
       broker: this.#broker,
+      traffic: new TrafficKeeper({ vault, clock: this.#clock, events }),
       vault,
       pool: this.#pool,
       clock: this.#clock,
@@ -171,7 +173,7 @@ export class Runtime implements AsyncDisposable {
         this.#agents.forget(id);
         this.#relations.forgotten(id);
       },
-      departure: (id) => [...this.#topics.departure(id), ...this.#timers.departure(id)],
+      departure: (id) => this.#departure(id),
     };
   }
 
@@ -434,6 +436,7 @@ export class Runtime implements AsyncDisposable {
     await Promise.all(agents.map((agent) => agent.stop(shutdownReason("the runtime closes"))));
     await this.#broker.close();
     this.#topics.endReaders();
+    this.#host.traffic.close();
     await this.#pool.close();
     await leaveCompiler();
     await this.#vault.close();
@@ -456,9 +459,8 @@ export class Runtime implements AsyncDisposable {
     await this.#agents.fork(from, id, at);
   }
 
-  #seqsOf(id: string): { readonly safe: number; readonly head: number } | undefined {
-    const head = this.#agents.peek(id)?.branch.head;
-    return head === undefined ? undefined : { head, safe: Math.min(head, this.#vault.durableSeq) };
+  #departure(id: string): readonly Action[] {
+    return [this.#topics, this.#timers, this.#host.traffic].flatMap((those) => those.departure(id));
   }
 
   #requireOpen(): void {

@@ -36,6 +36,6 @@ export function recordedTurn(
   message: Message,
   end: Pick<RecordedTurn, "result" | "cpuMs" | "beforeSeq">,
 ): RecordedTurn {
-  const { kind, method, text, nowMs, seed, entropy, asks, callId } = message;
-  return { ...end, kind, method, text, nowMs, seed, entropy, asks, callId };
+  const { kind, method, text, from, nowMs, seed, entropy, asks, callId } = message;
+  return { ...end, kind, method, text, from, nowMs, seed, entropy, asks, callId };
 }

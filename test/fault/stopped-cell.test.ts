@@ -14,6 +14,7 @@ import { Incarnation } from "../../runtime/incarnation.ts";
 import { messageOf } from "../../runtime/message.ts";
 import { AGENT_LIMITS } from "../../runtime/options.ts";
 import { StepSlots } from "../../runtime/step-slots.ts";
+import { Replies } from "../../runtime/traffic-replies.ts";
 import { compile } from "../../sandbox/index.ts";
 import type { Branch, Vault } from "../../vault/index.ts";
 import { COUNTER } from "../support/agents.ts";
@@ -105,6 +106,7 @@ class Lives {
       outgoing: none,
       log: (_place, lines) => assert.deepEqual(lines, []),
       turned: () => undefined,
+      answered: (message, turn) => new Replies().send(message, turn, undefined),
       published: () => undefined,
       advanced: () => undefined,
       failed: () => undefined,

@@ -120,6 +120,8 @@ const samples: Samples = {
       lost: { acknowledged: 0, failed: 0, setAside: 1, returned: 0 },
     },
   ],
+  "traffic.discarded": ["warn", { type: "traffic.discarded", agent: "a", reason: "a block of them cannot be read" }],
+  "answer.refused": ["warn", { type: "answer.refused", agent: "a", method: "add", reason: "it is no text" }],
   "message.replayed": ["info", { type: "message.replayed", agent: "a", method: "add", id: 7 }],
   "message.dropped": ["info", { type: "message.dropped", agent: "a", method: "add", id: 7 }],
   "capability.answered": [
