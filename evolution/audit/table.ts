@@ -39,13 +39,11 @@ export function tableOf({ verdicts }: Pick<AuditResult, "verdicts">): AuditTable
   const bad = verdicts.filter(({ candidate }) => !candidate.isGood);
   const good = verdicts.filter(({ candidate }) => candidate.isGood);
   const fivePoints = good.filter(({ candidate }) => candidate.family === "gains 5 points");
-  const isKept = ({ fate }: AuditVerdict): boolean => fate === "promoted";
   const entered = verdicts.filter(({ hasEnteredSplit }) => hasEnteredSplit);
   const stops = Map.groupBy(
     bad.filter((verdict) => !isKept(verdict)),
     ({ stoppedBy }) => stoppedBy,
   );
-  const place = (by: string): number => (ROAD.includes(by) ? ROAD.indexOf(by) : ROAD.length);
   return {
     bad: bad.length,
     good: good.length,
@@ -64,6 +62,15 @@ export function tableOf({ verdicts }: Pick<AuditResult, "verdicts">): AuditTable
     ]),
     requests: fivePoints.filter(isKept).map(({ requests }) => requests),
   };
+}
+
+function isKept({ fate }: AuditVerdict): boolean {
+  return fate === "promoted";
+}
+
+/** Where on the road something stands; behind it what is not of it. */
+function place(by: string): number {
+  return ROAD.includes(by) ? ROAD.indexOf(by) : ROAD.length;
 }
 
 /** The table side by side, as lines. */

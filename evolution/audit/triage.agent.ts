@@ -21,6 +21,7 @@ const ROUNDS = 300;
 export default agent({
   version: 1,
   state: () => ({
+    // Empty, they are of any type.
     open: [] as Ticket[],
     seen: {} as Record<string, number>,
     opened: 0,

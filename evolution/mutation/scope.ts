@@ -74,6 +74,7 @@ function declaredBy({ node, ancestors, key }: Site): string | undefined {
 
 function keyIn(parent: AnyNode | undefined, child: AnyNode): string {
   if (parent === undefined) return "";
+  // A node's own properties are data of any type.
   for (const [key, value] of Object.entries(parent) as [string, unknown][]) {
     if (value === child || (Array.isArray(value) && value.includes(child))) return key;
   }

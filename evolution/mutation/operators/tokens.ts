@@ -89,18 +89,18 @@ function isNumber(node: AnyNode): node is AnyNode & { readonly type: "Literal"; 
 export const stringLiteral: Operator = {
   id: "string",
   *changes({ program }) {
-    const known = new Set<string>();
-    const literals = program.sites.filter((site) => {
-      const isText = site.node.type === "Literal" && typeof site.node.value === "string" && isValue(site);
-      if (isText) known.add(JSON.stringify((site.node as { readonly value: unknown }).value));
-      return isText;
-    });
-    for (const { node } of literals) {
-      const own = JSON.stringify((node as { readonly value: unknown }).value); // a literal has one
+    const literals = program.sites.filter((site) => isText(site.node) && isValue(site)).map(({ node }) => node);
+    const known = new Set(literals.filter(isText).map(({ value }) => JSON.stringify(value)));
+    for (const node of literals.filter(isText)) {
+      const own = JSON.stringify(node.value);
       for (const text of new Set(['""', '" "', ...known])) if (text !== own) yield replaced(node, text);
     }
   },
 };
+
+function isText(node: AnyNode): node is AnyNode & { readonly type: "Literal"; readonly value: string } {
+  return node.type === "Literal" && typeof node.value === "string";
+}
 
 /** `true` becomes `false`. */
 export const booleanLiteral: Operator = {
