@@ -14,11 +14,11 @@
 import type { RecordedTurn, ShadowTurn } from "../../runtime/index.ts";
 import { runsOf } from "../../runtime/index.ts";
 import type { Difference } from "../decision.ts";
-import type { Conclusion } from "../evidence/conclusion.ts";
 import { concludeEvidence } from "../evidence/conclusion.ts";
 import type { Evidence } from "../evidence/guard-rails.ts";
 import { addPair, emptyEvidence, restarted } from "../evidence/guard-rails.ts";
 import { differenceOf, isNobodysDoing, isRepeated } from "../evidence/observation.ts";
+import { saidBy } from "../evidence/said.ts";
 import { settingsOf } from "../evidence/settings.ts";
 import { PairRun } from "../pairs/pair-run.ts";
 import type { NotStarted } from "../pairs/pair-run.ts";
@@ -128,7 +128,7 @@ async function replayTurns(
     const end = concludeEvidence(evidence, { isOver: false });
     if (end.verdict === "fail" || end.verdict === "void") {
       work.last = stateDiffOf(pairs);
-      return { verdict: said(end), done: index + 1 };
+      return { verdict: saidBy(end), done: index + 1 };
     }
     trial.progress({ turns: evidence.pairs, of: work.turns });
     if (isNobodysDoing(pair.candidate) || isNobodysDoing(pair.control)) return { ...fellOut(work), done: index + 1 };
@@ -150,7 +150,7 @@ function fellOut(work: Replay): { readonly verdict?: StageVerdict } {
 
 function concluded(work: Replay, isLast: boolean): StageVerdict {
   const end = concludeEvidence(work.evidence, { isOver: true });
-  if (end.verdict === "fail" || end.verdict === "void") return said(end);
+  if (end.verdict === "fail" || end.verdict === "void") return saidBy(end);
   const { candidateCpuMs, championCpuMs, evidence } = work;
   const { replayCpuRatioMax, answers } = work.trial.options;
   const ratio = championCpuMs > 0 ? candidateCpuMs / championCpuMs : 1;
@@ -171,16 +171,6 @@ function concluded(work: Replay, isLast: boolean): StageVerdict {
     };
   const reason = `${pairs} turns prove no gain, neither in fitness nor in CPU time; more recorded turns, or stages that look at live ones, may`;
   return { verdict: "inconclusive", code: "EVOLUTION_BUDGET_OVER", reason, ...evidenceLines };
-}
-
-function said({ verdict, reason, code, difference, lines }: Conclusion): StageVerdict {
-  return {
-    verdict: verdict === "open" ? "inconclusive" : verdict,
-    reason,
-    evidence: lines,
-    ...(code === undefined ? {} : { code }),
-    ...(difference === undefined ? {} : { difference }),
-  };
 }
 
 function cutOff({ evidence, turns }: Replay): StageVerdict {

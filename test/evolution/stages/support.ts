@@ -62,3 +62,44 @@ export async function tried(
   await using arbiter = await Arbiter.start(runtime, rest, [compileStage, ...stages]);
   return await arbiter.propose({ agent: "words", source, candidatesTried });
 }
+
+const FAILURES_MAX = 1_000;
+
+/** A client that asks without end, one request after another, until it is disposed of. */
+export class Client implements AsyncDisposable {
+  /** Requests that were answered. */
+  answered = 0;
+  /** Codes of those that were not. */
+  readonly failures: string[] = [];
+  readonly #done: Promise<void>;
+  #isOver = false;
+
+  constructor(ask: (request: number) => Promise<unknown>) {
+    this.#done = this.#run(ask);
+  }
+
+  async #run(ask: (request: number) => Promise<unknown>): Promise<void> {
+    for (let request = 0; !this.#isOver; request++) {
+      try {
+        await ask(request);
+        this.answered += 1;
+      } catch (error) {
+        this.failures.push(String((error as { readonly code?: unknown }).code)); // any of the floors' errors
+        this.#isOver ||= this.failures.length >= FAILURES_MAX; // whoever fails without waiting would let nobody else run
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true;
+    await this.#done;
+  }
+}
+
+/** One note after another, and now and then the total, as `traffic` does. */
+export function notesOf(words: AgentRef): (request: number) => Promise<unknown> {
+  return (request) => (request % 7 === 6 ? words.call("total") : words.call("note", `w${request % 13}`));
+}
+
+/** A proof that takes some 150 pairs instead of 1,500. */
+export const SOON = { marginPoints: 0.2, cpuRatioMax: 4, mirrorTurnsMin: 50, quietMs: 5_000 } as const;
