@@ -12,7 +12,8 @@ import { COMPLAINTS_MAX, shortened, type CompileAnswer } from "./compile-answer.
 import { buildEntry, isServiceLost } from "./compile-build.ts";
 import type { CompileComplaint } from "./compile-refusal.ts";
 import { SandboxError } from "./errors.ts";
-import { INSPECT_LIMITS, type Sight } from "./inspect/finding.ts";
+import type { Sight } from "./inspect/finding.ts";
+import { INSPECT_LIMITS } from "./inspect/rules.ts";
 import { inspectCode } from "./inspect/inspect.ts";
 import { inSource, type Given } from "./inspect/position.ts";
 import { adviceOn } from "./missing-globals.ts";

@@ -16,7 +16,8 @@ export type { GuestFault, GuestLog, IsolateLimits, Outbound, StateOp, Turn } fro
 export { compile, compileInspected, leaveCompiler, stopCompiler } from "./compile.ts";
 export type { Artifact, Inspected } from "./compile.ts";
 export type { CompileInput } from "./compile-entry.ts";
-export type { Finding, RuleId, Severity } from "./inspect/finding.ts";
+export type { Finding } from "./inspect/finding.ts";
+export type { RuleId, Severity } from "./inspect/rules.ts";
 export type { CompileComplaint } from "./compile-refusal.ts";
 export { mapLog, mapPosition, mapStack } from "./stack.ts";
 

@@ -7,7 +7,8 @@
  * 1. It ends, in a time and with a memory that go with the limits: no more than FINDINGS_MAX sights, no recursion over the tree.
  * 2. Whatever the text, the answer is a list; a text that cannot be parsed is one sight.
  */
-import { INSPECT_LIMITS, type InspectLimits, type Sight } from "./finding.ts";
+import type { Sight } from "./finding.ts";
+import { INSPECT_LIMITS, type InspectLimits } from "./rules.ts";
 import { parseScript } from "./parse.ts";
 import { Reports, type Seen } from "./report.ts";
 import { codeRules } from "./rules-code.ts";

@@ -6,7 +6,7 @@
  */
 import type { AnyNode, MemberExpression } from "./parse.ts";
 import type { Binding } from "./scope.ts";
-import { isFunction } from "./tree.ts";
+import { isFunction } from "./role.ts";
 import { NAME_UNITS_MAX } from "./finding.ts";
 
 /** Steps of one question. */

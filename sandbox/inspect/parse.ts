@@ -8,7 +8,7 @@
  *    one pattern 23 s, `var`s within blocks 750 MiB). esbuild and V8 look, too.
  */
 import { Parser, type AnyNode, type Options, type Program } from "acorn";
-import type { RuleId } from "./finding.ts";
+import type { RuleId } from "./rules.ts";
 
 /** Nodes as they are written in the standard for syntax trees (ESTree). */
 export type { AnyNode, MemberExpression, Program } from "acorn";

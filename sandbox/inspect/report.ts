@@ -1,5 +1,6 @@
 /** How a rule says what it sees, and what becomes of it: once for each spot, the forbidden first, in the order of the text, and a bound. */
-import { FINDINGS_MAX, RULES, toldName, type RuleId } from "./finding.ts";
+import { FINDINGS_MAX, toldName } from "./finding.ts";
+import { RULES, type RuleId } from "./rules.ts";
 
 /** Says that a rule is broken at a node; `name` is what it is about. */
 export type Report = (rule: RuleId, at: { readonly start: number }, name?: string) => void;

@@ -2,7 +2,8 @@
 import { kindOf, pathOf, propertyOf, reach, type Bindings } from "./meaning.ts";
 import type { AnyNode, MemberExpression } from "./parse.ts";
 import type { Report } from "./report.ts";
-import { keyOf, type Spot, type Tree } from "./tree.ts";
+import { keyOf } from "./declare.ts";
+import type { Spot, Tree } from "./tree.ts";
 
 /** What makes, loads or stops code. */
 export function codeRules(spot: Spot, { bindings }: Tree, report: Report): void {
@@ -50,7 +51,11 @@ function isHarmless(spot: Spot): boolean {
   if (above?.type === "BinaryExpression") return COMPARES.has(above.operator);
   if (above?.type === "SwitchCase") return spot.key === "test";
   if (above?.type !== "MemberExpression" || spot.key !== "object" || above.property.type !== "Identifier") return false;
-  return /^(?:prototype|name|length)$/.test(above.property.name);
+  if (/^(?:prototype|name|length)$/.test(above.property.name)) return true;
+  // `Function.call.bind(f)` is about f.
+  const { parent } = spot;
+  const further = parent?.key === "object" ? parent.parent?.node : undefined;
+  return further?.type === "MemberExpression" && /^(?:call|apply|bind)$/.test(above.property.name);
 }
 
 /** `const F = …`, and nothing else ever. */

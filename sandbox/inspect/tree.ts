@@ -9,12 +9,11 @@
  * Two functions are ours and run once, like the module: the one that is left at DEFINITION_GLOBAL, and esbuild's around the modules.
  */
 import { DEFINITION_GLOBAL } from "../protocol.ts";
-import type { InspectLimits, RuleId } from "./finding.ts";
+import type { InspectLimits, RuleId } from "./rules.ts";
 import { childrenOf, type AnyNode, type Program } from "./parse.ts";
+import { bind, declare } from "./declare.ts";
+import { isFunction, roleOf, type Role } from "./role.ts";
 import { Scope, type Binding } from "./scope.ts";
-
-/** What becomes of what stands there. `name`: a word that means no variable, as in `a.name`. */
-export type Role = "read" | "write" | "delete" | "declare" | "name";
 
 /** What code may leave, by jumping or by ending. */
 export interface Frame {
@@ -78,7 +77,7 @@ export function treeOf(program: Program, limits: InspectLimits): Tree | { readon
     const inside = insideOf(spot, wrappers);
     for (const [key, child] of childrenOf(node).toReversed()) {
       const level = depth + (isSpine(node, key) ? 0 : 1);
-      waiting.push({ node: child, parent: spot, key, role: roleOf(spot, key), depth: level, ...inside });
+      waiting.push({ node: child, parent: spot, key, role: roleOf(node, spot.role, key), depth: level, ...inside });
     }
   }
   return { spots, bindings: bind(spots), asked: askedIn(spots), definition, ours };
@@ -140,12 +139,6 @@ function isSpine({ type }: AnyNode, key: string): boolean {
   }
 }
 
-/** Whether it is a function of any form. */
-export function isFunction(node: AnyNode): boolean {
-  const { type } = node;
-  return type === "FunctionDeclaration" || type === "FunctionExpression" || type === "ArrowFunctionExpression";
-}
-
 function isLoop({ type }: AnyNode): boolean {
   return /^(?:For|While|DoWhile|ForIn|ForOf)Statement$/.test(type);
 }
@@ -184,162 +177,6 @@ function blockIn({ node, scope }: Spot): Scope {
   const block = new Scope(scope, { isFunction: false, isModule: false });
   if (node.type === "ClassExpression" && node.id) block.declare(node.id.name, node.start).writes += 1;
   return block;
-}
-
-/** Declares what the node itself names. */
-function declare(spot: Spot): void {
-  const { node, scope, parent } = spot;
-  if (node.type === "FunctionDeclaration" || node.type === "ClassDeclaration") {
-    if (node.id) give(scope.declare(node.id.name, node.start), node);
-  } else if (node.type === "Identifier" && spot.role === "declare") {
-    const place = isVar(spot) ? scope.hoist : scope;
-    const binding = place.declare(node.name, node.start);
-    // What is declared by a parameter or a pattern gets a value that is not known here.
-    if (parent?.node.type !== "VariableDeclarator" && !isOfPattern(spot)) binding.writes += 1;
-  } else if (node.type === "VariableDeclarator" && node.init) giveAll(node.id, node.init, spot);
-  else if (node.type === "VariableDeclarator" && parent !== undefined && isLoopHead(parent)) {
-    for (const name of namesIn(node.id)) placeOf(spot).declare(name.name, name.start).writes += 2; // a value each time round
-  }
-}
-
-function isLoopHead({ key }: Spot): boolean {
-  return key === "left";
-}
-
-function isVar(spot: Spot): boolean {
-  for (let above = spot.parent; above !== undefined; above = above.parent) {
-    if (above.node.type === "VariableDeclaration") return above.node.kind === "var";
-    if (isFunction(above.node) || above.node.type === "CatchClause") return false;
-  }
-  return false;
-}
-
-/** Whether the declaration is one of variables: then its declarator gives the values. */
-function isOfPattern(spot: Spot): boolean {
-  for (let above = spot.parent; above !== undefined && above.role === "declare"; above = above.parent)
-    if (above.parent?.node.type === "VariableDeclarator") return true;
-  return false;
-}
-
-/** Where the variables of a declarator are. */
-function placeOf({ parent, scope }: Spot): Scope {
-  return parent?.node.type === "VariableDeclaration" && parent.node.kind === "var" ? scope.hoist : scope;
-}
-
-function giveAll(id: AnyNode, init: AnyNode, spot: Spot): void {
-  const place = placeOf(spot);
-  if (id.type === "Identifier") return give(place.declare(id.name, id.start), init);
-  for (const name of namesIn(id)) place.declare(name.name, name.start).writes += 1;
-  if (id.type !== "ObjectPattern") return;
-  for (const property of id.properties) {
-    if (property.type !== "Property" || property.value.type !== "Identifier") continue;
-    const key = keyOf(property);
-    if (key === undefined) continue;
-    const binding = place.declare(property.value.name, property.value.start);
-    binding.value = init;
-    binding.property = key;
-  }
-}
-
-/** The name of a property, where it is written down. */
-export function keyOf({ key, computed }: { readonly key: AnyNode; readonly computed: boolean }): string | undefined {
-  if (key.type === "Identifier" && !computed) return key.name;
-  return key.type === "Literal" && typeof key.value === "string" ? key.value : undefined;
-}
-
-function give(binding: Binding, value: AnyNode): void {
-  binding.writes += 1;
-  binding.value = value;
-  binding.property = undefined;
-}
-
-/** The names that a pattern declares. */
-function namesIn(pattern: AnyNode): readonly { readonly name: string; readonly start: number }[] {
-  const names: { readonly name: string; readonly start: number }[] = [];
-  const waiting: AnyNode[] = [pattern];
-  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
-    if (node.type === "Identifier") names.push(node);
-    else if (node.type === "AssignmentPattern") waiting.push(node.left);
-    else if (node.type === "RestElement") waiting.push(node.argument);
-    else if (node.type === "ArrayPattern") {
-      for (const element of node.elements) if (element !== null) waiting.push(element);
-    } else if (node.type === "ObjectPattern") {
-      for (const property of node.properties) waiting.push(property.type === "Property" ? property.value : property);
-    }
-  }
-  return names;
-}
-
-function roleOf({ node, role }: Spot, key: string): Role {
-  switch (node.type) {
-    case "VariableDeclarator":
-      return key === "id" ? "declare" : "read";
-    case "FunctionDeclaration":
-    case "FunctionExpression":
-    case "ArrowFunctionExpression":
-      if (key === "params") return "declare";
-      return key === "id" ? "name" : "read";
-    case "ClassDeclaration":
-    case "ClassExpression":
-      return key === "id" ? "name" : "read";
-    case "CatchClause":
-      return key === "param" ? "declare" : "read";
-    case "AssignmentExpression":
-    case "ForInStatement":
-    case "ForOfStatement":
-      return key === "left" ? "write" : "read";
-    case "UpdateExpression":
-      return "write";
-    case "UnaryExpression":
-      return node.operator === "delete" ? "delete" : "read";
-    case "ChainExpression":
-    case "ObjectPattern":
-    case "ArrayPattern":
-    case "RestElement":
-      return role;
-    case "AssignmentPattern":
-      return key === "left" ? role : "read";
-    case "Property":
-      return key === "value" ? role : wordRole(node.computed);
-    case "MemberExpression":
-      return key === "property" ? wordRole(node.computed) : "read";
-    case "MethodDefinition":
-    case "PropertyDefinition":
-      return key === "key" ? wordRole(node.computed) : "read";
-    case "LabeledStatement":
-      return key === "label" ? "name" : "read";
-    case "BreakStatement":
-    case "ContinueStatement":
-    case "MetaProperty":
-    case "ImportSpecifier":
-    case "ImportDefaultSpecifier":
-    case "ImportNamespaceSpecifier":
-    case "ExportSpecifier":
-    case "ExportAllDeclaration":
-      return "name";
-    default:
-      return "read";
-  }
-}
-
-function wordRole(isComputed: boolean): Role {
-  return isComputed ? "read" : "name";
-}
-
-/** Which variable each name means, and how often each gets a value beside its declaration. */
-function bind(spots: readonly Spot[]): ReadonlyMap<AnyNode, Binding> {
-  const bindings = new Map<AnyNode, Binding>();
-  for (const { node, role, scope, parent } of spots) {
-    if (node.type !== "Identifier" || role === "name" || role === "declare") continue;
-    const binding = scope.find(node.name);
-    if (binding === undefined) continue;
-    bindings.set(node, binding);
-    if (role !== "write") continue;
-    const above = parent?.node;
-    if (above?.type === "AssignmentExpression" && above.operator === "=") give(binding, above.right);
-    else binding.writes += 2; // It is never known which value it has.
-  }
-  return bindings;
 }
 
 function askedIn(spots: readonly Spot[]): ReadonlySet<string> {

@@ -273,6 +273,16 @@ describe("an answer of the compiler", () => {
     assert.deepEqual(built, { bare, map, shares: new Map([["x.ts", 5]]), isLasting: true });
   });
 
+  it("says what was seen where it was asked to look, and only there", () => {
+    const sights = [{ rule: "eval", line: 1, column: 1, name: "" }];
+    const answer = (more: object, isInspected: boolean): unknown =>
+      parseAnswer(JSON.stringify({ bare, map, bytes: 5, ...more }), { name: "x.ts", isInspected });
+    assert.deepEqual(answer({ sights }, true), { ...(answer({}, false) as object), sights }); // a bundle
+    assert.equal(answer({ sights }, false), undefined);
+    assert.equal(answer({}, true), undefined);
+    assert.equal(answer({ sights: [{ rule: "eval" }] }, true), undefined);
+  });
+
   const forged: readonly unknown[] = [
     "",
     [],

@@ -4,7 +4,7 @@ import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { compile, compileInspected, stopCompiler } from "../../sandbox/compile.ts";
-import { INSPECT_LIMITS } from "../../sandbox/inspect/finding.ts";
+import { INSPECT_LIMITS } from "../../sandbox/inspect/rules.ts";
 import { inspectCode } from "../../sandbox/inspect/inspect.ts";
 import { engine } from "../corpus/engine.ts";
 import { escape } from "../corpus/escape.ts";
