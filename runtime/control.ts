@@ -132,7 +132,7 @@ export class AgentControl {
    * the reply is withheld until that settles, or until the life that ran the turn ends, or the returned function is called.
    * A text is the reply; anything else lets the agent's own reply leave, and a rejection or a text that is no reply is an event,
    * `answer.refused`. A call that is repeated with its id joins one that is withheld; later it gets the agent's own reply, which
-   * is what the vault holds. Throws RUNTIME_ANSWERER_EXISTS.
+   * is what the vault holds. Ends with this deployment: who spawns the agent again asks again. Throws RUNTIME_ANSWERER_EXISTS.
    */
   answerWith(answerer: Answerer): () => void {
     const agent = this.#agent;

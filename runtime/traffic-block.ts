@@ -6,6 +6,7 @@
  *
  * Invariant: what these functions read back is what was written, or undefined. Nothing is guessed.
  */
+import type { RecordedAsk } from "./message.ts";
 import type { RecordedTurn } from "./traffic.ts";
 
 /** Raised when a record could be misread by a version that does not know the change. Others are not read. */
@@ -140,4 +141,14 @@ function parsed(text: string): unknown {
 /** The same turn as the first of a run. */
 export function afterGap(turn: RecordedTurn): RecordedTurn {
   return { ...turn, isAfterGap: true };
+}
+
+/** About how large a turn is: all texts that come from outside, and a flat charge for the rest of the record. In UTF-16 units. */
+export function turnSize({ method, text, result, asks }: RecordedTurn): number {
+  const reply = result.ok ? result.reply.length : result.name.length + result.message.length;
+  return 128 + method.length + text.length + reply + asks.reduce((sum, ask) => sum + sizeOfAsk(ask), 0);
+}
+
+function sizeOfAsk({ verb, text, answer }: RecordedAsk): number {
+  return verb.length + text.length + (answer.ok ? answer.text.length : answer.code.length + answer.message.length);
 }

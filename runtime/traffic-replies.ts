@@ -11,12 +11,12 @@
  * 1. Every reply leaves exactly once, and no later than its life ends: a turn that is committed is answered.
  * 2. What is no encoded value, or is longer than a reply may be, reaches no caller: the own reply leaves instead.
  * 3. A withheld reply holds up no other; each leaves as it is settled.
- * 4. At most `WITHHELD_MAX` are withheld; beyond, nobody is asked.
+ * 4. At most `WITHHELD_MAX` are withheld; beyond, nobody is asked until some of them have left or their callers have.
  */
 import { SandboxError, decode } from "../sandbox/index.ts";
 import { RuntimeError } from "./errors.ts";
 import type { Message } from "./message.ts";
-import { settleMessage } from "./message.ts";
+import { isAbandoned, settleMessage } from "./message.ts";
 import type { RecordedTurn } from "./traffic.ts";
 
 /** Gives another reply to a call than its agent's own; both encoded. `undefined`: the own one. */
@@ -67,7 +67,7 @@ export class Replies {
     if (!turn.result.ok) throw new Error("a failed turn has no reply");
     const { reply } = turn.result;
     const answering = this.#answering;
-    const isAsked = answering !== undefined && message.kind === "call" && this.#withheld.size < WITHHELD_MAX;
+    const isAsked = answering !== undefined && message.kind === "call" && this.#hasRoom();
     const other = isAsked && epoch !== undefined ? asked(answering, turn) : undefined;
     if (answering === undefined || epoch === undefined || other === undefined) {
       return settleMessage(message, { text: reply });
@@ -80,6 +80,13 @@ export class Replies {
         this.#settle(message, undefined);
       },
     );
+  }
+
+  /** Those whose callers have all given up make room when it is needed. */
+  #hasRoom(): boolean {
+    if (this.#withheld.size < WITHHELD_MAX) return true;
+    for (const message of this.#withheld.keys()) if (isAbandoned(message)) this.#settle(message, undefined);
+    return this.#withheld.size < WITHHELD_MAX;
   }
 
   /** The withheld call that matches: one that is repeated with its id joins it. */

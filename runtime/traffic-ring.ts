@@ -17,7 +17,7 @@ import { readCurrent, textOf } from "./agent-record.ts";
 import type { EventStream } from "./events.ts";
 import { isRefusal } from "./feed.ts";
 import type { RecordedTurn } from "./traffic.ts";
-import { LIST_KEY, afterGap, blockKey, listIn, listText, turnLine, turnsIn } from "./traffic-block.ts";
+import { LIST_KEY, afterGap, blockKey, listIn, listText, turnLine, turnSize, turnsIn } from "./traffic-block.ts";
 import type { TrafficBlock, TrafficList, TrafficOwner } from "./traffic-block.ts";
 
 /** Names of rings begin like this; `~` keeps them apart from agents. */
@@ -91,9 +91,11 @@ export class TrafficRing {
   append(turn: RecordedTurn): void {
     if (this.#isOver) return;
     this.#known();
+    const bytesMax = this.#bounds.bytesMax / 4;
+    if (turnSize(turn) > bytesMax) return this.#skip(); // seen before it is written out at great length
     const line = turnLine(turn);
     const bytes = Buffer.byteLength(line) + 1;
-    if (bytes > this.#bounds.bytesMax / 4) return this.#skip();
+    if (bytes > bytesMax) return this.#skip();
     this.#lines.push(line);
     this.#lineBytes += bytes;
     this.#next += 1;

@@ -14,7 +14,7 @@
  * 3. Bounded by count and by bytes; the oldest go first.
  */
 import type { RecordedAsk } from "./message.ts";
-import { afterGap } from "./traffic-block.ts";
+import { afterGap, turnSize } from "./traffic-block.ts";
 import type { TrafficRing } from "./traffic-ring.ts";
 
 /** One turn that ran and was committed (or refused by its handler). */
@@ -114,7 +114,7 @@ export class TrafficRecorder {
     this.#unkept += 1;
     const ring = this.#kept.ring();
     if (ring !== undefined) this.#keep(ring);
-    this.#bytes += sizeOf(turn);
+    this.#bytes += turnSize(turn);
     const isOver = this.#turns.length >= TURNS_RECORDED * 2 || this.#bytes > TURN_BYTES_RECORDED;
     if (isOver) this.#trim();
   }
@@ -174,26 +174,16 @@ export class TrafficRecorder {
 
   #trim(): void {
     let first = Math.max(0, this.#turns.length - TURNS_RECORDED);
-    let bytes = this.#turns.slice(first).reduce((sum, turn) => sum + sizeOf(turn), 0);
+    let bytes = this.#turns.slice(first).reduce((sum, turn) => sum + turnSize(turn), 0);
     for (
       let turn = this.#turns[first];
       bytes > TURN_BYTES_RECORDED / 2 && turn !== undefined;
       turn = this.#turns[first]
     ) {
-      bytes -= sizeOf(turn);
+      bytes -= turnSize(turn);
       first += 1;
     }
     this.#turns = this.#turns.slice(first);
     this.#bytes = bytes;
   }
-}
-
-/** All texts that come from outside, and a flat charge for the rest of the record. */
-function sizeOf({ method, text, result, asks }: RecordedTurn): number {
-  const reply = result.ok ? result.reply.length : result.name.length + result.message.length;
-  return 128 + method.length + text.length + reply + asks.reduce((sum, ask) => sum + sizeOfAsk(ask), 0);
-}
-
-function sizeOfAsk({ verb, text, answer }: RecordedAsk): number {
-  return verb.length + text.length + (answer.ok ? answer.text.length : answer.code.length + answer.message.length);
 }

@@ -352,6 +352,16 @@ describe("replies", () => {
     );
   });
 
+  it("whose callers have given up make room when it is needed", () => {
+    const replies = new Replies();
+    replies.ask(answering(() => new Promise(() => undefined)));
+    const all = Array.from({ length: WITHHELD_MAX }, () => sent(replies, 1));
+    assert.deepEqual(sent(replies, 1).texts, ["1"]);
+    for (const { message } of all.slice(0, 10)) message.callers.clear();
+    assert.deepEqual(sent(replies, 1).texts, []);
+    assert.ok(all.slice(0, 10).every(({ message }) => message.progress === "settled"));
+  });
+
   it("of a life that is over leave at once", () => {
     const replies = new Replies();
     replies.ask(answering(() => assert.fail("nobody is asked")));
