@@ -189,9 +189,10 @@ export class Agent {
    * The first start in this runtime: of a new agent, of one that slept in the vault, or of newly deployed code. Commits
    * the spec, the code and the first (or migrated) state together. Messages that come meanwhile wait for it. Rejects with
    * the error that stopped it, which they get too: this agent is down then, and the vault is left exactly as it was.
+   * `before` had the name until now, and gives way when its own work is done; no message wakes this one meanwhile.
    */
-  async begin(artifact: Artifact, spec: AgentSpec): Promise<void> {
-    await this.#between.run(async () => {
+  async begin(artifact: Artifact, spec: AgentSpec, before?: Agent): Promise<void> {
+    const begin = async (): Promise<void> => {
       const started = this.#host.clock.monotonicMs();
       this.#phase = { name: "starting" };
       try {
@@ -203,15 +204,14 @@ export class Agent {
         this.#retire(errorReason(error));
         throw error;
       }
-    });
+    };
+    await this.#between.run(() => before?.giveWay(begin) ?? begin());
   }
 
   /** Keeps this agent, which has no life, from getting one while `successor` begins, and for good once that has begun. */
   async giveWay(successor: () => Promise<void>): Promise<void> {
-    await this.#between.run(async () => {
-      await successor();
-      this.#retire({ name: "shutdown", message: "it was spawned again" });
-    });
+    const retire = (): void => this.#retire({ name: "shutdown", message: "it was spawned again" });
+    await this.#between.run(() => successor().then(retire));
   }
 
   #retire(reason: ExitReason): void {

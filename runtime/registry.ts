@@ -219,8 +219,7 @@ export class AgentRegistry {
     this.#agents.set(id, agent);
     if (before !== undefined) agent.monitors.inherit(before.monitors);
     try {
-      const begin = (): Promise<void> => agent.begin(artifact, spec);
-      await (before === undefined ? begin() : before.giveWay(begin));
+      await agent.begin(artifact, spec, before);
     } catch (error) {
       if (before === undefined) this.#agents.delete(id);
       else this.#agents.set(id, before);

@@ -27,6 +27,7 @@ const FOUND: readonly (readonly [seed: number, what: string])[] = [
     "a message that returns as its life ends on a full disk is not failed as well, by the question it had open",
   ],
   [5_212_774, "what waited for a subscription is taken back from an agent that goes back to before it subscribed"],
+  [8_681_994, "a message that comes while a name is still its former agent's does not give the next one two lives"],
   [8_681_570, "children that are told to end as they start, because their supervisor is, end in whatever order"],
 ];
 
