@@ -11,6 +11,7 @@ import { LOAD_TICKET, type CellConfig, type PlaceSpec } from "./cell-config.ts";
 import { CellResident, type CellPace } from "./cell-resident.ts";
 import { RecordType, type FrameRecord, type FrameWriter } from "./frames.ts";
 import type { IsolatePool } from "./isolate-pool.ts";
+import type { Isolate } from "./isolate.ts";
 import type { Lane } from "./lane.ts";
 
 /** What the host works with. */
@@ -100,8 +101,15 @@ export class CellHost {
     assert(!this.#residents.has(slot), `slot ${slot} is taken`);
     // The Guardian, which we trust, made this text from a PlaceSpec.
     const spec = JSON.parse(text) as PlaceSpec;
-    this.#residents.set(slot, new CellResident(slot, spec, this.#options.pool.take(spec.heapMb), this.#pace));
-    this.#speakUp();
+    const take = (): Isolate => {
+      const isolate = this.#options.pool.take(spec.heapMb);
+      this.#speakUp();
+      return isolate;
+    };
+    const resident = new CellResident(slot, spec, take, this.#pace);
+    this.#residents.set(slot, resident);
+    // In the async lane an entry of another one may be running, which is neither to be kept waiting nor to be charged for this.
+    if (this.#options.config.lane === "sync") resident.takeIsolate();
   }
 
   #dispose(slot: number): void {

@@ -4,6 +4,7 @@
  * Invariants:
  * 1. One entry at a time, turns in order of arrival. While a turn waits for answers, only answers enter.
  * 2. Once the isolate is gone nothing enters any more; what waited is forgotten (the Guardian settles it).
+ * 3. There is an isolate when the first entry is due, at the latest.
  */
 import { LOAD_TICKET, type PlaceSpec } from "./cell-config.ts";
 import type { Isolate } from "./isolate.ts";
@@ -38,19 +39,33 @@ export class CellResident {
   /** True between the guest's "wait" and the turn's end. */
   isWaiting = false;
   #isolate: Isolate | undefined;
+  /** Undefined once it was called, or is not wanted any more. */
+  #take: (() => Isolate) | undefined;
   #turns: Entry[] = [];
   #answers: Entry[] = [];
 
-  constructor(slot: number, spec: PlaceSpec, isolate: Isolate, pace: CellPace) {
+  constructor(slot: number, spec: PlaceSpec, take: () => Isolate, pace: CellPace) {
     this.#pace = pace;
     this.slot = slot;
     this.spec = spec;
-    this.#isolate = isolate;
+    this.#take = take;
   }
 
-  /** The V8 heap, until it was discarded. */
+  /** The V8 heap, until it was discarded. Taken when it is first asked for. */
   get isolate(): Isolate | undefined {
+    this.takeIsolate();
     return this.#isolate;
+  }
+
+  /** Takes it now, unless that was done, or nobody wants it any more. */
+  takeIsolate(): void {
+    const take = this.#take;
+    this.#take = undefined;
+    if (take !== undefined) this.#isolate = take();
+  }
+
+  get #isGone(): boolean {
+    return this.#isolate === undefined && this.#take === undefined;
   }
 
   /** True while something is in progress or waits. */
@@ -69,17 +84,17 @@ export class CellResident {
   }
 
   addTurn(ticket: number, text: string): void {
-    if (this.#isolate !== undefined) this.#turns.push({ ticket, text });
+    if (!this.#isGone) this.#turns.push({ ticket, text });
   }
 
   /** An answer to anything but the turn that waits is dropped: the turn may have ended meanwhile. */
   addAnswer(ticket: number, text: string): void {
-    if (this.#isolate !== undefined && ticket === this.ticket) this.#answers.push({ ticket, text });
+    if (!this.#isGone && ticket === this.ticket) this.#answers.push({ ticket, text });
   }
 
   /** The text that may enter now, or undefined. Begins the next turn when the last one has ended. */
   next(): Entry | undefined {
-    if (this.isInside || this.#isolate === undefined) return undefined;
+    if (this.isInside || this.#isGone) return undefined;
     if (this.isWaiting) return this.#answers.shift();
     const entry = this.#turns.shift();
     if (entry === undefined) return undefined;
@@ -99,6 +114,7 @@ export class CellResident {
   discard(): void {
     this.#isolate?.dispose();
     this.#isolate = undefined;
+    this.#take = undefined;
     this.#turns = [];
     this.settle();
   }

@@ -2,8 +2,9 @@
  * The async lane: turns run on a thread of isolated-vm's pool, so that this thread stays free to watch them. About forty
  * microseconds per entry. For code that has not proved itself.
  *
- * One entry at a time in the whole cell: the process's CPU time between its start and its end is then the turn's, with
- * this thread's own idling (microseconds) and V8's helper threads on top, and never more than the wall time is charged.
+ * One entry at a time in the whole cell: the process's CPU time between its start and its end, without that of this thread, is
+ * then the turn's, with V8's helper threads on top; and never more than the wall time is charged. This thread meanwhile reads
+ * what comes for others.
  * A turn that waits for answers is not inside and lets others in.
  *
  * Invariants:
@@ -91,17 +92,17 @@ export class AsyncLane implements Lane {
     this.#pen.enter(resident.slot, resident.ticket);
     const startMs = this.#clock.monotonicMs();
     const cpu = process.cpuUsage();
+    const own = process.threadCpuUsage();
     this.#armDispose(resident, isolate);
     const end = await this.#enter(resident, isolate, entry.text, startMs);
-    const used = process.cpuUsage(cpu);
+    const used = cpuOfOthers(process.cpuUsage(cpu), process.threadCpuUsage(own));
     const wallUs = (this.#clock.monotonicMs() - startMs) * US_PER_MS;
     this.#watch?.cancel();
     this.#pen.leave(resident.slot, resident.ticket);
     resident.isInside = false;
     this.#inside = undefined;
     if (this.#isStuck) return;
-    const cpuUs = Math.min(used.user + used.system, wallUs);
-    this.#report(resident, end, cpuUs, wallUs);
+    this.#report(resident, end, Math.min(used, wallUs), wallUs);
     this.#waiting.add(resident);
     this.#pump();
   }
@@ -163,6 +164,11 @@ export class AsyncLane implements Lane {
       this.#writer.flush();
     });
   }
+}
+
+/** What all threads used but this one, in microseconds: two clocks, so a little may be missing. */
+function cpuOfOthers(all: NodeJS.CpuUsage, own: NodeJS.CpuUsage): number {
+  return Math.max(0, all.user + all.system - own.user - own.system);
 }
 
 /** Disposed by our own watchdog, the entry was out of time; disposed on request, nobody listens any more. */
