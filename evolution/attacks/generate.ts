@@ -2,13 +2,13 @@
  * Hostile messages for one agent, made from the messages it gets: each method in turn, a recorded argument with one of its places
  * made hostile, or a hostile argument outright. The same traffic, methods and seed give the same cases.
  *
- *   methods x arguments seen x places x hostile values -> shuffled by seed, telling values first -> dealt out method by method
+ *   methods x arguments seen x places x hostile values -> the telling first, shuffled by seed -> dealt out method by method
  */
 import type { Random, RecordedTurn } from "../../runtime/index.ts";
 import { decode, encode, isReserved, SandboxError } from "../../sandbox/index.ts";
 import type { AttackMessage } from "./attack.ts";
 import type { HostileValue } from "./hostile-values.ts";
-import { ODD_VALUES, TELLING_VALUES } from "./hostile-values.ts";
+import { HOSTILE_VALUES } from "./hostile-values.ts";
 import type { Path } from "./mutate.ts";
 import { placesOf, replaced } from "./mutate.ts";
 
@@ -34,6 +34,8 @@ export interface CaseSources {
 const SAMPLES_MAX = 4;
 /** Text of an argument that is varied: a longer one costs more to vary than it is worth. */
 const SAMPLE_UNITS_MAX = 32 << 10;
+/** So few that each of them meets every place of a usual argument within one agent's share of the cases. */
+const VALUES_AT_ONCE = 7;
 
 /** An argument that was seen, by method. */
 interface Sample {
@@ -74,16 +76,20 @@ function samplesOf({ turns }: CaseSources, method: string): readonly Sample[] {
   return seen.size > 0 ? [...seen.values()] : [{ kind: "call", value: undefined }];
 }
 
-/** All variations of a method's arguments, in the order in which they are tried. */
+/** All variations of a method's arguments, in the order in which they are tried: of a few values in every place, of a few more … */
 function draftsOf(samples: readonly Sample[], random: Random): readonly Draft[] {
   const places = samples.flatMap((sample) => placesOf(sample.value).map((path) => ({ sample, path })));
-  const [telling, odd] = [TELLING_VALUES, ODD_VALUES].map((values) =>
-    shuffled(
-      values.flatMap((hostile) => places.map(({ sample, path }) => ({ sample, path, hostile }))),
-      random,
-    ),
-  );
-  return [...(telling ?? []), ...(odd ?? [])];
+  const drafts: Draft[] = [];
+  for (let at = 0; at < HOSTILE_VALUES.length; at += VALUES_AT_ONCE) {
+    const values = HOSTILE_VALUES.slice(at, at + VALUES_AT_ONCE);
+    drafts.push(
+      ...shuffled(
+        values.flatMap((hostile) => places.map((place) => ({ ...place, hostile }))),
+        random,
+      ),
+    );
+  }
+  return drafts;
 }
 
 function caseOf(method: string, { sample, path, hostile }: Draft, bytesMax: number): Case | undefined {

@@ -1,6 +1,6 @@
 /**
- * Values that break code which was written with honest ones in mind. The list is fixed and its first part is the most telling:
- * what each method meets even where only few cases are run. Sources: what fast-check's arbitraries favour, the Big List of
+ * Values that break code which was written with honest ones in mind. The list is fixed, and its beginning is the most
+ * telling: what each method meets even where only few cases are run. Sources: what fast-check's arbitraries favour, the Big List of
  * Naughty Strings (minimaxir/big-list-of-naughty-strings), and what generated handlers were seen to die of.
  */
 
@@ -32,8 +32,8 @@ function named(keys: readonly string[]): Readonly<Record<string, number>> {
   return Object.fromEntries(keys.map((key) => [key, 1]));
 }
 
-/** Those that find most. */
-export const TELLING_VALUES: readonly HostileValue[] = [
+/** All of them, those that find most first. */
+export const HOSTILE_VALUES: readonly HostileValue[] = [
   { what: "nothing at all", value: MISSING },
   { what: "an empty text", value: "" },
   { what: "null", value: null },
@@ -48,10 +48,6 @@ export const TELLING_VALUES: readonly HostileValue[] = [
   { what: "0", value: 0 },
   { what: "Infinity", value: Infinity },
   { what: "a text that regular expressions choke on", value: `${"a".repeat(40)}!` },
-];
-
-/** The others. */
-export const ODD_VALUES: readonly HostileValue[] = [
   { what: "-Infinity", value: -Infinity },
   { what: "-0", value: -0 },
   { what: "a fraction", value: 0.5 },
