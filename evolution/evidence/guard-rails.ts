@@ -112,13 +112,17 @@ export function emptyEvidence(settings: EvidenceSettings): Evidence {
 /** Weighs one more pair. Changes `evidence`. Never throws for what a candidate or a user's function does. */
 export function addPair(evidence: Evidence, pair: Pair): void {
   try {
-    const seen = observe(pair, evidence.settings);
-    if (seen.isVoid) evidence.voids += 1;
-    else weigh(evidence, seen, pair);
+    addObservation(evidence, observe(pair, evidence.settings), pair);
   } catch (error) {
     if (!(error instanceof UserFault)) throw error;
     evidence.userFault ??= error.message;
   }
+}
+
+/** Weighs a pair that was looked at already. Changes `evidence`. */
+export function addObservation(evidence: Evidence, seen: Observation, pair: Pair): void {
+  if (seen.isVoid) evidence.voids += 1;
+  else weigh(evidence, seen, pair);
 }
 
 /** Both shadows begin anew from their states: so does what is known of their heaps. Changes `evidence`. */

@@ -35,11 +35,16 @@ export interface SplitRequest {
   readonly fitness: number | undefined;
 }
 
+/** What became of one version's own requests. */
+export interface Arm extends ArmCounts {
+  readonly failures: number;
+}
+
 /** All that a split knows. */
 export interface SplitEvidence {
   readonly settings: Pick<EvidenceSettings, "harmAlpha" | "cpuRatioMax">;
-  candidate: ArmCounts;
-  champion: ArmCounts;
+  candidate: Arm;
+  champion: Arm;
   failures: SplitState;
   cpu: TwoSampleState;
   fitness: TwoSampleState;
@@ -49,7 +54,7 @@ export interface SplitEvidence {
 
 /** Nothing seen yet. */
 export function emptySplitEvidence(settings: SplitEvidence["settings"]): SplitEvidence {
-  const none = { requests: 0, failures: 0 };
+  const none = { requests: 0, failures: 0, loss: 0 };
   return {
     settings,
     candidate: none,
@@ -64,8 +69,12 @@ export function emptySplitEvidence(settings: SplitEvidence["settings"]): SplitEv
 /** Weighs a request. Changes `evidence`. */
 export function addRequest(evidence: SplitEvidence, request: SplitRequest): void {
   const { arm, session, share, isFailed, cpuMs, fitness } = request;
-  const { requests, failures } = evidence[arm];
-  evidence[arm] = { requests: requests + 1, failures: failures + Number(isFailed) };
+  const { requests, failures, loss } = evidence[arm];
+  evidence[arm] = {
+    requests: requests + 1,
+    failures: failures + Number(isFailed),
+    loss: loss + (isFailed ? 1 : 1 - (fitness ?? 1)),
+  };
   const known = evidence.sessions.get(session);
   if (known === undefined && evidence.sessions.size >= SESSIONS_MAX) return;
   evidence.sessions.set(session, (known ?? false) || isFailed);

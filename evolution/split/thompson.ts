@@ -1,5 +1,5 @@
 /**
- * Thompson's share: how likely it is that the candidate fails less often than the champion, by seeded draws from what is
+ * Thompson's share: how likely it is that the candidate does better than the champion, by seeded draws from what is
  * known of both. (Thompson, "On the likelihood that one unknown probability exceeds another", Biometrika 25, 1933.)
  *
  * The draws of a share depend on counts that were made before it is used and on the seed, and on nothing of the request that
@@ -15,10 +15,10 @@ export const SHARE_MIN = 0.01;
 /** Draws behind one share; its error is below four points. */
 const DRAWS = 200;
 
-/** Requests of one version and how many of them failed. */
+/** Requests of one version and what they lack: 1 for each that failed, or 1 minus its fitness. */
 export interface ArmCounts {
   readonly requests: number;
-  readonly failures: number;
+  readonly loss: number;
 }
 
 /** The candidate's share for the requests to come: 0.01 to 0.5. Repeats exactly for the same counts and seed (32 bits). */
@@ -29,15 +29,15 @@ export function thompsonShare(
   const random = seededRandom(seed);
   let wins = 0;
   for (let draw = 0; draw < DRAWS; draw++) {
-    const candidate = drawBeta(1 + arms.candidate.failures, 1 + successesOf(arms.candidate), random);
-    const champion = drawBeta(1 + arms.champion.failures, 1 + successesOf(arms.champion), random);
+    const candidate = drawBeta(1 + arms.candidate.loss, 1 + successesOf(arms.candidate), random);
+    const champion = drawBeta(1 + arms.champion.loss, 1 + successesOf(arms.champion), random);
     if (candidate < champion) wins += 1;
   }
   return Math.min(SHARE_MAX, Math.max(SHARE_MIN, wins / DRAWS));
 }
 
-function successesOf({ requests, failures }: ArmCounts): number {
-  return Math.max(0, requests - failures);
+function successesOf({ requests, loss }: ArmCounts): number {
+  return Math.max(0, requests - loss);
 }
 
 /** One draw of Beta(a, b), a, b >= 1: of two Gamma draws the first one's part. */

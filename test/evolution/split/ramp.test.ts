@@ -43,8 +43,8 @@ describe("Thompson's share", () => {
   const share = (candidate: [number, number], champion: [number, number], seed = 1): number =>
     thompsonShare(
       {
-        candidate: { requests: candidate[0], failures: candidate[1] },
-        champion: { requests: champion[0], failures: champion[1] },
+        candidate: { requests: candidate[0], loss: candidate[1] },
+        champion: { requests: champion[0], loss: champion[1] },
       },
       seed,
     );

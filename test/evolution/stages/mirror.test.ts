@@ -96,7 +96,7 @@ describe("a mirror", () => {
     await using client = new Client(notesOf(words));
     const { promise: half, resolve } = Promise.withResolvers<void>();
     runtime.subscribe(({ event }) => {
-      if (event.type === "candidate.progress" && Number((event["figures"] as { pairs: number }).pairs) > 80) resolve();
+      if (event.type === "candidate.progress" && (event["figures"] as { readonly pairs: number }).pairs > 80) resolve();
     });
     const deciding = tried(runtime, [mirrorStage], { ...SOON, marginPoints: 0.05, source: SAME });
     await half;

@@ -1,4 +1,5 @@
 /** An agent under test by live stages, and versions of it that go wrong in one way each. */
+import { setTimeout } from "node:timers/promises";
 import type { TestScope } from "../../../runtime/testing.ts";
 import { withRuntime } from "../../../runtime/testing.ts";
 import type { AgentRef, Runtime } from "../../../runtime/index.ts";
@@ -74,12 +75,14 @@ export class Client implements AsyncDisposable {
   readonly #done: Promise<void>;
   #isOver = false;
 
-  constructor(ask: (request: number) => Promise<unknown>) {
-    this.#done = this.#run(ask);
+  /** `everyMs`: pauses so long between two requests, as a caller with other things to do. */
+  constructor(ask: (request: number) => Promise<unknown>, everyMs = 0) {
+    this.#done = this.#run(ask, everyMs);
   }
 
-  async #run(ask: (request: number) => Promise<unknown>): Promise<void> {
+  async #run(ask: (request: number) => Promise<unknown>, everyMs: number): Promise<void> {
     for (let request = 0; !this.#isOver; request++) {
+      if (everyMs > 0) await setTimeout(everyMs);
       try {
         await ask(request);
         this.answered += 1;
@@ -100,6 +103,9 @@ export class Client implements AsyncDisposable {
 export function notesOf(words: AgentRef): (request: number) => Promise<unknown> {
   return (request) => (request % 7 === 6 ? words.call("total") : words.call("note", `w${request % 13}`));
 }
+
+/** Between two requests of a caller that shadows can keep pace with on a busy machine, in ms. */
+export const PACE_MS = 4;
 
 /** A proof that takes some 150 pairs instead of 1,500. */
 export const SOON = { marginPoints: 0.2, cpuRatioMax: 4, mirrorTurnsMin: 50, quietMs: 5_000 } as const;
