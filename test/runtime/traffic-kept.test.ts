@@ -13,6 +13,7 @@ import { compile } from "../../sandbox/index.ts";
 import { VAULT_SETTINGS, Vault, restoreVault, systemClock } from "../../vault/index.ts";
 import type { VaultOptions } from "../../vault/index.ts";
 import { COUNTER, codeOf, eventOf } from "../support/agents.ts";
+import { capabilityOf, hostAgent } from "../support/host-agent.ts";
 import { flipPages, storedPages } from "../support/page-file.ts";
 import { FaultyFiles, tempFolder } from "../support/temp-vault.ts";
 
@@ -265,6 +266,24 @@ describe("kept traffic", () => {
       assert.deepEqual(runs(runtime), [["1"]]);
     });
     await program(vault, async (runtime) => assert.deepEqual(runs(runtime), [["1"]]));
+  });
+
+  it("holds the answers of capabilities as the agent got them: without the secrets that were read for them", async (t) => {
+    process.env["PLANARIA_TEST_KEY"] = "sk-kept-traffic-1";
+    t.after(() => delete process.env["PLANARIA_TEST_KEY"]);
+    const vault = await temp(t);
+    const tool = capabilityOf("tool", { tell: async (call) => `it is ${call.secret("PLANARIA_TEST_KEY")}` });
+    {
+      await using runtime = await Runtime.open({ vault, durability: "os", capabilities: [tool] });
+      const agent = await runtime.spawn(hostAgent({ tool: {} }, "counter"));
+      runtime.control("counter").keepTraffic();
+      assert.equal(await agent.call("call", ["tool", "tell"]), "it is ***");
+    }
+    const kept = await lookInto(vault, (open) =>
+      [...(open.head(RING)?.range() ?? [])].map(([, value]) => Buffer.from(value).toString()).join("\n"),
+    );
+    assert.match(kept, /it is \*\*\*/);
+    assert.ok(!kept.includes("sk-kept-traffic-1"));
   });
 
   it("comes back with a backup of its vault", async (t) => {
