@@ -10,7 +10,7 @@ import type { RecordedAsk } from "./message.ts";
 import type { RecordedTurn } from "./traffic.ts";
 
 /** Raised when a record could be misread by a version that does not know the change. Others are not read. */
-export const TRAFFIC_FORMAT = 1;
+const TRAFFIC_FORMAT = 1;
 
 /** Where the list of blocks stands. */
 export const LIST_KEY = "m";
