@@ -2,8 +2,9 @@
  * Probation: after a promotion the version before lives on as a reverse shadow. It is given every turn the new version
  * answered, on its own state; so when the new version fails, the old one takes over with nothing acknowledged lost.
  *
- *   live turn --ok-----> reverse shadow: same answer? ---- no --> roll back
- *             --threw--> probe on a fork of the reverse shadow: would the old one have answered? -- yes --> roll back
+ *   live turn --ok-----> reverse shadow: same answer? ---------------------------------------- no --> roll back
+ *             --threw--> probe on a fork of the reverse shadow: would the old one have answered? yes --> roll back
+ *               `-- where answers are judged, both are weighed by the guard rails of the trial: harm --> roll back
  *   live exit (limit, fault, crash while it ran) ---------------------------------------------------------> roll back
  *   enough turns or enough time ---------------------------------------------------------------------------> confirmed
  *
@@ -13,14 +14,26 @@
  * 3. Ends exactly once.
  */
 import { isAbnormal, isCharged } from "../runtime/index.ts";
-import type { AgentControl, CurrentCode, ExitNotice, RecordedTurn, Runtime, Shadow } from "../runtime/index.ts";
+import type {
+  AgentControl,
+  CurrentCode,
+  ExitNotice,
+  RecordedTurn,
+  Runtime,
+  Shadow,
+  ShadowTurn,
+} from "../runtime/index.ts";
 import type { Artifact } from "../sandbox/index.ts";
 import type { Difference, ProbationReport, WayBack } from "./decision.ts";
+import { concludeEvidence } from "./evidence/conclusion.ts";
+import type { Evidence } from "./evidence/guard-rails.ts";
+import { addPair, emptyEvidence } from "./evidence/guard-rails.ts";
+import { settingsOf } from "./evidence/settings.ts";
 import { goBack, wayText } from "./go-back.ts";
 import type { ParsedArbiterOptions } from "./options.ts";
+import { exchangedPair } from "./probation-pair.ts";
 import type { Failure } from "./records.ts";
 import { VOID_CODES } from "./stage.ts";
-import { judge } from "./stages/replay.ts";
 
 /** What a probation needs. */
 export interface ProbationOptions {
@@ -53,6 +66,7 @@ export class Probation {
   #turns = 0;
   #ownersDoing: string | undefined;
   #isReloaded = false;
+  readonly #evidence: Evidence;
   #state: "watching" | "rolling_back" | "ended" = "watching";
 
   constructor(options: ProbationOptions) {
@@ -61,6 +75,7 @@ export class Probation {
     this.ended = promise;
     this.#end = resolve;
     this.#fail = reject;
+    this.#evidence = emptyEvidence(settingsOf({ ...options, number: 1, candidatesTried: 1 }));
     this.#stops.push(options.control.onTurn((turn) => this.#onTurn(turn)));
     this.#stops.push(options.control.onExit((notice) => this.#onExit(notice)));
   }
@@ -141,9 +156,7 @@ export class Probation {
   }
 
   /** Gives an acknowledged turn to the reverse shadow and compares. */
-  async #mirror(
-    turn: RecordedTurn,
-  ): Promise<{ readonly reason: string; readonly difference?: Difference } | undefined> {
+  async #mirror(turn: RecordedTurn): Promise<Failure | undefined> {
     const reverse = this.#reverse;
     if (reverse === undefined) return undefined;
     const mirrored = await reverse.run(turn);
@@ -153,27 +166,32 @@ export class Probation {
       await reverse.drop();
       return undefined;
     }
-    return kind === "threw" ? undefined : swapSides(judge(turn, mirrored, this.#turns));
+    // Where answers must be equal, one in the place of an error is no fault.
+    if (kind === "threw" && this.#evidence.settings.answers === "equal") return undefined;
+    return this.#weigh(turn, mirrored);
   }
 
   /** Would the old version have answered what the new one threw on? Tried on a fork: the caller was told it failed. */
-  async #probe(turn: RecordedTurn): Promise<{ readonly reason: string; readonly difference?: Difference } | undefined> {
+  async #probe(turn: RecordedTurn): Promise<Failure | undefined> {
     const { control, before } = this.#options;
     const reverse = this.#reverse;
-    if (reverse === undefined || turn.result.ok) return undefined;
+    if (reverse === undefined) return undefined;
     await using probe = await control.shadow({
       artifact: before.artifact,
       of: reverse,
       profile: before.current.profile,
     });
-    const { outcome } = await probe.run(turn);
-    if (outcome.kind !== "done") return undefined;
-    const actual = `${turn.result.name}: ${turn.result.message}`;
-    const difference = { method: turn.method, argument: turn.text, expected: outcome.reply, actual, turn: this.#turns };
-    return {
-      reason: `turn ${this.#turns} (${turn.method}): it threw ${actual}; the version before answers`,
-      difference,
-    };
+    const probed = await probe.run(turn);
+    return probed.outcome.kind === "done" ? this.#weigh(turn, probed) : undefined;
+  }
+
+  /** The guard rails of the trial, with the roles exchanged. */
+  #weigh(turn: RecordedTurn, before: ShadowTurn): Failure | undefined {
+    addPair(this.#evidence, exchangedPair(turn, before, this.#turns));
+    const { verdict, reason, difference } = concludeEvidence(this.#evidence, { isOver: false });
+    if (verdict === "void") this.#stopWatching(`it could not be watched any further: ${reason}`);
+    if (verdict !== "fail") return undefined;
+    return { reason, ...(difference === undefined ? {} : { difference }) };
   }
 
   /**
@@ -287,13 +305,4 @@ function isLoadFault(code: string): boolean {
 
 function hasCode(error: unknown): error is Error & { readonly code: string } {
   return error instanceof Error && "code" in error && typeof error.code === "string";
-}
-
-/** In a mirror the reverse shadow's answer is the expected one, and the live answer the one on trial. */
-function swapSides(
-  failure: { readonly reason: string; readonly difference?: Difference } | undefined,
-): { readonly reason: string; readonly difference?: Difference } | undefined {
-  if (failure?.difference === undefined) return failure;
-  const { expected, actual } = failure.difference;
-  return { reason: failure.reason, difference: { ...failure.difference, expected: actual, actual: expected } };
 }

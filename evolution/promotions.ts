@@ -76,7 +76,10 @@ export class Promotions {
       control,
       before: champion,
       options,
-      onRollBack: (why) => this.#rollingBack(planned, why),
+      onRollBack: async (why) => {
+        await recorded.promise; // first that it was promoted, then that it goes
+        await this.#rollingBack(planned, why);
+      },
       onTrouble: (message) => runtime.events.emit({ type: "candidate.failed", id, agent, message }),
     });
     const swapped = await this.#swap(watch, succession, { label, cause: { why: "promoted", author, decision: id } });
@@ -250,6 +253,9 @@ export class Promotions {
     if (hash !== candidateHash)
       return this.#ended(decision, { end: "interrupted", reason: `${why.reason}; ${OVERTAKEN}`, turns: 0 });
     const reason = `${why.reason}; the runtime ended before it was taken back`;
+    const control = runtime.control(agent);
+    if (beforeOf(control, championHash)?.current.version !== control.code.current.version)
+      return this.#ended(decision, { end: "interrupted", reason: `${reason}, and ${COSTLY}`, turns: 0 });
     const pay = async (): Promise<void> => {
       try {
         await this.#rollingBack(decision, { ...why, reason });
@@ -258,7 +264,7 @@ export class Promotions {
         runtime.events.emit({ type: "candidate.failed", id, agent, message: String(error) });
       }
     };
-    if (runtime.control(agent).isTaken) return await pay();
+    if (control.isTaken) return await pay();
     // The program has not started it yet, and may not be kept from that.
     const { unsubscribe } = runtime.subscribe(({ event }) => {
       if (event.type !== "agent.started" || event.agent !== agent) return;
@@ -285,6 +291,8 @@ export class Promotions {
 }
 
 const DONE = "the version before took over as the runtime ended";
+/** Nothing acknowledged goes without somebody who wants it. */
+const COSTLY = "only an earlier state leads back by now: rollback() by hand goes there, and says what that costs";
 const OVERTAKEN = "another version runs by now";
 const INTERRUPTED: ProbationReport = {
   end: "interrupted",

@@ -3,6 +3,7 @@ import { damage } from "./damage.ts";
 import { errors } from "./errors.ts";
 import { kill } from "./kill.ts";
 import { power } from "./power.ts";
+import { promotion } from "./promotion.ts";
 import { publish } from "./publish.ts";
 import { steps } from "./steps.ts";
 import { stopped } from "./stopped.ts";
@@ -16,5 +17,6 @@ export const subjects: Readonly<Record<string, { readonly run: Subject; readonly
   steps: { run: steps, faults: 20_000 },
   stopped: { run: stopped, faults: 1000 },
   publish: { run: publish, faults: 1000 },
+  promotion: { run: promotion, faults: 1000 },
   power: { run: power, faults: 100_000 },
 };
