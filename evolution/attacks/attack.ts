@@ -21,7 +21,7 @@ export interface KeptAttack extends Attack {
 export type NewAttack = Pick<Attack, "agent" | "messages" | "found">;
 
 /** Messages of one attack. */
-export const MESSAGES_MAX = 20;
+const MESSAGES_MAX = 20;
 /** Text of all messages of one attack, in UTF-16 units: a hostile text is rarely better for being longer. */
 export const TEXT_UNITS_MAX: number = 256 << 10;
 const METHOD_UNITS_MAX = 256;

@@ -4,10 +4,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { Arbiter } from "../../../evolution/arbiter.ts";
 import { Attacks } from "../../../evolution/attacks.ts";
 import type { ArbiterOptions } from "../../../evolution/options.ts";
 import type { StageVerdict } from "../../../evolution/stage.ts";
 import { adversaryStage } from "../../../evolution/stages/adversary.ts";
+import { compileStage } from "../../../evolution/stages/compile.ts";
+import { smokeStage } from "../../../evolution/stages/smoke.ts";
 import { Runtime } from "../../../runtime/index.ts";
 import { withRuntime } from "../../../runtime/testing.ts";
 import { tempFolder } from "../../support/temp-vault.ts";
@@ -253,5 +256,24 @@ describe("the ratchet", () => {
     const said = await saidOf(adversaryStage, { runtime: second, agent: "desk", source: other, options, attacks });
     assert.deepEqual([said.verdict, said.code], ["fail", "EVOLUTION_ATTACK_SUCCEEDED"], said.reason);
     assert.ok(attacks.of("desk").some(({ felled }) => felled === 2));
+  });
+
+  it("holds for two arbiters: what the first one found, the second one tries", async (t) => {
+    const vault = join(tempFolder(t), "vault");
+    const stages = [compileStage, smokeStage, adversaryStage];
+    const verdicts: (string | undefined)[] = [];
+    for (const [source, options] of [
+      [hangs, {}],
+      [changed(hangs, "return levels;", "return levels + 0 * Number(tree);"), { generatedCases: 0 }],
+    ] as const) {
+      await using own = await Runtime.open({ vault });
+      if (verdicts.length === 0) await desk(own);
+      else await own.spawn({ id: "desk", source: DESK, limits: LIMITS });
+      await using arbiter = await Arbiter.start(own, { seed: SEED, ...options }, stages);
+      const { code, reason } = await arbiter.propose({ agent: "desk", source });
+      verdicts.push(code);
+      assert.match(reason, /^adversary: it does not end after search\(""\)/);
+    }
+    assert.deepEqual(verdicts, ["EVOLUTION_ATTACK_SUCCEEDED", "EVOLUTION_ATTACK_SUCCEEDED"]);
   });
 });
