@@ -137,6 +137,26 @@ describe("a reply that somebody else may give", () => {
     assert.equal(await called, 6);
   });
 
+  it("is asked about for calls that read rows, and the next call's rows are not held up meanwhile", async (t) => {
+    const runtime = await withRuntime(t);
+    const source = `export default { version: 1, state: () => ({}), on: {
+      put: (ctx, key) => { ctx.table("t").put(key, { key }); return key; },
+      look: { reads: true, handle: async (ctx, key) => (await ctx.table("t").get(key))?.key ?? "none" },
+    } }`;
+    const shelf = await runtime.spawn({ id: "shelf", source });
+    for (const key of ["a", "b"]) await shelf.call("put", key);
+    const asker = new Asker();
+    runtime
+      .control("shelf")
+      .answerWith((turn) => (turn.method === "look" && turn.text === '"a"' ? asker.answerer(turn) : undefined));
+    const called = shelf.call("look", "a");
+    const { turn, answer } = await asker.next();
+    assert.deepEqual(turn.result, { ok: true, reply: '"a"' });
+    assert.equal(await shelf.call("look", "b"), "b");
+    answer('"another"');
+    assert.equal(await called, "another");
+  });
+
   it("is not asked about for casts, turns that failed, and replies that are only repeated", async (t) => {
     const { counter, control, asker } = await counterOf(t);
     await counter.call("add", 1, { id: "known" });
