@@ -14,7 +14,7 @@ import { smokeStage } from "../../../evolution/stages/smoke.ts";
 import { Runtime } from "../../../runtime/index.ts";
 import { withRuntime } from "../../../runtime/testing.ts";
 import { tempFolder } from "../../support/temp-vault.ts";
-import { changed, saidOf } from "./trial.ts";
+import { changed, saidOf, saidUnderKill } from "./trial.ts";
 
 const SEED = Number(process.env["SEED"] ?? 11);
 
@@ -275,5 +275,18 @@ describe("the ratchet", () => {
       assert.match(reason, /^adversary: it does not end after search\(""\)/);
     }
     assert.deepEqual(verdicts, ["EVOLUTION_ATTACK_SUCCEEDED", "EVOLUTION_ATTACK_SUCCEEDED"]);
+  });
+});
+
+describe("a cell that is killed under an adversary", () => {
+  it("is no attack that succeeded", async (t) => {
+    const own = await withRuntime(t);
+    await desk(own);
+    const attacks = await Attacks.open(own);
+    const source = changed(DESK, "levels++", "levels += 1");
+    const said = await saidUnderKill(adversaryStage, { runtime: own, agent: "desk", source, seed: SEED, attacks });
+    assert.equal(said.verdict, "pass", said.reason);
+    assert.ok(said.killed > 0);
+    assert.deepEqual(attacks.of("desk"), []);
   });
 });

@@ -9,7 +9,7 @@ import { smokeStage } from "../../../evolution/stages/smoke.ts";
 import type { Runtime } from "../../../runtime/index.ts";
 import { withRuntime } from "../../../runtime/testing.ts";
 import type { TestScope } from "../../../runtime/testing.ts";
-import { changed, saidOf } from "./trial.ts";
+import { changed, saidOf, saidUnderKill } from "./trial.ts";
 
 const NOTES = `
 import { agent } from "planaria/agent";
@@ -326,5 +326,26 @@ describe("where answers are judged", () => {
       .replace("return ctx.state.seen", "throw new Error('odd')")
       .replace('"filed"', "(() => { throw new Error('odd'); })()");
     assert.equal((await smoke(t, mostly, options)).code, "EVOLUTION_ANSWER_DIFFERS");
+  });
+});
+
+describe("a cell that is killed under a smoke test", () => {
+  it("costs the candidate nothing: it is tried again by itself", async (t) => {
+    const own = await archive(t);
+    const source = changed(NOTES, ADD, `${ADD},\n    more: () => 1`);
+    const { verdict, reason, killed } = await saidUnderKill(smokeStage, { runtime: own, agent: "notes", source });
+    assert.equal(verdict, "pass", reason);
+    assert.ok(killed > 0);
+  });
+
+  it("does not save one that fails", async (t) => {
+    const source = changed(NOTES, "return ctx.state.seen;", "throw new Error('no');");
+    const { verdict, code, killed } = await saidUnderKill(smokeStage, {
+      runtime: await archive(t),
+      agent: "notes",
+      source,
+    });
+    assert.deepEqual([verdict, code], ["fail", "EVOLUTION_ANSWER_DIFFERS"]);
+    assert.ok(killed > 0);
   });
 });

@@ -54,3 +54,20 @@ export function changed(source: string, from: string, to: string): string {
   assert.ok(source.includes(from), `the source has ${from}`);
   return source.replace(from, () => to);
 }
+
+/** What a stage says whose cells are killed once, as it looks at the recorded turns: its shadows are loaded by then. */
+export async function saidUnderKill(
+  stage: Stage,
+  parts: TrialParts,
+): Promise<StageVerdict & { readonly killed: number }> {
+  const before = new Set(parts.runtime.cells().map(({ id }) => id));
+  const trial = await trialOf(parts);
+  let killed = 0;
+  const traffic = (): ReturnType<Trial["traffic"]> => {
+    const others = parts.runtime.cells().filter(({ id, residents }) => !before.has(id) && residents > 0);
+    if (killed === 0) for (const { pid } of others) process.kill(pid, "SIGKILL");
+    killed += others.length;
+    return trial.traffic();
+  };
+  return { ...(await stage.run({ ...trial, traffic })), killed };
+}
