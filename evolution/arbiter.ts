@@ -30,20 +30,12 @@ import { Promotions } from "./promotions.ts";
 import { restOf } from "./quarantine.ts";
 import type { OpenProposal } from "./records.ts";
 import { Records } from "./records.ts";
+import { defaultStages } from "./road.ts";
 import type { Stage, StageVerdict } from "./stage.ts";
-import { compileStage } from "./stages/compile.ts";
-import { replayStage } from "./stages/replay.ts";
-import { smokeStage } from "./stages/smoke.ts";
 import { INTERRUPTED } from "./trial-watch.ts";
 import type { TrialOutcome } from "./trials.ts";
 import { Trials } from "./trials.ts";
 import { VerdictPost } from "./verdict-post.ts";
-
-/** The road, in order. Users may hand `Arbiter.start` another list. */
-export const defaultStages: readonly Stage[] = [compileStage, smokeStage, replayStage];
-
-/** The stages that need no live traffic. */
-export const offlineStages: readonly Stage[] = defaultStages;
 
 /** Judges candidates for the agents of one runtime. */
 export class Arbiter implements AsyncDisposable {

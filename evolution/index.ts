@@ -3,7 +3,7 @@
  */
 
 /** The arbiter: propose code, read its decisions. */
-export { Arbiter, defaultStages, offlineStages } from "./arbiter.ts";
+export { Arbiter } from "./arbiter.ts";
 export { SOURCE_CHARACTERS_MAX } from "./options.ts";
 export type { ArbiterOptions, JudgedTurn, Proposal, Rigor } from "./options.ts";
 
@@ -20,11 +20,21 @@ export type {
 } from "./decision.ts";
 
 /** Stages: the road from source to promotion, extensible. */
+export { defaultStages, offlineStages } from "./road.ts";
 export type { Attack, Finding, Stage, StageVerdict, Trial } from "./stage.ts";
 export { SIGNAL_GRACE_MS } from "./stage.ts";
 export { compileStage } from "./stages/compile.ts";
+export { staticStage } from "./stages/static.ts";
 export { smokeStage } from "./stages/smoke.ts";
-export { replayStage } from "./stages/replay.ts";
+export { adversaryStage } from "./stages/adversary.ts";
+export { lastReplayStage, replayStage } from "./stages/replay.ts";
+export { mirrorStage } from "./stages/mirror.ts";
+export { splitStage } from "./stages/split.ts";
+
+/** Attacks that were found and are kept: `arbiter.attacks`. */
+export type { Attacks, ImportedAttacks } from "./attacks.ts";
+export type { KeptAttack } from "./attacks/attack.ts";
+export type { RefusedLine } from "./attacks/lines.ts";
 
 /** What can go wrong. */
 export { EvolutionError } from "./errors.ts";

@@ -82,7 +82,7 @@ export interface ArbiterOptions {
   readonly isFailure?: ((turn: JudgedTurn) => boolean) | undefined;
   /** An answer without what may differ: times, ids of its own making. Applied before answers are compared. */
   readonly clean?: ((reply: unknown, turn: JudgedTurn) => unknown) | undefined;
-  /** Which session a turn belongs to: a session is answered by one version. Default: the caller, or the argument. */
+  /** Which session a turn belongs to: a session is answered by one version. Default: the agent that asks; what the program asks is a session each. */
   readonly session?:
     | ((turn: { readonly method: string; readonly argument: unknown; readonly from?: string }) => string)
     | undefined;

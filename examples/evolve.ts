@@ -3,12 +3,13 @@ import { mkdtempDisposable, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Runtime } from "planaria";
-import { Arbiter } from "planaria/evolution";
+import { Arbiter, offlineStages } from "planaria/evolution";
 import type primesAgent from "./agents/primes.agent.ts";
 
 await using folder = await mkdtempDisposable(join(tmpdir(), "planaria-evolve-"));
 await using runtime = await Runtime.open({ vault: folder.path });
-await using arbiter = await Arbiter.start(runtime);
+// Nobody asks this agent while candidates are tried, so they are judged by recorded turns only.
+await using arbiter = await Arbiter.start(runtime, {}, offlineStages);
 const module = new URL("./agents/primes.agent.ts", import.meta.url);
 const primes = await runtime.spawn<typeof primesAgent>({ id: "primes", module });
 

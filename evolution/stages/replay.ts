@@ -2,12 +2,14 @@
  * Does it answer as the version before did? The agent's recorded turns are replayed, run by run from the state before the
  * oldest of each, to the candidate and to the champion's own code side by side (`pairs/pair-run.ts`).
  *
- *   runs: [t1 … t340] gap [t341 … t500]     rungs: 25 -- reload -- 100 -- reload -- 500 -- reload
+ *   runs: [t1 … t340] gap [t341 … t500]     500 turns: 25 - reload - 100 - reload - 500
+ *                                            60 turns: one life, and once more with a reload half-way
  *
  * Invariants
  * 1. Where answers must be equal, the first difference fails: where the control does not repeat its own recorded reply, the
  *    turn is noise and proves nothing, and too much noise makes the measurement void.
- * 2. At each rung both lose their isolates: a fault that shows after a restart only shows here.
+ * 2. Both lose their isolates on the way, and have a long life as well: faults that only a restart shows are seen here, and those that
+ *    only the 80th message of one life shows.
  * 3. A replay accuses and does not acquit: a few hundred turns prove no margin of one point. That is the mirror's part. Where
  *    no mirror follows, judged answers need their gain proved here (`lastReplayStage`).
  */
@@ -26,8 +28,10 @@ import { stateDifferences } from "../pairs/state-difference.ts";
 import type { Stage, StageVerdict, Trial } from "../stage.ts";
 import { describeOutcome, verdictOfError } from "../stage.ts";
 
-/** Pairs after which both are loaded anew: a bad candidate is dropped early, and a restart happens at least twice. */
+/** Pairs after which both are loaded anew. */
 const RUNGS: readonly number[] = [25, 100, 500];
+/** Only where so many times the turns are left for one life: some faults show in long lives only. */
+const LIFE_FACTOR = 5;
 /** CPU below this is within the clock's grain and is not compared, in ms over all turns. */
 const CPU_FLOOR_MS = 5;
 /** Forks anew, because a machine failed a turn, before the replay is worth nothing. */
@@ -48,6 +52,8 @@ interface Replay {
   championCpuMs: number;
   resyncs: number;
   isAlone: boolean;
+  /** Pairs after which both are loaded anew. */
+  readonly reloadsAt: readonly number[];
   /** Runs whose beginning the vault no longer has. */
   skipped: number;
   last: Pick<StageVerdict, "stateDiff">;
@@ -66,6 +72,7 @@ async function replay(trial: Trial, { isLast }: { readonly isLast: boolean }): P
     championCpuMs: 0,
     resyncs: 0,
     isAlone: false,
+    reloadsAt: RUNGS.filter((rung) => rung * LIFE_FACTOR <= turns.length),
     skipped: 0,
     last: {},
   };
@@ -79,7 +86,30 @@ async function replay(trial: Trial, { isLast }: { readonly isLast: boolean }): P
   }
   const { pairs } = work.evidence;
   if (pairs < replayTurnsMin && work.resyncs === 0) return tooFew(pairs, replayTurnsMin);
-  return { ...concluded(work, isLast), figures: figuresOf(work), ...work.last };
+  const end = concluded(work, isLast);
+  const restarted = end.verdict === "pass" && work.reloadsAt.length === 0 ? await withReload(work, turns) : undefined;
+  return { ...(restarted ?? end), figures: figuresOf(work), ...work.last };
+}
+
+/**
+ * Few turns were replayed in one life; the newest run of them is replayed once more, with a reload half-way. The same turns are no second
+ * evidence, so only what fails by itself counts.
+ */
+async function withReload(work: Replay, turns: readonly RecordedTurn[]): Promise<StageVerdict | undefined> {
+  const run = runsOf(turns).at(-1) ?? [];
+  const again: Replay = {
+    ...work,
+    evidence: emptyEvidence(work.evidence.settings),
+    reloadsAt: [Math.ceil(run.length / 2)],
+  };
+  try {
+    const ended = await replayRun(again, run);
+    work.last = again.last;
+    if (ended === undefined || ended.verdict === "inconclusive") return ended;
+    return { ...ended, reason: `with a reload after ${again.reloadsAt[0]} turns, ${ended.reason}` };
+  } catch (error) {
+    return verdictOfError(error, "replay with a reload");
+  }
 }
 
 /** One run of consecutive turns. A verdict ends the replay. */
@@ -132,7 +162,7 @@ async function replayTurns(
     }
     trial.progress({ turns: evidence.pairs, of: work.turns });
     if (isNobodysDoing(pair.candidate) || isNobodysDoing(pair.control)) return { ...fellOut(work), done: index + 1 };
-    if (RUNGS.includes(evidence.pairs)) {
+    if (work.reloadsAt.includes(evidence.pairs)) {
       await pairs.reload();
       restarted(evidence);
     }

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { Arbiter } from "../../evolution/index.ts";
+import { Arbiter, offlineStages } from "../../evolution/index.ts";
 import type { Stage } from "../../evolution/index.ts";
 import type { RuntimeError } from "../../runtime/index.ts";
 import { withRuntime } from "../../runtime/testing.ts";
@@ -42,7 +42,7 @@ describe("the arbiter", () => {
   it("lets no candidate pull a file of the machine into its code", async (t) => {
     const runtime = await withRuntime(t);
     await runtime.spawn({ id: "counter", source: COUNTER });
-    await using arbiter = await Arbiter.start(runtime);
+    await using arbiter = await Arbiter.start(runtime, {}, offlineStages);
     const secret = fileURLToPath(new URL("../../package.json", import.meta.url));
     const source = `import secret from ${JSON.stringify(secret)};\nvoid secret;\n${COUNTER}`;
     const { ruling, stages } = await arbiter.propose({ agent: "counter", source });
@@ -90,12 +90,12 @@ describe("the arbiter", () => {
     const better = COUNTER.replace("ctx.state.count += by", "ctx.state.count = ctx.state.count + by");
     let id = "";
     {
-      await using arbiter = await Arbiter.start(runtime);
+      await using arbiter = await Arbiter.start(runtime, {}, offlineStages);
       const decision = await arbiter.propose({ agent: "counter", source: better, note: "shorter" });
       assert.equal(decision.ruling, "promoted", decision.reason);
       id = decision.id;
     }
-    await using arbiter = await Arbiter.start(runtime);
+    await using arbiter = await Arbiter.start(runtime, {}, offlineStages);
     assert.equal((await arbiter.probation(id))?.end, "interrupted");
     assert.match(arbiter.explain(id), /promoted[\s\S]*shorter[\s\S]*interrupted/);
     assert.equal(await counter.call("read"), 25);

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Arbiter } from "../../evolution/index.ts";
+import { Arbiter, offlineStages } from "../../evolution/index.ts";
 import type { AgentRef, Runtime } from "../../runtime/index.ts";
 import { withRuntime } from "../../runtime/testing.ts";
 import { codeOf } from "../support/agents.ts";
@@ -59,7 +59,7 @@ describe("a candidate for an agent with a table", () => {
     it(`${title} is not promoted, and the rows are as before`, async (t) => {
       const runtime = await withRuntime(t);
       const agent = await withTraffic(runtime);
-      await using arbiter = await Arbiter.start(runtime);
+      await using arbiter = await Arbiter.start(runtime, {}, offlineStages);
       const decision = await arbiter.propose({ agent: "notes", source });
       assert.equal(decision.ruling, "rejected", decision.reason);
       assert.match(decision.reason, /different answer/);
@@ -70,7 +70,7 @@ describe("a candidate for an agent with a table", () => {
   it("that keeps its rows in another table is found out by the version before, which has them all", async (t) => {
     const runtime = await withRuntime(t);
     const agent = await withTraffic(runtime);
-    await using arbiter = await Arbiter.start(runtime);
+    await using arbiter = await Arbiter.start(runtime, {}, offlineStages);
     // The recorded turns begin with an empty table: there it answers alike.
     const decision = await arbiter.propose({ agent: "notes", source: notes().replaceAll('"notes"', '"letters"') });
     assert.equal(decision.ruling, "promoted", decision.reason);
@@ -82,7 +82,7 @@ describe("a candidate for an agent with a table", () => {
   it("that answers alike is promoted, and rolled back with every row that was acknowledged since", async (t) => {
     const runtime = await withRuntime(t);
     const agent = await withTraffic(runtime);
-    await using arbiter = await Arbiter.start(runtime);
+    await using arbiter = await Arbiter.start(runtime, {}, offlineStages);
     const source = notes({ find: "if (topic === 'birds') throw new Error('never heard of them');" });
     const decision = await arbiter.propose({ agent: "notes", source });
     assert.equal(decision.ruling, "promoted", decision.reason);

@@ -67,7 +67,7 @@ describe("a replay", () => {
         edited(note, "isWarm ||= ctx.state.total === 1; return isWarm ? ctx.state.counts[word] : 0;"),
       ),
       "EVOLUTION_ANSWER_DIFFERS",
-      /turn 26 \(note\): a different answer/, // the first rung is at 25
+      /with a reload after 30 turns, turn 31 \(note\): a different answer/,
     ],
   ];
   for (const [what, source, code, reason] of bad) {
@@ -80,6 +80,18 @@ describe("a replay", () => {
       assert.equal(await words.call("total"), 52, "the live agent has noticed nothing");
     });
   }
+
+  test("has a life as long as the turns allow: what the fortieth message of one brings to light is seen", async (t) => {
+    const { runtime, words } = await wordsAgent(t);
+    await traffic(words, 60);
+    const source = edited(
+      "const scale = 1;",
+      "let life = 0; const scale = 1;",
+      edited(note, "return ++life === 40 ? 0 : " + note.slice(7)),
+    );
+    const { verdict, reason } = await tried(runtime, [replayStage], { source });
+    assert.equal(verdict, "fail", reason);
+  });
 
   test("shows both answers, and in which keys the two forks ended differently", async (t) => {
     const { runtime, words } = await wordsAgent(t);
