@@ -8,6 +8,8 @@ import type { ShadowTurn } from "../../runtime/index.ts";
 
 /** Share of its CPU time from which the running version is slow itself: then a candidate that needs all of it is no worse. */
 const SLOW_SHARE = 0.5;
+/** Of names that a candidate made up, so much is shown. */
+const SHOWN_MAX = 100;
 
 /** What is wrong, as the end of a sentence that begins with "it"; `undefined` where the candidate stood, or the running version fell too. */
 export function harmOf(
@@ -29,7 +31,9 @@ export function harmOf(
 function beyond(candidate: ShadowTurn, control: ShadowTurn): string | undefined {
   const asked = new Set(control.effects.map(({ verb }) => verb));
   const verb = candidate.refusedEffects.find((each) => !asked.has(each));
-  return verb === undefined ? undefined : `asks the outside (${verb}), which the running version does not`;
+  return verb === undefined
+    ? undefined
+    : `asks the outside (${verb.slice(0, SHOWN_MAX)}), which the running version does not`;
 }
 
 /** Keys of the state that the candidate deletes and the running version does not. */
@@ -38,5 +42,5 @@ function takenAway({ outcome: a }: ShadowTurn, { outcome: b }: ShadowTurn): stri
   const deleted = b.kind === "done" ? b.ops.filter(([, text]) => text === undefined).map(([key]) => key) : [];
   const known = new Set(deleted);
   const gone = a.ops.find(([key, text]) => text === undefined && !known.has(key));
-  return gone === undefined ? undefined : `takes ctx.state.${gone[0].slice(0, 100)} away`;
+  return gone === undefined ? undefined : `takes ctx.state.${gone[0].slice(0, SHOWN_MAX)} away`;
 }

@@ -6,6 +6,8 @@ import type { Loaded } from "../../sandbox/index.ts";
 
 /** Methods named in one sentence. */
 const NAMED_MAX = 20;
+/** Of each, so much is shown. */
+const NAME_UNITS_MAX = 80;
 
 /** Methods in use that a candidate lacks, in the order of their names. */
 export function missingMethods(
@@ -31,6 +33,6 @@ export function changedReads(candidate: Loaded["methods"], champion: Loaded["met
 /** Names as they stand in a sentence, however many there are. */
 export function listed(names: readonly string[]): string {
   const more = names.length - NAMED_MAX;
-  const shown = names.slice(0, NAMED_MAX).map((name) => JSON.stringify(name).slice(1, -1));
+  const shown = names.slice(0, NAMED_MAX).map((name) => JSON.stringify(name.slice(0, NAME_UNITS_MAX)).slice(1, -1));
   return more > 0 ? `${shown.join(", ")} and ${more} more` : shown.join(", ");
 }

@@ -129,11 +129,19 @@ class Smoke {
       this.#methods() ??
       (await this.#migrate()) ??
       (await this.#answers()) ??
+      this.#cut() ??
       this.#memory(before) ??
       (await this.#roundTrip()) ??
+      this.#cut() ??
       (await this.#stop());
     const said = failure ?? { verdict: "pass", reason: "it loads on the present state, answers, and remembers" };
     return { ...said, figures: this.#figures, ...(this.#notes.length > 0 ? { notes: this.#notes } : {}) };
+  }
+
+  /** A test that is ended before it is over has found nothing yet. */
+  #cut(): StageVerdict | undefined {
+    if (!this.#trial.signal.aborted) return undefined;
+    return { verdict: "inconclusive", code: "EVOLUTION_BUDGET_OVER", reason: "it was ended before it was over" };
   }
 
   #heap(): StageVerdict | undefined {
@@ -197,6 +205,7 @@ class Smoke {
   async #answers(): Promise<StageVerdict | undefined> {
     let refused = 0;
     for (const [index, turn] of this.#turns.entries()) {
+      if (this.#trial.signal.aborted) return this.#cut();
       const control = settled(await this.#control.run(turn));
       const candidate = settled(await this.#candidate.run(turn));
       if (control.outcome.kind !== "done" || candidate.outcome.kind === "done") continue;

@@ -329,6 +329,15 @@ describe("where answers are judged", () => {
   });
 });
 
+describe("a smoke test that is ended", () => {
+  it("says nothing for or against the candidate", async (t) => {
+    const source = changed(NOTES, ADD, `${ADD},\n    more: () => 1`);
+    const own = await archive(t);
+    const said = await saidOf(smokeStage, { runtime: own, agent: "notes", source, signal: AbortSignal.abort() });
+    assert.deepEqual([said.verdict, said.code], ["inconclusive", "EVOLUTION_BUDGET_OVER"]);
+  });
+});
+
 describe("a cell that is killed under a smoke test", () => {
   it("costs the candidate nothing: it is tried again by itself", async (t) => {
     const own = await archive(t);
