@@ -36,6 +36,7 @@ import { INTERRUPTED } from "./trial-watch.ts";
 import type { TrialOutcome } from "./trials.ts";
 import { Trials } from "./trials.ts";
 import { VerdictPost } from "./verdict-post.ts";
+import { WatchedAgents } from "./watched-agents.ts";
 
 /** Judges candidates for the agents of one runtime. */
 export class Arbiter implements AsyncDisposable {
@@ -47,6 +48,7 @@ export class Arbiter implements AsyncDisposable {
   readonly #post: VerdictPost;
   readonly #promotions: Promotions;
   readonly #trials: Trials;
+  readonly #watched: WatchedAgents;
   readonly #withdraw: () => void;
   readonly #closing = new AbortController();
   /** Messages that brought candidates down, and that every later one meets. */
@@ -69,6 +71,7 @@ export class Arbiter implements AsyncDisposable {
     this.#lanes = new Lanes(options.queueMax);
     this.#lineage = new LineageKeeper(runtime, records);
     this.#post = new VerdictPost(runtime);
+    this.#watched = new WatchedAgents(runtime);
     this.#promotions = new Promotions({ runtime, options, records, lineage: this.#lineage, post: this.#post });
     this.#trials = new Trials({
       runtime,
@@ -109,6 +112,15 @@ export class Arbiter implements AsyncDisposable {
   async propose(input: Proposal): Promise<Decision> {
     const { decided } = await this.#enqueue(parseProposal(input));
     return await decided;
+  }
+
+  /**
+   * Keeps this agent's turns in the vault from here on, so that its next candidate can be judged by them, also in another run of the
+   * program. Agents that were proposed for are watched by themselves. Throws RUNTIME_AGENT_UNKNOWN, EVOLUTION_CLOSED.
+   */
+  watch(agent: string): void {
+    this.#requireOpen();
+    this.#watched.watch(agent);
   }
 
   /** Every decision on record, oldest first, those of earlier runs included. */
@@ -169,6 +181,7 @@ export class Arbiter implements AsyncDisposable {
     await this.#lanes.drained();
     await this.#promotions.close("the arbiter was closed");
     this.#post.close();
+    this.#watched.close();
     await this.#lineage.close();
   }
 
@@ -202,6 +215,7 @@ export class Arbiter implements AsyncDisposable {
       throw new EvolutionError("EVOLUTION_QUEUE_FULL", text, { details: { agent } });
     }
     void this.#runtime.control(agent).code; // throws where there is no such agent
+    this.#watched.watch(agent);
     const open: OpenProposal = {
       type: "proposed",
       id: this.#records.nextId(),
@@ -315,6 +329,7 @@ export class Arbiter implements AsyncDisposable {
   async #recover(): Promise<void> {
     for (const open of this.#records.openProposals()) this.#tell(await this.#closeInterrupted(open));
     await this.#promotions.recover();
+    this.#watched.watchAgain(this.#records.agents());
     await this.#lineage.compare();
   }
 

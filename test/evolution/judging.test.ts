@@ -228,6 +228,31 @@ describe("a trial", () => {
   });
 });
 
+describe("an agent's turns", () => {
+  it("are kept for the next run of the program once it is watched or was proposed for, and not before", async (t) => {
+    const folder = tempFolder(t);
+    {
+      await using runtime = await Runtime.open({ vault: folder, durability: "os" });
+      await using arbiter = await Arbiter.start(runtime, {}, [compiles]);
+      for (const id of ["watched", "judged", "other"]) await runtime.spawn({ id, source: COUNTER });
+      arbiter.watch("watched");
+      assert.throws(() => arbiter.watch("nobody"), { code: "RUNTIME_AGENT_UNKNOWN" });
+      await arbiter.propose({ agent: "judged", source: variant(1) });
+      for (let turn = 0; turn < 40; turn++)
+        for (const id of ["watched", "judged", "other"]) await runtime.ref(id).call("add", 1);
+    }
+    await using runtime = await Runtime.open({ vault: folder, durability: "os" });
+    const kept = (): readonly boolean[] =>
+      ["watched", "judged", "other"].map((id) => runtime.control(id).turns().length >= 32);
+    assert.deepEqual(kept(), [false, false, false], "nobody has asked for them in this run yet");
+    await using arbiter = await Arbiter.start(runtime, {}, [compiles]);
+    arbiter.watch("watched");
+    assert.deepEqual(kept(), [true, true, false]);
+    await arbiter.close();
+    assert.throws(() => arbiter.watch("other"), { code: "EVOLUTION_CLOSED" });
+  });
+});
+
 describe("an agent that proposes", () => {
   it("is told how many wait before it, and its text may have so many characters and no more", async (t) => {
     const runtime = await withRuntime(t);
