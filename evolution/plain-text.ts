@@ -7,8 +7,8 @@
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu;
 
-/** One line. */
-export function plainText(text: string): string {
+/** One line, whatever its length. */
+function plainText(text: string): string {
   return text.toWellFormed().replaceAll(UNSAFE, shown);
 }
 

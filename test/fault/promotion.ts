@@ -16,6 +16,7 @@ import { join } from "node:path";
 import type { Decision, ProbationReport } from "../../evolution/index.ts";
 import { Arbiter } from "../../evolution/index.ts";
 import { Runtime } from "../../runtime/index.ts";
+import { compile } from "../../sandbox/index.ts";
 import type { LogFile, LogFiles } from "../../vault/index.ts";
 import { systemFiles } from "../../vault/index.ts";
 import { Chance } from "../support/chance.ts";
@@ -96,8 +97,8 @@ async function wrongIn(path: string, told: Told, isArbiterFirst: boolean): Promi
   const decisions = arbiter.decisions();
   const reports = new Map<string, ProbationReport | undefined>();
   for (const { id } of decisions) reports.set(id, await arbiter.probation(id));
-  const expected = serving(decisions, reports);
-  if (expected !== undefined && expected !== hash) return `by the record ${expected} serves, and it is ${hash}`;
+  const expected = serving(decisions, reports) ?? (await deployed());
+  if (expected !== hash) return `by the record ${expected} serves, and it is ${hash}`;
   const newest = arbiter.lineage("counter").at(-1);
   if (newest !== undefined && newest.hash !== hash) return `the lineage ends with ${newest.hash}, and ${hash} serves`;
   return recordIsWrong(decisions, reports, told) ?? (await goesOn(runtime, arbiter, count));
@@ -111,7 +112,12 @@ async function settled(runtime: Runtime, arbiter: Arbiter): Promise<void> {
   }
 }
 
-/** What serves by what is on record; undefined where nothing was decided that says it. */
+/** What serves where nothing was promoted. */
+async function deployed(): Promise<string> {
+  return (await compile({ source: FIRST, name: "counter.agent.ts" })).hash;
+}
+
+/** What serves by what is on record; undefined where nothing was promoted. */
 function serving(
   decisions: readonly Decision[],
   reports: ReadonlyMap<string, ProbationReport | undefined>,
