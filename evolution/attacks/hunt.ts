@@ -11,7 +11,7 @@
  */
 import type { RecordedTurn } from "../../runtime/index.ts";
 import type { Trial } from "../stage.ts";
-import type { Arena, Round } from "./arena.ts";
+import type { Arena } from "./arena.ts";
 import type { AttackMessage } from "./attack.ts";
 import { isKeepable } from "./attack.ts";
 import { shrink } from "./shrink.ts";
@@ -138,26 +138,23 @@ export class Hunt {
       this.#unrepeated += 1;
       return;
     }
-    const messages = each.isKept ? each.messages : await this.#smaller(each.messages, round);
+    const messages = each.isKept ? each.messages : await this.#smaller(each.messages);
     await this.#keep({ messages, what: each.what, harm });
   }
 
-  async #smaller(messages: readonly AttackMessage[], round: Round): Promise<readonly AttackMessage[]> {
+  /** Each try on forks of its own: what one left behind would help the next, or be in its way. */
+  async #smaller(messages: readonly AttackMessage[]): Promise<readonly AttackMessage[]> {
     const [message, ...others] = messages;
     if (message === undefined || others.length > 0) return messages;
-    const small = await shrink(message, {
-      triesMax: SHRINK_TRIES,
-      isHarmful: async (smaller) => {
-        if (this.#trial.signal.aborted || this.#shrinkMs > SHRINK_CPU_MS) return false;
-        const before = this.#arena.spentMs;
-        const harm = await round.harmBy(smaller);
-        this.#shrinkMs += this.#arena.spentMs - before;
-        return harm !== undefined;
-      },
-    });
-    if (small === message) return messages;
-    await using fresh = await this.#arena.begin({ isAlone: true }); // what the tries left behind may have helped
-    return (await fresh.harmBy(small)) === undefined ? messages : [small];
+    const isHarmful = async (smaller: AttackMessage): Promise<boolean> => {
+      if (this.#trial.signal.aborted || this.#shrinkMs > SHRINK_CPU_MS) return false;
+      const before = this.#arena.spentMs;
+      await using round = await this.#arena.begin();
+      const harm = await round.harmBy(smaller);
+      this.#shrinkMs += this.#arena.spentMs - before;
+      return harm !== undefined;
+    };
+    return [await shrink(message, { triesMax: SHRINK_TRIES, isHarmful })];
   }
 
   /** The cases of a block left something behind: one of them, or all together. */

@@ -44,7 +44,7 @@ export default agent({
 const IN_SEARCH = 'if (typeof text !== "string") return [];';
 const FOREVER = "for (;;);";
 /** What does not end is stopped by the wall clock; little CPU time is enough to know it for what it is, on a busy machine too. */
-const LIMITS = { cpuMs: 25, wallMs: 400 };
+const LIMITS = { cpuMs: 25, wallMs: 250 };
 
 const cleanUps: (() => Promise<void>)[] = [];
 let runtime: Runtime;
@@ -177,7 +177,8 @@ describe(`an adversary (seed ${SEED})`, () => {
   }
 
   it("makes an attack as small as it can", async () => {
-    const long = changed(DESK, IN_SEARCH, `${IN_SEARCH} if (text.length > 99) ${FOREVER}`);
+    const drop = "delete (ctx.state as { log?: string }).log;";
+    const long = changed(DESK, IN_SEARCH, `${IN_SEARCH} if (text.length > 99) ${drop}`);
     const { attacks } = await tried(long);
     const lengths = attacks.of("desk").map(({ messages }) => messages[0]!.text.length);
     assert.ok(lengths.length > 0 && lengths.every((length) => length < 250), lengths.join(", "));
