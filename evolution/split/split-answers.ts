@@ -26,6 +26,8 @@ export interface Ticket {
   readonly arm: "candidate" | "champion";
   /** The candidate's share as it came. */
   readonly share: number;
+  /** When it came, on the monotonic clock. */
+  readonly atMs: number;
   /** Set once its time was over: its caller has the champion's reply. */
   isLate: boolean;
   /** Lets the reply go: this text, or the champion's own. A second time does nothing. */
@@ -92,7 +94,8 @@ export class SplitAnswers implements Disposable {
     const share = this.#options.share();
     const session = this.#sessionOf(turn);
     const arm = turn.kind === "cast" ? "champion" : assign(session, this.#options.experiment, share);
-    const ticket: Ticket = { turn, session, arm, share, isLate: false, settle };
+    const atMs = this.#options.clock.monotonicMs();
+    const ticket: Ticket = { turn, session, arm, share, atMs, isLate: false, settle };
     this.#options.queue.put(ticket);
     return ticket;
   }

@@ -41,13 +41,11 @@ const RESYNCS_MAX = 3;
 const DRIFT_TURNS = 3;
 /** A reply is withheld for so many times the agent's wall limit: one turn may wait behind another that takes all of it. */
 const PATIENCE_WALLS = 2;
-/** Turns that may lie before one whose caller waits: a tenth of a second or so. */
-const LAG_MAX = 32;
-/** And few enough to begin to ask again. */
-const LAG_SMALL = 8;
-/** Part of its own requests that may be too late, from the third on. */
+/** Part of their patience that turns may wait in the queue before callers are no longer sent to the candidate. */
+const LAG_SHARE_MAX = 1 / 8;
+/** Part of its own requests that may be too late, from the twentieth on: a stall of the machine makes several at once. */
 const LATE_SHARE_MAX = 0.05;
-const LATE_MIN = 3;
+const LATE_MIN = 20;
 /** A step that sees so many times the requests it should take, and has not got its own, has too few sessions. */
 const STEP_PATIENCE = 10;
 /** Own requests between two shares of Thompson's. */
@@ -88,7 +86,7 @@ async function split(trial: Trial): Promise<StageVerdict> {
       queue: work.queue,
       session: options.session,
       experiment: `${id} ${trial.seed}`,
-      patienceMs: control.spec.limits.wallMs * PATIENCE_WALLS,
+      patienceMs: patienceOf(trial),
       share: () => (work.isFollowing ? work.share : 0),
     });
     for (;;) {
@@ -102,6 +100,11 @@ async function split(trial: Trial): Promise<StageVerdict> {
   } finally {
     work.queue.clear();
   }
+}
+
+/** How long a reply is withheld at most, in ms. */
+function patienceOf({ control }: Trial): number {
+  return control.spec.limits.wallMs * PATIENCE_WALLS;
 }
 
 function begun(trial: Trial): Split {
@@ -139,12 +142,13 @@ async function follow(work: Split, answers: SplitAnswers): Promise<StageVerdict 
   work.drift = 0;
   try {
     for (;;) {
-      const lagMax = work.isFollowing ? LAG_MAX : LAG_SMALL;
-      work.isFollowing = work.drift === 0 && queue.length <= lagMax;
+      work.isFollowing ||= work.drift === 0 && queue.length === 0;
       const arrival = await queue.next();
       if (arrival.kind === "overflow") return undefined;
       if (arrival.kind !== "turn") return unfinished(work, why(work, arrival.kind));
       const ticket = arrival.item;
+      const waitedMs = trial.clock.monotonicMs() - ticket.atMs;
+      work.isFollowing = work.drift === 0 && waitedMs <= patienceOf(trial) * LAG_SHARE_MAX;
       if (ticket.turn.beforeSeq < sinceSeq) ticket.settle(undefined);
       else {
         const said = await answered(work, pairs, ticket);
