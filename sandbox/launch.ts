@@ -1,7 +1,7 @@
 /**
  * Starting the process of a cell: the chain of programs in front of node, node's own flags, the descriptors.
  *
- *     [prlimit] [nice] [bwrap | setpriv] node --permission ... bundle config
+ *     [prlimit] [nice, taskset] [bwrap | setpriv] node --permission ... bundle config
  *
  * Invariants:
  * 1. The permission model is always on.
@@ -19,6 +19,7 @@ import { CELL_FD, type CellConfig } from "./cell-config.ts";
 import { engineFile, sharedLibraries } from "./cell-files.ts";
 import { SandboxError } from "./errors.ts";
 import { BUBBLEWRAP_FD, extraPipe, type Layers } from "./layers.ts";
+import { oneCoreArgs } from "./one-core.ts";
 import { endWithUs } from "./orphans.ts";
 import { hasSeccompTables, seccompProgram } from "./seccomp.ts";
 import { inheritableFds, startProcess } from "./start-process.ts";
@@ -29,6 +30,8 @@ export interface LaunchOptions {
   readonly bundle: string;
   readonly config: Omit<CellConfig, "engineFile" | "strayFds">;
   readonly isJitless: boolean;
+  /** Compiles whole scripts at once: where each isolate runs the same prelude once, its code cache then has all of it. */
+  readonly isEager?: boolean | undefined;
   readonly layers: Layers;
   readonly blackBoxFd: number;
   /** Growth the cell may have; with it a jitless cell also gets a hard limit on its private memory. */
@@ -104,8 +107,9 @@ function limitArgs({ layers, config, isJitless, memoryMb }: LaunchOptions): read
   const data = isJitless ? [`--data=${(memoryMb + JITLESS_DATA_MB) * MEBIBYTE}`] : [];
   const limits = ["--core=0", `--nofile=${OPEN_FILES_MAX}`, `--fsize=${fileBytesMax}`, `--stack=${STACK_BYTES_MAX}`];
   const prlimit = layers.prlimit === undefined ? [] : [layers.prlimit, ...limits, ...data, "--"];
-  const nice = config.lane === "sync" || layers.nice === undefined ? [] : [layers.nice, "-n", NICENESS, "--"];
-  return [...prlimit, ...nice];
+  if (config.lane === "sync") return prlimit;
+  const nice = layers.nice === undefined ? [] : [layers.nice, "-n", NICENESS, "--"];
+  return [...prlimit, ...nice, ...oneCoreArgs(layers.taskset)];
 }
 
 async function confinementArgs({ layers, bundle }: LaunchOptions): Promise<readonly string[]> {
@@ -123,7 +127,7 @@ async function confinementArgs({ layers, bundle }: LaunchOptions): Promise<reado
   return [layers.bubblewrap, ...bubblewrapArgs(view)];
 }
 
-function nodeArgs({ layers, bundle, config, isJitless }: LaunchOptions): readonly string[] {
+function nodeArgs({ layers, bundle, config, isJitless, isEager = false }: LaunchOptions): readonly string[] {
   const isWrapped = layers.bubblewrap !== undefined;
   const engine = isWrapped ? INSIDE.engine : engineFile();
   const entry = isWrapped ? INSIDE.bundle + extensionOf(bundle) : bundle;
@@ -138,6 +142,7 @@ function nodeArgs({ layers, bundle, config, isJitless }: LaunchOptions): readonl
     // Without replacing code on the stack, a loop that hoards stays where V8 looks at its memory limit: optimised in
     // mid-run it reached 2 GiB under a limit of 16 MiB, and no time limit stopped it. What is called often is optimised.
     [isJitless ? "--jitless" : "--no-use-osr"],
+    isEager ? ["--no-lazy"] : [],
     [entry, JSON.stringify(full)],
   ].flat();
 }

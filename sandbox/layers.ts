@@ -12,6 +12,7 @@ import { findExecutable, isPassing, tryExecutable, type Attempt } from "./execut
 import { endWithUs } from "./orphans.ts";
 import { hasSeccompTables, seccompProgram } from "./seccomp.ts";
 import { startProcess } from "./start-process.ts";
+import { allowedCores } from "./one-core.ts";
 
 /**
  * Layers that can be required, by what they are:
@@ -56,6 +57,7 @@ export interface Layers {
   readonly prlimit: string | undefined;
   readonly setpriv: string | undefined;
   readonly nice: string | undefined;
+  readonly taskset: string | undefined;
   readonly reports: readonly LayerReport[];
 }
 
@@ -117,11 +119,12 @@ export function layerMissing(layer: LayerName, why: string): SandboxError {
 }
 
 async function tryLayers(): Promise<Layers> {
-  const [bubblewrap, prlimit, setpriv, nice] = await Promise.all([
+  const [bubblewrap, prlimit, setpriv, nice, taskset] = await Promise.all([
     tryBubblewrap(),
     tryTool("rlimits", "prlimit", ["--core=0", "--nofile=256"]),
     tryTool("no_new_privs", "setpriv", ["--no-new-privs", "--pdeathsig", "KILL"]),
     tryTool("rlimits", "nice", ["-n", "10"]),
+    tryTool("rlimits", "taskset", ["-c", String(allowedCores()[0] ?? 0)]),
   ]);
   const isPermission = process.allowedNodeEnvironmentFlags.has("--permission");
   return {
@@ -130,6 +133,7 @@ async function tryLayers(): Promise<Layers> {
     prlimit: prlimit.file,
     setpriv: setpriv.file,
     nice: nice.file,
+    taskset: taskset.file,
     reports: [
       {
         layer: "permission",
