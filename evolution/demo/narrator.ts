@@ -6,6 +6,7 @@ import type { CellLine, Draft } from "./render.ts";
 import {
   cellKillLines,
   loadLine,
+  progressText,
   promotedLines,
   runtimeKillLines,
   speedupLines,
@@ -29,6 +30,8 @@ export class Narrator {
   readonly #screen: Screen;
   readonly #nowMs: () => number;
   #drawnMs = Number.NEGATIVE_INFINITY;
+  /** How far the stage is that runs, if it says so. */
+  #progress = "";
 
   constructor(screen: Screen, nowMs: () => number) {
     this.#screen = screen;
@@ -72,7 +75,13 @@ export class Narrator {
 
   /** A stage spoke. */
   stage(stage: StageResult): void {
+    this.#progress = "";
     this.#screen.lines(stageLines(stage, this.#screen));
+  }
+
+  /** A stage says how far it is; drawn beside the client's figures. */
+  progress(stage: string, figures: Readonly<Record<string, number>>): void {
+    this.#progress = progressText(stage, figures);
   }
 
   /** A version begins to serve. */
@@ -105,7 +114,8 @@ export class Narrator {
     const nowMs = this.#nowMs();
     if (nowMs - this.#drawnMs < REDRAW_EVERY_MS) return;
     this.#drawnMs = nowMs;
-    this.#screen.living(loadLine(reportOf("all", phases)));
+    const client = loadLine(reportOf("all", phases));
+    this.#screen.living(this.#progress === "" ? client : `  ${this.#progress};${client.slice(1)}`);
   }
 
   /** Nobody asks any more. */

@@ -69,6 +69,14 @@ export function stageLines({ stage, verdict, durationMs, reason }: StageResult, 
   return entry({ name: stage, word: verdict, style, ms: durationMs, text: reason }, look);
 }
 
+/** How far a stage is that looks at live requests; "" for the others, which are over in a moment. */
+export function progressText(stage: string, figures: Readonly<Record<string, number>>): string {
+  const { pairs = 0, pairsMin = 0, own = 0, share = 0 } = figures;
+  if (stage === "mirror") return `mirror: ${pairs} of about ${pairsMin} requests run by both versions`;
+  if (stage === "split") return `split: the new version has answered ${own}, its share is ${Math.round(share * 100)} %`;
+  return "";
+}
+
 /** A version begins to serve. */
 export function promotedLines(pauseMs: number, look: Look): readonly string[] {
   return entry(

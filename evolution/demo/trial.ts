@@ -5,6 +5,7 @@ import type { Runtime } from "../../runtime/index.ts";
 import type { Arbiter } from "../arbiter.ts";
 import type { Decision, ProbationReport, StageReport } from "../decision.ts";
 import { LIBRARIAN } from "./librarian.ts";
+import type { Narrator } from "./narrator.ts";
 import type { StageResult, TrialResult } from "./result.ts";
 import type { StageSet } from "./stage-set.ts";
 import type { PhaseReport } from "./tally.ts";
@@ -33,7 +34,7 @@ export async function tryVersion(set: StageSet, version: Version): Promise<Trial
   const { client, clock, librarian, arbiter, narrator } = set;
   const phase = client.enter(version.name);
   const startedMs = clock.monotonicMs();
-  const following = follow(set.runtime, arbiter, (stage) => narrator.stage(stage));
+  const following = follow(set.runtime, arbiter, narrator);
   try {
     const [decision] = await Promise.all([following.decided, librarian.call("propose", sourceOf(version))]);
     if (decision.ruling === "promoted") {
@@ -50,17 +51,20 @@ export async function tryVersion(set: StageSet, version: Version): Promise<Trial
   }
 }
 
-/** Listens for the next decision; tells of each stage on the way. */
+/** Listens for the next decision; tells of each stage on the way, and how far it is. */
 function follow(
   runtime: Runtime,
   arbiter: Arbiter,
-  onStage: (stage: StageResult) => void,
+  narrator: Pick<Narrator, "stage" | "progress">,
 ): { readonly decided: Promise<Decision>; readonly stop: () => void } {
   const { promise, resolve, reject } = Promise.withResolvers<Decision>();
   const { unsubscribe } = runtime.subscribe(({ event }) => {
     switch (event.type) {
       case "candidate.tried":
-        return onStage(event as unknown as StageResult); // the arbiter spreads a StageReport into this event
+        return narrator.stage(event as unknown as StageResult); // the arbiter spreads a StageReport into this event
+      case "candidate.progress":
+        // The arbiter names the stage and its figures in this event.
+        return narrator.progress(String(event["stage"]), event["figures"] as Readonly<Record<string, number>>);
       case "candidate.promoted":
       case "candidate.rejected": {
         const decision = arbiter.decisions().at(-1); // written before the event, one candidate at a time
