@@ -22,6 +22,8 @@ export interface Told {
   readonly decided: Record<string, string>;
   /** Ends of probations by decision. */
   readonly ended: Record<string, string>;
+  /** The first candidate is about to be proposed. */
+  isBegun: boolean;
 }
 
 /** What is acknowledged is the kernel's: a kill does not undo it. */
@@ -78,6 +80,7 @@ export async function runPromotions(story: {
   runtime.subscribe(({ event }) => {
     if (event.type === "candidate.proposed") told.proposed += 1;
   });
+  told.isBegun = true;
   const first = await propose(arbiter, told, SECOND);
   await add(agent, told, 2);
   await assert.rejects(agent.call("odd"));

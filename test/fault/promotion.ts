@@ -38,14 +38,15 @@ export const promotion: Subject = async (options) =>
       const chance = new Chance(options.seed, round, 0);
       const every = Math.max(1, Math.floor(STEPS_ABOUT / (options.faults - outcome.faults)));
       const first = chance.below(every);
-      const told: Told = { acked: 0, sent: 0, proposed: 0, decided: {}, ended: {} };
+      const told: Told = { acked: 0, sent: 0, proposed: 0, decided: {}, ended: {}, isBegun: false };
       const path = join(folder, "vault");
       let step = 0;
       const isEnough = (): boolean =>
         outcome.faults >= options.faults || outcome.violations.length > 0 || options.isOver?.() === true;
       const remains: Remains[] = [];
       const onStep = (what: string): void => {
-        if (step++ % every !== first) return;
+        // Opening a runtime is for other suites.
+        if (!told.isBegun || step++ % every !== first) return;
         const copy = join(folder, `copy-${step}`);
         copyFolder(path, copy);
         remains.push({ path: copy, told: structuredClone(told), what: `${step} ${what}`, round });
