@@ -34,11 +34,11 @@ import type { SlowState } from "./slow-turns.ts";
 import { UserFault } from "./users-view.ts";
 
 /** Pairs before CPU time is compared: code warms up. */
-export const WARM_UP_PAIRS = 50;
+const WARM_UP_PAIRS = 50;
 /** CPU time that is added to both sides, in ms: differences within the clock's grain are none. */
 export const CPU_GRAIN_MS = 0.05;
 /** Turns from one look at the heap to the next. */
-export const HEAP_EVERY_PAIRS = 25;
+const HEAP_EVERY_PAIRS = 25;
 /** How long the heap has to last if it goes on growing. */
 const HEAP_HORIZON_TURNS = 10_000;
 /** More than these and no statistics are needed. */

@@ -100,7 +100,7 @@ export function isFailedEnd(
 }
 
 /** The user's fitness of an end; 0 for an error, which is not asked about; `undefined` where there is none. Throws UserFault. */
-export function fitnessOfEnd(
+function fitnessOfEnd(
   turn: RecordedTurn,
   ended: Ended,
   { fitness }: Pick<EvidenceSettings, "fitness">,

@@ -19,7 +19,7 @@ import type { RampSigns } from "./ramp.ts";
 import type { ArmCounts } from "./thompson.ts";
 
 /** Sessions told apart in one split. */
-export const SESSIONS_MAX = 100_000;
+const SESSIONS_MAX = 100_000;
 /** Fitness the candidate's own sessions may be proved to lose. */
 const FITNESS_MARGIN = 0.01;
 

@@ -9,9 +9,9 @@ import { seededRandom } from "../../runtime/index.ts";
 import type { Random } from "../../runtime/index.ts";
 
 /** A candidate never gets more: the champion's answers are what it is measured against. */
-export const SHARE_MAX = 0.5;
+const SHARE_MAX = 0.5;
 /** Nor less, as long as it is not rolled back: without requests nothing is learned. */
-export const SHARE_MIN = 0.01;
+const SHARE_MIN = 0.01;
 /** Draws behind one share; its error is below four points. */
 const DRAWS = 200;
 
