@@ -47,6 +47,11 @@ const suites: readonly Entry[] = [
     what: "hostile code: contained, what it costs others, isolates that come and go, conformance with test262",
     load: async () => (await import("./sandbox.ts")).sandbox,
   },
+  {
+    name: "arbiter",
+    what: "known-bad and known-good candidates on the whole road, beside three common rules; fifty shadows; a mirror's cost",
+    load: async () => (await import("./arbiter.ts")).arbiter,
+  },
 ];
 
 /**

@@ -56,16 +56,20 @@ function renamed(salt: number): string {
   );
 }
 
-/** The same mark, with the text's codes read once instead of once a round. */
+/** The same mark: nine rounds of ten are done at once each, since a round is one multiplication and one addition in all. */
 function faster(salt: number): string {
   return edited(
     [
       "let mark = 7;",
-      `const codes = Array.from(text, (_, index) => text.charCodeAt(index));\n  let mark = 7; // ${salt}`,
+      `let times = 1;
+  let plus = 0;
+  for (let index = 0; index < text.length; index++) {
+    times = (times * 31) % 65_536;
+    plus = (plus * 31 + text.charCodeAt(index)) % 65_536;
+  }
+  let mark = 7 + ${salt} - ${salt};
+  for (let round = 0; round < ROUNDS - 30; round++) mark = (mark * times + plus) % 65_536;`,
     ],
-    [
-      "for (let index = 0; index < text.length; index++) mark = (mark * 31 + text.charCodeAt(index)) % 65_536;",
-      `for (const code of codes) mark = (mark * 31 + code + ${salt} - ${salt}) % 65_536;`,
-    ],
+    ["for (let round = 0; round < ROUNDS; round++) {", "for (let round = ROUNDS - 30; round < ROUNDS; round++) {"],
   );
 }
