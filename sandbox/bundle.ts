@@ -13,22 +13,32 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
-import { bundleProgram, guestPrelude } from "./own-code.ts";
+import { bundleProgram, guestPrelude, programPrelude } from "./own-code.ts";
 import { SandboxError } from "./errors.ts";
 
 /** Name of the file in a built package, beside the compiled form of this one. */
 export const CELL_BUNDLE_NAME = "cell-bundle.cjs";
 
+/** The same for cells that hold programs on trial. */
+export const PROGRAM_CELL_BUNDLE_NAME = "program-cell-bundle.cjs";
+
 /** The same for the compiler's file. */
 export const COMPILER_BUNDLE_NAME: string = join("compiler", "compiler-bundle.cjs");
 
 let cell: Promise<string> | undefined;
+let programCell: Promise<string> | undefined;
 let compiler: Promise<string> | undefined;
 
 /** Path of the cell's file, made when it does not exist yet. Throws SANDBOX_CELL_START_FAILED. */
 export function cellBundle(): Promise<string> {
   cell ??= bundleOf({ name: CELL_BUNDLE_NAME, cache: "cell", write: writeCellBundle });
   return cell;
+}
+
+/** Path of the file of cells that hold programs on trial, made when it does not exist yet. Throws SANDBOX_CELL_START_FAILED. */
+export function programCellBundle(): Promise<string> {
+  programCell ??= bundleOf({ name: PROGRAM_CELL_BUNDLE_NAME, cache: "program-cell", write: writeProgramCellBundle });
+  return programCell;
 }
 
 /** Path of the compiler's file, made when it does not exist yet. Throws SANDBOX_CELL_START_FAILED. */
@@ -43,12 +53,18 @@ export function compilerBundle(): Promise<string> {
 
 /** Makes the cell's file at `outFile` (`.cjs` or `.mjs`); for the build of the package. */
 export async function writeCellBundle(outFile: string): Promise<void> {
+  await writeCellWith(outFile, await guestPrelude());
+}
+
+/** The same for cells that hold programs on trial: another prelude, and all else alike. */
+export async function writeProgramCellBundle(outFile: string): Promise<void> {
+  await writeCellWith(outFile, await programPrelude());
+}
+
+async function writeCellWith(outFile: string, prelude: string): Promise<void> {
   const format = extname(outFile) === ".mjs" ? "esm" : "cjs";
   const entry = join(import.meta.dirname, "cell-main.ts");
-  await writeBundle(
-    outFile,
-    await bundleProgram({ entry, format, define: { PLANARIA_PRELUDE: await guestPrelude() } }),
-  );
+  await writeBundle(outFile, await bundleProgram({ entry, format, define: { PLANARIA_PRELUDE: prelude } }));
 }
 
 /** Makes the compiler's file at `outFile` (`.cjs`); for the build of the package. */

@@ -11,7 +11,7 @@
  */
 import type { Clock } from "../vault/index.ts";
 import { BlackBox } from "./black-box.ts";
-import { cellBundle } from "./bundle.ts";
+import { cellBundle, programCellBundle } from "./bundle.ts";
 import type { CellConfig } from "./cell-config.ts";
 import type { CellExit, CellExitReason } from "./cell-exit.ts";
 import { CellWatch, type Watched, type WatchVerdict } from "./cell-watch.ts";
@@ -39,6 +39,8 @@ export interface CellOptions {
   readonly require?: readonly LayerName[] | undefined;
   /** `sync`: fast, for proven code. `async`: watched from inside, one entry at a time, at low priority. */
   readonly lane: "sync" | "async";
+  /** What it holds: agents, or programs on trial (program-text.ts), whose isolates are made in a third of the time. */
+  readonly holds?: "agents" | "programs" | undefined;
   /** Ready isolates kept warm until the first placement, afterwards, and their heap limit. */
   readonly poolSize: number;
   readonly poolRefillSize: number;
@@ -139,7 +141,8 @@ export class Cell implements AsyncDisposable {
    */
   static async start(options: CellOptions): Promise<Cell> {
     checkCellLimits(options.limits);
-    return await Cell.startWith(options, permittedLayers(options, await findLayers()), await cellBundle());
+    const bundle = options.holds === "programs" ? programCellBundle() : cellBundle();
+    return await Cell.startWith(options, permittedLayers(options, await findLayers()), await bundle);
   }
 
   /** As `start`, with given layers and a given program in the cell's place. For tests of this floor. */
@@ -153,7 +156,8 @@ export class Cell implements AsyncDisposable {
     const beatMs = Math.ceil(heartbeatMs / BEATS_PER_HEARTBEAT);
     const config: Omit<CellConfig, "engineFile" | "strayFds"> = { lane, ...pool, frameBytesMax, slotMax, beatMs };
     const isJitless = options.profile === "hardened";
-    const launch = { bundle, config, isJitless, layers, blackBoxFd: blackBox.fd, memoryMb };
+    const isEager = options.holds === "programs";
+    const launch = { bundle, config, isJitless, isEager, layers, blackBoxFd: blackBox.fd, memoryMb };
     const launched = await launchCell(launch).catch((error: unknown) => {
       blackBox.close();
       throw error;

@@ -77,6 +77,17 @@ export {
 export { PAGE_BYTES_MAX, PAGE_LOOKS_MAX, PAGE_ROWS_MAX, pageText, presenceText, rowText } from "./rows.ts";
 export type { RowOp, RowPage, RowQuery } from "./rows.ts";
 
+/** Programs on trial: what is asked of one, and what it answers. */
+export {
+  CallEnd,
+  parseProgramReply,
+  PROGRAM_CALLS_MAX,
+  PROGRAM_COUNTERS_MAX,
+  PROGRAM_METHOD,
+  programTurn,
+} from "./program-text.ts";
+export type { ProgramCall, ProgramReply } from "./program-text.ts";
+
 /** Values as text: what crosses to and from an isolate. */
 export { decode, encode } from "./codec.ts";
 
@@ -94,7 +105,14 @@ export type { FolderEntry } from "./folder/work.ts";
 export { LAYER_ADVICE, LAYER_NAMES, probeLayers } from "./layers.ts";
 export type { LayerName, LayerReport } from "./layers.ts";
 export { confirmedLayers } from "./evidence.ts";
-export { CELL_BUNDLE_NAME, COMPILER_BUNDLE_NAME, writeCellBundle, writeCompilerBundle } from "./bundle.ts";
+export {
+  CELL_BUNDLE_NAME,
+  COMPILER_BUNDLE_NAME,
+  PROGRAM_CELL_BUNDLE_NAME,
+  writeCellBundle,
+  writeCompilerBundle,
+  writeProgramCellBundle,
+} from "./bundle.ts";
 
 /** What can go wrong, and what is told. */
 export { SandboxError } from "./errors.ts";

@@ -5,6 +5,7 @@ import { TARGET, textOf, URL_NAME } from "./compile-build.ts";
 import { served } from "./esbuild-service.ts";
 
 let prelude: Promise<string> | undefined;
+let programs: Promise<string> | undefined;
 let url: Promise<string> | undefined;
 
 /** The prelude of every isolate as one script. Bundled once per process. */
@@ -12,6 +13,13 @@ export function guestPrelude(): Promise<string> {
   prelude ??= bundleScript({ entry: ownFile("prelude") });
   return prelude;
 }
+
+/** The prelude of isolates for programs on trial. Bundled once per process. */
+export function programPrelude(): Promise<string> {
+  programs ??= bundleScript({ entry: ownFile("program/prelude") });
+  return programs;
+}
+
 /** `URL` and `URLSearchParams` as statements on one line. Bundled once per process, when the first agent names them. */
 export async function webUrl(): Promise<string> {
   url ??= bundleScript({ entry: ownFile("web/url"), globalName: "planariaUrl" });

@@ -4,6 +4,7 @@
  *
  *   runtime sandbox vault evolution --tsc--> dist/**.js, dist/**.d.ts
  *   sandbox (the program of a cell) --esbuild--> dist/sandbox/cell-bundle.cjs
+ *   sandbox (the program of a cell for programs on trial) --esbuild--> dist/sandbox/program-cell-bundle.cjs
  *   sandbox (the compiler's program) --esbuild--> dist/sandbox/compiler/compiler-bundle.cjs
  *
  * Invariants
@@ -13,7 +14,14 @@
 import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { CELL_BUNDLE_NAME, COMPILER_BUNDLE_NAME, writeCellBundle, writeCompilerBundle } from "../../sandbox/index.ts";
+import {
+  CELL_BUNDLE_NAME,
+  COMPILER_BUNDLE_NAME,
+  PROGRAM_CELL_BUNDLE_NAME,
+  writeCellBundle,
+  writeCompilerBundle,
+  writeProgramCellBundle,
+} from "../../sandbox/index.ts";
 
 const root = join(import.meta.dirname, "../..");
 const dist = join(root, "dist");
@@ -21,6 +29,7 @@ const dist = join(root, "dist");
 rmSync(dist, { recursive: true, force: true });
 compile();
 await writeCellBundle(join(dist, "sandbox", CELL_BUNDLE_NAME));
+await writeProgramCellBundle(join(dist, "sandbox", PROGRAM_CELL_BUNDLE_NAME));
 await writeCompilerBundle(join(dist, "sandbox", COMPILER_BUNDLE_NAME));
 
 /** Removes the types. The compiler has said what is wrong when it fails; this process ends with its code. */
