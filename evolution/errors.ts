@@ -7,7 +7,7 @@
 export type EvolutionErrorCode =
   /** An option has the wrong type, is out of range or is unknown. `details.issues` names each. */
   | "EVOLUTION_OPTIONS_INVALID"
-  /** The arbiter was closed. */
+  /** The arbiter, or the runner of programs, was closed. */
   | "EVOLUTION_CLOSED"
   /** Too many candidates wait for this agent. */
   | "EVOLUTION_QUEUE_FULL"
@@ -16,7 +16,21 @@ export type EvolutionErrorCode =
   /** Too many measurements failed, or one was found to be broken: nothing is judged until `thaw(reason)`. */
   | "EVOLUTION_FROZEN"
   /** This decision promoted nothing, or what it promoted no longer runs. */
-  | "EVOLUTION_ROLLBACK_REFUSED";
+  | "EVOLUTION_ROLLBACK_REFUSED"
+  /** The problem's own functions, or what runs its programs, threw, gave no number, or never answered. The run can be resumed. */
+  | "EVOLUTION_EVALUATOR_FAILED"
+  /** A mutator threw again and again; `cause` is its last error. The run can be resumed. */
+  | "EVOLUTION_MUTATOR_FAILED"
+  /** None of the seed programs can be run. */
+  | "EVOLUTION_SEED_UNFIT"
+  /** What is kept under this run's name was searched with another problem or other options. `details.differs` names what. */
+  | "EVOLUTION_RUN_MISMATCH"
+  /** What is kept of the run does not repeat: a mutator, a score or a runner that is not the same each time. */
+  | "EVOLUTION_REPLAY_DIVERGED"
+  /** An experiment was not given its data. `details.files` names what is missing; the message, where it comes from. */
+  | "EVOLUTION_DATA_MISSING"
+  /** A file of an experiment's data is not what it should be. `details` has the file and the line. */
+  | "EVOLUTION_DATA_INVALID";
 
 /** Why a candidate was not promoted, as a program reads it: `code` of a decision. Public API as well. */
 export type VerdictCode =

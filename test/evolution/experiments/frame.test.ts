@@ -1,0 +1,193 @@
+/** The frame of experiments: words in, report out, whatever the search does. */
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { budgetText, parseBudget, parseExperimentArguments } from "../../../evolution/experiments/frame/arguments.ts";
+import type { Experiment, SeedContext, SeedReport } from "../../../evolution/experiments/frame/experiment.ts";
+import { ProgressLine } from "../../../evolution/experiments/frame/progress.ts";
+import { medianOf } from "../../../evolution/experiments/frame/report.ts";
+import { runCommand } from "../../../evolution/experiments/frame.ts";
+import { EvolutionError } from "../../../evolution/errors.ts";
+
+const defaults = { seeds: [1], budget: { kind: "ms", ms: 1_000 }, workers: 2 } as const;
+
+function experimentOf(run: (context: SeedContext) => Promise<SeedReport>, over: Partial<Experiment> = {}): Experiment {
+  return {
+    name: "guess",
+    what: "Guesses a number.",
+    needs: [],
+    figures: [{ id: "guess", title: "the guess", unit: "", better: "higher", digits: 2 }],
+    published: [{ who: "somebody", value: "41", protocol: "one guess" }],
+    caveats: ["guesses are guesses"],
+    defaults: { seeds: [1, 2], budget: { kind: "evaluations", evaluations: 10 } },
+    canResume: false,
+    run,
+    ...over,
+  };
+}
+
+const guessing = async ({ seed }: SeedContext): Promise<SeedReport> => ({
+  figures: { guess: seed * 1.5 },
+  evaluations: 10,
+  notes: [`a note of ${seed}`],
+  details: { seed },
+});
+
+async function runWith(experiment: Experiment, argv: readonly string[], signal = new AbortController().signal) {
+  const said = { out: "", err: "" };
+  const streams = { out: (text: string) => void (said.out += text), err: (text: string) => void (said.err += text) };
+  return { code: await runCommand(experiment, argv, streams, signal), ...said };
+}
+
+describe("words of an experiment", () => {
+  it("are taken as they are meant", () => {
+    const argv = ["--seeds", "1..3", "--budget", "10m", "--workers", "4", "--json", "--data", "x"];
+    assert.deepEqual(parseExperimentArguments(argv, defaults), {
+      kind: "run",
+      seeds: [1, 2, 3],
+      budget: { kind: "ms", ms: 600_000 },
+      workers: 4,
+      data: "x",
+      isJson: true,
+      vault: undefined,
+    });
+    assert.deepEqual(parseExperimentArguments(["--seed", "7"], defaults), {
+      kind: "run",
+      ...defaults,
+      seeds: [7],
+      data: undefined,
+      isJson: false,
+      vault: undefined,
+    });
+  });
+  for (const argv of [
+    ["--budget", "10"],
+    ["--budget", "0s"],
+    ["--budget", "1.5h"],
+    ["--seeds", "5..1"],
+    ["--seeds", "0..100"],
+    ["--seeds", "1,1"],
+    ["--seeds", "a"],
+    ["--seed", "4294967296"],
+    ["--seed", "1", "--seeds", "1..2"],
+    ["--workers", "0"],
+    ["--workers", "65"],
+    ["--wokers", "1"],
+    ["more"],
+  ]) {
+    it(`refuse ${argv.join(" ")}`, () => assert.equal(parseExperimentArguments(argv, defaults).kind, "refused"));
+  }
+  for (const text of ["90s", "10m", "2h", "20000e", "15ms"]) {
+    it(`write a budget of ${text} as they read it`, () => {
+      const budget = parseBudget(text);
+      assert.ok(budget);
+      assert.equal(budgetText(budget), text);
+    });
+  }
+});
+
+describe("an experiment as a command", () => {
+  it("reports every seed, the median and the spread, and what others published beside them", async () => {
+    const { code, out, err } = await runWith(experimentOf(guessing), ["--seeds", "1..3"]);
+    assert.equal(code, 0);
+    assert.match(out, /seed 1: 1\.50, seed 2: 3\.00, seed 3: 4\.50/);
+    assert.match(out, /median 3\.00, from 1\.50 to 4\.50/);
+    assert.match(out, /published {2}somebody: 41 \(one guess\)/);
+    assert.match(out, /a note of 2/);
+    assert.equal(err, "");
+  });
+  it("writes one JSON object when it is asked to", async () => {
+    const { out } = await runWith(experimentOf(guessing), ["--json"]);
+    const report: unknown = JSON.parse(out);
+    assert.deepEqual((report as { figures: unknown }).figures, { guess: { median: 2.25, min: 1.5, max: 3 } });
+  });
+  it("says what it was given wrong, and exits with 2", async () => {
+    const { code, err, out } = await runWith(experimentOf(guessing), ["--budget", "much"]);
+    assert.equal(code, 2);
+    assert.match(err, /a budget is a time like 90s/);
+    assert.equal(out, "");
+  });
+  it("helps", async () => {
+    const { code, out } = await runWith(experimentOf(guessing), ["--help"]);
+    assert.equal(code, 0);
+    assert.match(out, /--seeds <1\.\.5>/);
+  });
+  it("refuses a vault that it has no use for", async () => {
+    const { code, err } = await runWith(experimentOf(guessing), ["--vault", "somewhere"]);
+    assert.equal(code, 2);
+    assert.match(err, /EVOLUTION_OPTIONS_INVALID/);
+  });
+  it("a stopped run reports what was found, names the seeds it did not run, and exits with 130", async () => {
+    const stop = new AbortController();
+    const experiment = experimentOf(async (context) => {
+      stop.abort();
+      return await guessing(context);
+    });
+    const { code, out } = await runWith(experiment, ["--seeds", "1..3"], stop.signal);
+    assert.equal(code, 130);
+    assert.match(out, /seed 1: 1\.50\n/);
+    assert.match(out, /not run: seeds 2, 3/);
+    assert.match(out, /did not have its whole budget/);
+  });
+  it("a fault of its own is not hidden", async () => {
+    const experiment = experimentOf(async () => await Promise.reject(new TypeError("a bug")));
+    await assert.rejects(runWith(experiment, []), TypeError);
+  });
+  it("an error with a code ends it with 1", async () => {
+    const experiment = experimentOf(
+      async () => await Promise.reject(new EvolutionError("EVOLUTION_DATA_INVALID", "line 3")),
+    );
+    const { code, err } = await runWith(experiment, []);
+    assert.equal(code, 1);
+    assert.match(err, /line 3 \[EVOLUTION_DATA_INVALID\]/);
+  });
+});
+
+describe("data of an experiment", () => {
+  const need = { file: "things/*.jsonl", origin: "somewhere", licence: "MIT" };
+  it("that is missing is asked for: what, from where, under which licence", async () => {
+    for (const argv of [[], ["--data", "no-such-folder"]]) {
+      const { code, err } = await runWith(experimentOf(guessing, { needs: [need] }), argv);
+      assert.equal(code, 1);
+      assert.match(err, /things\/\*\.jsonl {2}\(somewhere; MIT\)/);
+      assert.match(err, /--data <folder>/);
+      assert.match(err, /EVOLUTION_DATA_MISSING/);
+    }
+  });
+  it("may lie in the folder itself", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "planaria-data-"));
+    try {
+      await writeFile(join(folder, "a.jsonl"), "{}");
+      const { code } = await runWith(experimentOf(guessing, { needs: [need] }), ["--data", folder]);
+      assert.equal(code, 0);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+describe("the line of progress", () => {
+  it("comes at most every two seconds, with rate, best and what is left", () => {
+    const line = new ProgressLine({ seed: 3, budget: { kind: "ms", ms: 10_000 }, nowMs: 0 });
+    assert.equal(line.next({ evaluations: 10, best: "x" }, 1_999), undefined);
+    assert.match(
+      line.next({ evaluations: 400, best: "x" }, 4_000) ?? "",
+      /seed 3 .* 400 runs {2}100\/s {2}best x {2}6 s left/,
+    );
+    assert.equal(line.next({ evaluations: 500, best: "x" }, 5_000), undefined);
+  });
+  it("tells what is left of a count", () => {
+    const line = new ProgressLine({ seed: 1, budget: { kind: "evaluations", evaluations: 300 }, nowMs: 0 });
+    assert.match(line.next({ evaluations: 100, best: "x" }, 2_000) ?? "", / 4 s left$/);
+  });
+});
+
+describe("a median", () => {
+  it("is the middle one, or between the two middle ones", () => {
+    assert.equal(medianOf([3, 1, 2]), 2);
+    assert.equal(medianOf([4, 1, 2, 3]), 2.5);
+    assert.ok(Number.isNaN(medianOf([])));
+  });
+});
