@@ -61,8 +61,3 @@ export interface Mutator {
   /** Up to `count` proposals, all different; fewer where there are no more. Ends early when the signal aborts. */
   propose(ground: MutationGround, count: number, signal: AbortSignal): AsyncIterable<Proposal>;
 }
-
-/** True where all edits lie within what may change. An insertion at the rim of a range lies within. */
-export function isWithin(edits: readonly Edit[], evolvable: readonly TextRange[]): boolean {
-  return edits.every(({ start, end }) => evolvable.some((range) => range.start <= start && end <= range.end));
-}

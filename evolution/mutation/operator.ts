@@ -1,6 +1,10 @@
 /**
  * An operator: one way to change a program a little. It lists all its changes of a program, in the order of the text, so the
  * neighbourhood of a program is finite and the same for everybody; who draws from it brings the chance.
+ *
+ * Invariants
+ * 1. The edits of one change are apart or side by side: they can be made together.
+ * 2. The number of changes goes with the length of the program: whatever is taken from elsewhere in it is taken from nearby.
  */
 import type { Edit } from "./edit.ts";
 import type { ParsedProgram } from "./program.ts";

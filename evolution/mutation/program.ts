@@ -1,10 +1,14 @@
 /**
  * A program as mutators see it: its text, and the syntax tree of that text without its types. Types are blanked, not cut, so
  * places in the tree are places in the text, and an edit keeps the types around it.
+ *
+ * Invariants
+ * 1. No text brings it down: what is too long, too deep or has too many nodes is no program.
+ * 2. Time and memory go with the length of the text: a site knows its parent, not all that is above it.
  */
-import { stripTypeScriptTypes } from "node:module";
 import type { AnyNode } from "../../sandbox/index.ts";
 import { childrenOf, parseScript } from "../../sandbox/index.ts";
+import { strippedOf } from "./type-stripper.ts";
 
 /** A parsed program. */
 export interface ParsedProgram {
@@ -18,47 +22,92 @@ export interface ParsedProgram {
 /** A node and where it stands. */
 export interface Site {
   readonly node: AnyNode;
-  /** From the program down to the parent. */
-  readonly ancestors: readonly AnyNode[];
+  readonly parent: Site | undefined;
   /** Under which property of its parent it stands. */
   readonly key: string;
+  /** How many are above it. */
+  readonly depth: number;
 }
 
-/** Reads a program; `undefined` when it does not parse: such a text has no neighbours. */
+/** UTF-16 units of a program. */
+export const PROGRAM_UNITS_MAX = 262_144;
+/** Nobody writes deeper, and whoever walks up from a site walks no further. */
+const DEPTH_MAX = 500;
+const SITES_MAX = 150_000;
+
+/** Reads a program; `undefined` when it does not parse, or is too large: such a text has no neighbours. */
 export function readProgram(text: string): ParsedProgram | undefined {
-  const code = withoutTypes(text);
-  if (code === undefined) return undefined;
-  const parsed = parseScript(code);
-  if (!("program" in parsed)) return undefined;
+  const read = readCode(text);
+  if (read === undefined) return undefined;
   const sites: Site[] = [];
   // A stack of our own: a program may be nested deeper than calls may be.
-  const stack: Site[] = [{ node: parsed.program, ancestors: [], key: "" }];
+  const stack: Site[] = [{ node: read.program, parent: undefined, key: "", depth: 0 }];
   for (let site = stack.pop(); site !== undefined; site = stack.pop()) {
+    if (site.depth > DEPTH_MAX || sites.length === SITES_MAX) return undefined;
     sites.push(site);
-    const { node } = site;
-    const ancestors = [...site.ancestors, node];
-    const below = [...childrenOf(node)].map(([key, child]) => ({ node: child, ancestors, key }));
-    stack.push(...below.toReversed());
+    const parent = site;
+    const below = childrenOf(site.node).map(([key, node]) => ({ node, parent, key, depth: parent.depth + 1 }));
+    for (const child of below.toReversed()) stack.push(child);
   }
-  return { text, code, sites };
+  return { text, code: read.code, sites };
 }
 
 /** The text with blanks in the place of its types; `undefined` where it is no TypeScript that types can be taken from. */
 export function withoutTypes(text: string): string | undefined {
-  try {
-    return stripTypeScriptTypes(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  return readCode(text)?.code;
 }
 
-/** The text of a node. */
+function readCode(text: string): { readonly code: string; readonly program: AnyNode } | undefined {
+  if (text.length > PROGRAM_UNITS_MAX) return undefined;
+  if (!mayHaveTypeArguments(text)) {
+    const parsed = parseScript(text);
+    if ("program" in parsed) return { code: text, program: parsed.program };
+  }
+  const code = strippedOf(text);
+  if (code === undefined) return undefined;
+  const parsed = parseScript(code);
+  return "program" in parsed ? { code, program: parsed.program } : undefined;
+}
+
+/**
+ * `f<T>(x)` is JavaScript as well, and means two comparisons there; what ends such a list is followed by a bracket, a template, a
+ * comment or the end of a line. No other text that is JavaScript means anything else in TypeScript.
+ */
+function mayHaveTypeArguments(text: string): boolean {
+  const first = text.indexOf("<");
+  return first >= 0 && /[^=]>\s*?[(`/\n\r\u2028\u2029]/.test(text.slice(first));
+}
+
+/** The text of a node, without brackets around it. */
 export function textOf(program: ParsedProgram, node: AnyNode): string {
   return program.text.slice(node.start, node.end);
 }
 
-const EXPRESSIONS: ReadonlySet<string> = new Set([
+/** Sites above a site, the nearest first. */
+export function* above(site: Site): Iterable<Site> {
+  for (let parent = site.parent; parent !== undefined; parent = parent.parent) yield parent;
+}
+
+/** Where `token` stands between two places of the code, comments left out; `undefined` where it does not. */
+export function tokenAt(program: ParsedProgram, token: string, from: number, to: number): number | undefined {
+  const blank = program.code.slice(from, to).replace(COMMENTS, (comment) => " ".repeat(comment.length));
+  const at = blank.indexOf(token);
+  return at < 0 ? undefined : from + at;
+}
+
+const COMMENTS = /\/\*[^]*?\*\/|\/\/.*/g;
+
+/** True for functions of any form. */
+export function isFunction({ type }: AnyNode): boolean {
+  return type === "FunctionDeclaration" || type === "FunctionExpression" || type === "ArrowFunctionExpression";
+}
+
+/** True for loops of any form. */
+export function isLoop({ type }: AnyNode): boolean {
+  return /^(?:For|While|DoWhile|ForOf|ForIn)Statement$/.test(type);
+}
+
+const VALUES: ReadonlySet<string> = new Set([
   "ArrayExpression",
   "ArrowFunctionExpression",
   "AssignmentExpression",
@@ -74,6 +123,7 @@ const EXPRESSIONS: ReadonlySet<string> = new Set([
   "MemberExpression",
   "NewExpression",
   "ObjectExpression",
+  "TaggedTemplateExpression",
   "TemplateLiteral",
   "ThisExpression",
   "UnaryExpression",
@@ -81,54 +131,64 @@ const EXPRESSIONS: ReadonlySet<string> = new Set([
 ]);
 
 /** True where the site is an expression that is evaluated for its value: another expression may stand there. */
-export function isValue({ node, ancestors, key }: Site): boolean {
-  if (!EXPRESSIONS.has(node.type)) return false;
-  const parent = ancestors.at(-1);
-  if (parent === undefined) return false;
-  switch (parent.type) {
+export function isValue({ node, parent, key }: Site): boolean {
+  if (!VALUES.has(node.type) || parent === undefined) return false;
+  const { node: around } = parent;
+  switch (around.type) {
     case "MemberExpression":
-      return key === "object" ? node.type !== "Super" : parent.computed;
+      return key === "object" || around.computed;
     case "Property":
-      return key === "value" && ancestors.at(-2)?.type !== "ObjectPattern";
-    case "MethodDefinition":
+      // A method is a function without its word.
+      return (
+        key === "value" && parent.parent?.node.type === "ObjectExpression" && around.kind === "init" && !around.method
+      );
     case "PropertyDefinition":
-    case "ArrayPattern":
-    case "RestElement":
-    case "LabeledStatement":
-    case "BreakStatement":
-    case "ContinueStatement":
-    case "ImportSpecifier":
-    case "ImportDefaultSpecifier":
-    case "ImportNamespaceSpecifier":
-    case "ImportDeclaration":
-    case "ExportSpecifier":
-    case "CatchClause":
-    case "ClassDeclaration":
-    case "ClassExpression":
-      return false;
+      return key === "value";
     case "ForInStatement":
     case "ForOfStatement":
     case "AssignmentPattern":
-      return key === "right";
     case "AssignmentExpression":
       return key === "right";
-    case "UpdateExpression":
-      return false;
     case "VariableDeclarator":
       return key === "init";
-    case "FunctionDeclaration":
-    case "FunctionExpression":
-      return false;
     case "ArrowFunctionExpression":
       return key === "body";
     case "UnaryExpression":
-      return parent.operator !== "delete" && parent.operator !== "typeof";
+      return around.operator !== "delete" && around.operator !== "typeof";
     case "ExpressionStatement":
-      return parent.directive === undefined;
+      return around.directive === undefined;
+    case "TaggedTemplateExpression":
+      return key !== "quasi";
     default:
-      return true;
+      return !NO_VALUE_BELOW.has(around.type);
   }
 }
+
+/** What stands directly below these is a word, a pattern, or said by the node itself (`a?.b`). */
+const NO_VALUE_BELOW: ReadonlySet<string> = new Set([
+  "ArrayPattern",
+  "BreakStatement",
+  "CatchClause",
+  "ChainExpression",
+  "ClassDeclaration",
+  "ClassExpression",
+  "ContinueStatement",
+  "ExportAllDeclaration",
+  "ExportNamedDeclaration",
+  "ExportSpecifier",
+  "FunctionDeclaration",
+  "FunctionExpression",
+  "ImportAttribute",
+  "ImportDeclaration",
+  "ImportDefaultSpecifier",
+  "ImportNamespaceSpecifier",
+  "ImportSpecifier",
+  "LabeledStatement",
+  "MetaProperty",
+  "MethodDefinition",
+  "RestElement",
+  "UpdateExpression",
+]);
 
 const STATEMENTS: ReadonlySet<string> = new Set([
   "ExpressionStatement",
@@ -148,9 +208,8 @@ const STATEMENTS: ReadonlySet<string> = new Set([
 ]);
 
 /** True where the site is a statement in a list: it may go, be wrapped, or have a neighbour. */
-export function isStatement({ node, ancestors, key }: Site): boolean {
-  const parent = ancestors.at(-1);
-  return (
-    STATEMENTS.has(node.type) && key === "body" && (parent?.type === "BlockStatement" || parent?.type === "Program")
-  );
+export function isStatement({ node, parent, key }: Site): boolean {
+  const isInList = key === "body" && (parent?.node.type === "BlockStatement" || parent?.node.type === "Program");
+  if (node.type === "ExpressionStatement" && node.directive !== undefined) return false;
+  return isInList && STATEMENTS.has(node.type);
 }

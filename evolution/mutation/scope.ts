@@ -1,89 +1,142 @@
-/** Which names a place in a program can see. */
+/** Which names a place in a program can see, and which variable a name means. */
 import type { AnyNode } from "../../sandbox/index.ts";
 import type { ParsedProgram, Site } from "./program.ts";
+import { isFunction } from "./program.ts";
 
-/** Names that a node declares for everything below it. */
-export type Declarations = ReadonlyMap<AnyNode, readonly string[]>;
-
-const SCOPES: ReadonlySet<string> = new Set([
-  "Program",
-  "BlockStatement",
-  "FunctionDeclaration",
-  "FunctionExpression",
-  "ArrowFunctionExpression",
-  "ForStatement",
-  "ForOfStatement",
-  "ForInStatement",
-  "CatchClause",
-]);
-
-/** All declarations of a program, by the node that they hold below. */
-export function declarationsOf(program: ParsedProgram): Declarations {
-  const declared = new Map<AnyNode, string[]>();
-  for (const site of program.sites) {
-    const name = declaredBy(site);
-    if (name === undefined) continue;
-    const owner = ownerOf(site);
-    if (owner === undefined) continue;
-    const names = declared.get(owner) ?? [];
-    if (!names.includes(name)) names.push(name);
-    declared.set(owner, names);
-  }
-  return declared;
+/** A region of names. */
+export interface Scope {
+  readonly outer: Scope | undefined;
+  /** `var` is declared in the nearest one of a function. */
+  readonly isOfFunction: boolean;
+  readonly names: Set<string>;
 }
 
-/** Names in sight of a site, the nearest first. */
+/** The scope in which each node stands. */
+export type Declarations = ReadonlyMap<AnyNode, Scope>;
+
+/** Names that are tried at one place: the nearest. */
+export const NAMES_MAX = 12;
+
+const SCOPES: ReadonlySet<string> = new Set([
+  "BlockStatement",
+  "CatchClause",
+  "ClassExpression",
+  "ForInStatement",
+  "ForOfStatement",
+  "ForStatement",
+  "StaticBlock",
+  "SwitchStatement",
+]);
+
+/** All declarations of a program. */
+export function declarationsOf(program: ParsedProgram): Declarations {
+  const global: Scope = { outer: undefined, isOfFunction: true, names: new Set() };
+  const inside = new Map<AnyNode, Scope>();
+  const declarations = new Map<AnyNode, Scope>();
+  for (const { node, parent } of program.sites) {
+    const outer = (parent === undefined ? undefined : inside.get(parent.node)) ?? global;
+    declarations.set(node, outer);
+    const isOfFunction = isFunction(node) || node.type === "StaticBlock";
+    const isScope = isOfFunction || SCOPES.has(node.type);
+    inside.set(node, isScope ? { outer, isOfFunction, names: new Set() } : outer);
+  }
+  for (const site of program.sites) {
+    if (site.node.type !== "Identifier") continue;
+    ownerOf(site, declarations.get(site.node) ?? global)?.names.add(site.node.name);
+  }
+  return declarations;
+}
+
+/** Names in sight of a site, the nearest first, `NAMES_MAX` at most. */
 export function namesAt(site: Site, declarations: Declarations): readonly string[] {
   const names = new Set<string>();
-  for (const ancestor of site.ancestors.toReversed())
-    for (const name of declarations.get(ancestor) ?? []) names.add(name);
+  for (let scope = declarations.get(site.node); scope !== undefined; scope = scope.outer) {
+    for (const name of scope.names) {
+      if (names.size === NAMES_MAX) return [...names];
+      names.add(name);
+    }
+  }
   return [...names];
 }
 
-/** The name that an identifier declares; `undefined` where it is a use. */
-function declaredBy({ node, ancestors, key }: Site): string | undefined {
-  if (node.type !== "Identifier") return undefined;
-  for (let depth = ancestors.length - 1, below = key; depth >= 0; depth--) {
-    const parent = ancestors[depth];
-    switch (parent?.type) {
+/** The scope that declares the name as seen from the site; `undefined` for a global. */
+export function scopeOfName(name: string, { node }: Site, declarations: Declarations): Scope | undefined {
+  let scope = declarations.get(node);
+  while (scope !== undefined && !scope.names.has(name)) scope = scope.outer;
+  return scope;
+}
+
+/** True where an identifier means a variable: it is read, written or declared. */
+export function isVariable({ node, parent, key }: Site): boolean {
+  if (node.type !== "Identifier" || parent === undefined) return false;
+  const { node: around } = parent;
+  switch (around.type) {
+    case "MemberExpression":
+      return key === "object" || around.computed;
+    case "Property":
+    case "MethodDefinition":
+    case "PropertyDefinition":
+      return key === "value" || around.computed;
+    case "ImportSpecifier":
+      return key === "local";
+    case "ExportSpecifier":
+      return key === "local";
+    case "BreakStatement":
+    case "ContinueStatement":
+    case "ExportAllDeclaration":
+    case "LabeledStatement":
+    case "MetaProperty":
+      return false;
+    default:
+      return true;
+  }
+}
+
+/** The scope that an identifier declares its name in; `undefined` where it is a use. */
+function ownerOf(site: Site, scope: Scope): Scope | undefined {
+  let { key } = site;
+  for (let parent = site.parent; parent !== undefined; { key, parent } = parent) {
+    const { node } = parent;
+    switch (node.type) {
       case "ArrayPattern":
       case "ObjectPattern":
       case "RestElement":
         break;
       case "Property":
-        if (below !== "value") return undefined;
+        if (key !== "value") return undefined;
         break;
       case "AssignmentPattern":
-        if (below !== "left") return undefined;
+        if (key !== "left") return undefined;
         break;
       case "VariableDeclarator":
-        return below === "id" ? node.name : undefined;
+        if (key !== "id") return undefined;
+        return parent.parent?.node.type === "VariableDeclaration" && parent.parent.node.kind === "var"
+          ? functionScopeOf(scope)
+          : scope;
       case "FunctionDeclaration":
+        if (key === "id") return scope.outer; // its name is for those around it
+        return key === "params" ? scope : undefined;
       case "FunctionExpression":
       case "ArrowFunctionExpression":
-        return below === "params" || below === "id" ? node.name : undefined;
+        return key === "params" || key === "id" ? scope : undefined;
+      case "ClassDeclaration":
+      case "ClassExpression":
+        return key === "id" ? scope : undefined;
       case "CatchClause":
-        return below === "param" ? node.name : undefined;
+        return key === "param" ? scope : undefined;
+      case "ImportSpecifier":
+      case "ImportDefaultSpecifier":
+      case "ImportNamespaceSpecifier":
+        return key === "local" ? scope : undefined;
       default:
         return undefined;
     }
-    below = keyIn(ancestors[depth - 1], parent);
   }
   return undefined;
 }
 
-function keyIn(parent: AnyNode | undefined, child: AnyNode): string {
-  if (parent === undefined) return "";
-  // A node's own properties are data of any type.
-  for (const [key, value] of Object.entries(parent) as [string, unknown][]) {
-    if (value === child || (Array.isArray(value) && value.includes(child))) return key;
-  }
-  return "";
-}
-
-/** The nearest scope around a declaration; a function's own name belongs to the scope around the function. */
-function ownerOf({ ancestors, key }: Site): AnyNode | undefined {
-  const scopes = ancestors.filter(({ type }) => SCOPES.has(type));
-  const isFunctionsName = key === "id" && ancestors.at(-1)?.type === "FunctionDeclaration";
-  return isFunctionsName ? scopes.at(-2) : scopes.at(-1);
+function functionScopeOf(scope: Scope): Scope {
+  let found = scope;
+  while (!found.isOfFunction && found.outer !== undefined) found = found.outer;
+  return found;
 }

@@ -1,14 +1,20 @@
 /** Operators on statements: one too many, one missing, one in the wrong place. */
+import type { AnyNode } from "../../../sandbox/index.ts";
+import { loopOf, mayStand, needsIn } from "../jumps.ts";
+import { Near } from "../near.ts";
 import type { Operator } from "../operator.ts";
 import { replaced } from "../operator.ts";
-import type { Site } from "../program.ts";
-import { isStatement, textOf } from "../program.ts";
+import { inserted, isFirstInFunction, sentence } from "../place.ts";
+import type { ParsedProgram, Site } from "../program.ts";
+import { isLoop, textOf, tokenAt, isStatement } from "../program.ts";
 import { namesAt } from "../scope.ts";
 
 /** Longest statement that is put elsewhere, in characters. */
 const DONOR_LENGTH_MAX = 120;
+/** Statements tried for one place: the ones that stand nearest. */
+const DONORS_MAX = 12;
 /** Names for which guards are made up, the nearest. */
-const NAMES_MAX = 4;
+const GUARDED_MAX = 4;
 
 /** A statement goes. */
 export const deleteStatement: Operator = {
@@ -23,14 +29,15 @@ export const deleteStatement: Operator = {
 export const moveStatement: Operator = {
   id: "move",
   *changes({ program }) {
-    const movable = program.sites.filter((site) => isStatement(site) && isShort(site));
-    for (const to of program.sites) {
-      if (!isStatement(to)) continue;
-      for (const from of movable) {
-        if (from.node === to.node || overlaps(from, to) || from.node.type === "VariableDeclaration") continue;
-        const text = textOf(program, from.node);
-        yield [{ start: to.node.start, end: to.node.start, text: `${text}\n` }];
-        yield [{ start: to.node.start, end: to.node.start, text: `${text}\n` }, ...replaced(from.node, ";")];
+    const statements = program.sites.filter((site) => isStatement(site));
+    const needs = needsIn(program);
+    const movable = new Near(statements.filter(({ node }) => isShort(node) && node.type !== "VariableDeclaration"));
+    for (const to of statements) {
+      for (const from of movable.around(to, DONORS_MAX)) {
+        if (overlaps(from, to) || !mayStand(needs.get(from.node), from, to)) continue;
+        const copy = inserted(to.node, sentence(program, from.node));
+        yield copy;
+        yield [...copy, ...replaced(from.node, ";")];
       }
     }
   },
@@ -40,92 +47,98 @@ export const moveStatement: Operator = {
 export const swapStatements: Operator = {
   id: "swap-statements",
   *changes({ program }) {
-    const statements = program.sites.filter((site) => isStatement(site));
-    for (const a of statements) {
-      const b = statements.find(
-        ({ node, ancestors }) => ancestors.at(-1) === a.ancestors.at(-1) && node.start >= a.node.end,
-      );
-      if (b === undefined) continue;
-      yield [...replaced(a.node, textOf(program, b.node)), ...replaced(b.node, textOf(program, a.node))];
+    const lists = Map.groupBy(program.sites.filter(isStatement), ({ parent }) => parent);
+    for (const list of lists.values()) {
+      for (const [index, { node: a }] of list.entries()) {
+        const b = list[index + 1]?.node;
+        if (b === undefined) continue;
+        yield [...replaced(a, sentence(program, b)), ...replaced(b, sentence(program, a))];
+      }
     }
   },
 };
 
-/** What only happened under a condition happens always; what always happened, under a condition of the program. */
+/** What only happened under a condition happens always; the two branches of a condition change places. */
 export const unwrapStatement: Operator = {
   id: "unwrap",
   *changes({ program }) {
     for (const { node } of program.sites) {
       if (node.type !== "IfStatement") continue;
-      yield replaced(node, textOf(program, node.consequent));
-      if (node.alternate === null || node.alternate === undefined) continue;
-      yield replaced(node, textOf(program, node.alternate));
+      const { consequent, alternate } = node;
+      yield replaced(node, textOf(program, consequent));
+      if (alternate === null || alternate === undefined) continue;
+      yield replaced(node, textOf(program, alternate));
       yield [
-        ...replaced(node.consequent, textOf(program, node.alternate)),
-        ...replaced(node.alternate, textOf(program, node.consequent)),
+        ...replaced(consequent, blockOf(program, alternate)),
+        ...replaced(alternate, blockOf(program, consequent)),
       ];
       // `else if` that should have been an `if` of its own.
-      const between =
-        program.code.slice(node.consequent.end, node.alternate.start).indexOf("else") + node.consequent.end;
-      yield [{ start: between, end: between + 4, text: "" }];
+      const at = tokenAt(program, "else", consequent.end, alternate.start);
+      if (at !== undefined) yield [{ start: at, end: at + 4, text: "" }];
     }
   },
 };
+
+/** An `if` without braces would take the `else` behind it. */
+function blockOf(program: ParsedProgram, node: AnyNode): string {
+  return node.type === "BlockStatement" ? textOf(program, node) : `{ ${sentence(program, node)} }`;
+}
+
+const ANSWERS = ["null", "0", "1", "-1", '""', "[]", "true", "false", "undefined"];
 
 /** An answer for the cases that are easily forgotten: nothing there, zero, an empty list. */
 export const earlyReturn: Operator = {
   id: "early-return",
   *changes({ program, declarations }) {
-    const answers = new Set(["null", "0", "1", "-1", '""', "[]", "true", "false", "undefined"]);
-    const first = program.sites.filter((site) => isStatement(site) && isFirst(site) && isInFunction(site));
-    for (const site of first) {
-      for (const name of namesAt(site, declarations).slice(0, NAMES_MAX)) {
-        for (const test of [
-          `${name}.length === 0`,
-          `${name} === 0`,
-          `${name} == null`,
-          `${name} < 0`,
-          `${name} === 1`,
-          `${name} < 2`,
-        ]) {
-          for (const answer of answers) {
-            yield [{ start: site.node.start, end: site.node.start, text: `if (${test}) return ${answer};\n` }];
-          }
+    for (const site of program.sites) {
+      if (!isStatement(site) || !isFirstInFunction(site)) continue;
+      for (const name of namesAt(site, declarations).slice(0, GUARDED_MAX)) {
+        for (const test of [".length === 0", " === 0", " == null", " < 0", " === 1", " < 2"]) {
+          for (const answer of ANSWERS) yield inserted(site.node, `if (${name}${test}) return ${answer};`);
         }
       }
     }
   },
 };
 
-/** `return` inside of a loop moves behind it, or the other way round. */
+/** `return` inside of a loop moves behind it, or the other way round; `break` becomes `continue`, and back. */
 export const moveReturn: Operator = {
   id: "move-return",
   *changes({ program }) {
-    for (const { node, ancestors } of program.sites) {
-      if (node.type !== "ReturnStatement" && node.type !== "BreakStatement" && node.type !== "ContinueStatement")
-        continue;
-      const loop = ancestors.findLast(({ type }) => /^(For|While|DoWhile|ForOf|ForIn)Statement$/.test(type));
-      if (loop !== undefined && node.type === "ReturnStatement")
-        yield [...replaced(node, ";"), { start: loop.end, end: loop.end, text: `\n${textOf(program, node)}` }];
-      if (node.type === "BreakStatement") yield replaced(node, "continue;");
-      if (node.type === "ContinueStatement") yield replaced(node, "break;");
+    for (const site of program.sites) {
+      const { node } = site;
+      const loop = loopOf(site);
+      if (node.type === "ReturnStatement" && loop !== undefined && isStatement(loop))
+        yield [
+          ...replaced(node, ";"),
+          { start: loop.node.end, end: loop.node.end, text: `\n${sentence(program, node)}` },
+        ];
+      if (node.type === "ReturnStatement" && isStatement(site)) {
+        const end = endOfLoopBefore(site);
+        if (end !== undefined)
+          yield [{ start: end, end, text: `\n${sentence(program, node)}\n` }, ...replaced(node, ";")];
+      }
+      if (loop === undefined) continue;
+      if (node.type === "BreakStatement" && node.label == null) yield replaced(node, "continue;");
+      if (node.type === "ContinueStatement" && node.label == null) yield replaced(node, "break;");
     }
   },
 };
 
-function isShort({ node }: Site): boolean {
-  return node.end - node.start <= DONOR_LENGTH_MAX;
+/** Where the body ends of a loop that stands directly before; `undefined` where there is none with braces. */
+function endOfLoopBefore({ node, parent }: Site): number | undefined {
+  if (parent?.node.type !== "BlockStatement") return undefined;
+  const { body } = parent.node;
+  const before = body[body.findIndex((one) => one === node) - 1];
+  if (before === undefined || !isLoop(before) || !("body" in before)) return undefined;
+  const { body: inner } = before;
+  return !Array.isArray(inner) && inner.type === "BlockStatement" ? inner.end - 1 : undefined;
+}
+
+function isShort({ start, end }: AnyNode): boolean {
+  return end - start <= DONOR_LENGTH_MAX;
 }
 
 function overlaps(a: Site, b: Site): boolean {
   return a.node.start < b.node.end && b.node.start < a.node.end;
-}
-
-function isFirst({ node, ancestors }: Site): boolean {
-  const parent = ancestors.at(-1);
-  return parent?.type === "BlockStatement" && parent.body[0] === node;
-}
-
-function isInFunction({ ancestors }: Site): boolean {
-  return /^(FunctionDeclaration|FunctionExpression|ArrowFunctionExpression)$/.test(ancestors.at(-2)?.type ?? "");
 }
