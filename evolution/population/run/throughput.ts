@@ -26,16 +26,17 @@ const WARM_UP = 200;
 const ASKED_PER_WORKER = 6;
 
 /** A small program; no two are the same. */
-function programOf(index: number): string {
+function programOf(index: number, hasTypes: boolean): string {
+  const typed = (type: string): string => (hasTypes ? `: ${type}` : "");
   return `
-function largest(items: readonly number[]): number {
+function largest(items${typed("readonly number[]")})${typed("number")} {
   let best = ${-index};
   for (const item of items) if (item > best) best = item;
   return best;
 }
 /** Counts by remainder, then sorts. */
-export function solve(items: number[], by: number): { counts: number[]; sorted: number[]; best: number } {
-  const counts: number[] = new Array(by + 1).fill(0);
+export function solve(items${typed("number[]")}, by${typed("number")})${typed("{ counts: number[]; sorted: number[]; best: number }")} {
+  const counts${typed("number[]")} = new Array(by + 1).fill(0);
   for (let index = 0; index < items.length; index++) {
     const rest = (items[index] + ${index}) % (by + 1);
     counts[rest] = (counts[rest] ?? 0) + 1;
@@ -46,17 +47,23 @@ export function solve(items: number[], by: number): { counts: number[]; sorted: 
 `;
 }
 
+/** What is measured. */
+export interface ThroughputOptions {
+  readonly programs: number;
+  readonly workers: number;
+  /** TypeScript, whose types are taken away first. */
+  readonly hasTypes: boolean;
+}
+
 /** Runs so many programs on so many workers. Rejects as `openRunner` and `run` do, and when a program has another outcome than it must. */
-export async function measureThroughput({
-  programs = 2000,
-  workers = 1,
-}: { readonly programs?: number; readonly workers?: number } = {}): Promise<Throughput> {
+export async function measureThroughput(options: ThroughputOptions): Promise<Throughput> {
+  const { programs, workers } = options;
   await using runner = await openRunner({ workers });
-  await runMany(runner, WARM_UP, workers);
+  await runMany(runner, { ...options, programs: Math.min(WARM_UP, programs) });
   const cellsBefore = cpuMsOf(runner.pids);
   const own = process.cpuUsage();
   const startMs = performance.now();
-  const times = await runMany(runner, programs, workers);
+  const times = await runMany(runner, options);
   const wallMs = performance.now() - startMs;
   const used = process.cpuUsage(own);
   const cellCpuMs = cpuMsOf(runner.pids) - cellsBefore;
@@ -73,13 +80,17 @@ export async function measureThroughput({
   };
 }
 
-async function runMany(runner: ProgramRunner, programs: number, workers: number): Promise<readonly number[]> {
+async function runMany(
+  runner: ProgramRunner,
+  { programs, workers, hasTypes }: ThroughputOptions,
+): Promise<readonly number[]> {
   const times: number[] = [];
   let next = 0;
   const ask = async (): Promise<void> => {
     for (let index = next++; index < programs; index = next++) {
       const startMs = performance.now();
-      const { outcomes } = await runner.run({ text: programOf(index), entry: "solve" }, CALLS, { fuel: FUEL });
+      const program = { text: programOf(index, hasTypes), entry: "solve" };
+      const { outcomes } = await runner.run(program, CALLS, { fuel: FUEL });
       times.push(performance.now() - startMs);
       const wrong = outcomes.find(({ kind }) => kind !== "returned");
       if (wrong !== undefined) throw new Error(`a program that returns ended otherwise: ${JSON.stringify(wrong)}`);
