@@ -159,7 +159,7 @@ type Preset = Pick<
 const HOUR_MS = 3_600_000;
 
 const PRESETS: Readonly<Record<Rigor, Preset>> = {
-  // A margin of five points is proved by about 300 turns without a failure: a minute of a busy agent.
+  // A margin of five points is proved by about 125 turns without a failure, its CPU time by 150: a minute of a busy agent.
   quick: {
     marginPoints: 0.05,
     mirrorTurnsMin: 50,
@@ -170,7 +170,7 @@ const PRESETS: Readonly<Record<Rigor, Preset>> = {
     probationMs: 600_000,
     spending: "normal",
   },
-  // A margin of one point needs about 1,500 turns where nothing ever fails; a rate of failure that rises from 0 to 0.5 % is seen after about 1,750.
+  // A margin of one point needs about 600 turns where nothing ever fails; a rate of failure that rises from 0 to 0.5 % is seen after about 1,750.
   standard: {
     marginPoints: 0.01,
     mirrorTurnsMin: 300,

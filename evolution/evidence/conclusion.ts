@@ -7,6 +7,7 @@
 import type { EvidenceLine } from "../decision.ts";
 import type { VerdictCode } from "../errors.ts";
 import type { Evidence, Immediate } from "./guard-rails.ts";
+import { FITNESS_MARGIN } from "./settings.ts";
 import { logFitnessEvidence, meanGain, shrunkGain } from "../statistics/fitness.ts";
 import type { HarmState } from "../statistics/harm.ts";
 import { logHarmEvidence } from "../statistics/harm.ts";
@@ -19,8 +20,6 @@ const NOISE_SHARE_MAX = 0.05;
 const NOISE_TURNS_MIN = 3;
 /** Pairs after which noise ends a measurement that goes on. */
 const NOISE_PAIRS_MIN = 100;
-/** Mean fitness that a candidate may lose where its gain lies elsewhere. */
-const FITNESS_MARGIN = 0.01;
 
 /** What the evidence says. */
 export interface Conclusion {
@@ -123,12 +122,14 @@ function harmLine(given: {
   return { name, pairs, value, threshold, says, text };
 }
 
-function noHarmLine({ noHarm, settings }: Evidence): EvidenceLine {
-  const { high, low, pairs } = noHarmInterval(noHarm, settings.alpha);
-  const threshold = settings.marginPoints;
-  const text = `it fails at most ${points(high)} points more often; a promotion needs less than ${points(threshold)}`;
-  const says = high < threshold ? "no harm" : low > 0 ? "harm" : "open";
-  return { name: "no harm", pairs, value: high, threshold, says, text };
+/** Which proof acquits, and which accuses, was chosen before the first pair: docs/adr/0029. */
+function noHarmLine({ failureRise, harmless, settings }: Evidence): EvidenceLine {
+  const { low, mean, pairs } = noHarmInterval(failureRise, settings.harmAlpha);
+  const value = logFitnessEvidence(harmless);
+  const threshold = Math.log(1 / settings.alpha);
+  const text = `it fails ${points(mean)} points more often; that this is less than ${points(settings.marginPoints)} is shown by ln E ${round(value)} of ${round(threshold)}`;
+  const says = low > 0 ? "harm" : value >= threshold ? "no harm" : "open";
+  return { name: "no harm", pairs, value, threshold, says, text };
 }
 
 function cpuLine({ cpu, settings }: Evidence): EvidenceLine {
@@ -147,13 +148,14 @@ function cpuLine({ cpu, settings }: Evidence): EvidenceLine {
 }
 
 function fitnessLines(evidence: Evidence): readonly EvidenceLine[] {
-  const { fitness, fitnessLoss, settings } = evidence;
+  const { fitness, fitnessLoss, fitnessKept, settings } = evidence;
   if (fitness === undefined) return [];
   const { alpha } = settings;
   const value = logFitnessEvidence(fitness);
   const threshold = Math.log(settings.candidatesTried / alpha);
-  const { high, pairs } = noHarmInterval(fitnessLoss, alpha);
-  const { low } = noHarmInterval(fitnessLoss, settings.harmAlpha);
+  const { low, pairs } = noHarmInterval(fitnessLoss, settings.harmAlpha);
+  const kept = logFitnessEvidence(fitnessKept);
+  const keptMin = Math.log(1 / alpha);
   return [
     {
       name: "fitness",
@@ -166,10 +168,10 @@ function fitnessLines(evidence: Evidence): readonly EvidenceLine[] {
     {
       name: "fitness loss",
       pairs,
-      value: high,
-      threshold: FITNESS_MARGIN,
-      says: high < FITNESS_MARGIN ? "no harm" : "open",
-      text: `fitness falls by at most ${round(high, 4)}; ${FITNESS_MARGIN} is no loss`,
+      value: kept,
+      threshold: keptMin,
+      says: kept >= keptMin ? "no harm" : "open",
+      text: `that fitness falls by less than ${FITNESS_MARGIN} is shown by ln E ${round(kept)} of ${round(keptMin)}`,
     },
   ];
 }

@@ -4,7 +4,7 @@
  *
  *   pair -> observe -> failures, effects, slow turns (harm tests)  -> any at 1/harmAlpha ............... fail
  *                   -> out of memory, crashes, reaching out       -> at once ........................... fail
- *                   -> failures (no-harm proof), CPU, fitness     -> all proved ........................ pass
+ *                   -> failures (a bet on the margin), CPU, fitness -> all proved ...................... pass
  *                   -> control against the live agent (A/A)       -> the measurement itself is off ..... void
  *
  * Invariants
@@ -28,6 +28,7 @@ import { addNoHarm, emptyNoHarm } from "../statistics/no-harm.ts";
 import type { NoHarmState } from "../statistics/no-harm.ts";
 import type { Observation } from "./observation.ts";
 import { observe } from "./observation.ts";
+import { FITNESS_MARGIN } from "./settings.ts";
 import type { EvidenceSettings } from "./settings.ts";
 import { addSlow, emptySlow } from "./slow-turns.ts";
 import type { SlowState } from "./slow-turns.ts";
@@ -67,11 +68,16 @@ export interface Evidence {
   /** Control against the live agent. */
   broken: HarmState;
   slow: SlowState;
-  noHarm: NoHarmState;
+  /** How much more often it fails, as an interval: it accuses, and never acquits. */
+  failureRise: NoHarmState;
+  /** The bet that it fails more often by less than the margin: the only proof of that. */
+  harmless: FitnessState;
   cpu: LogRatioState;
   fitness: FitnessState | undefined;
-  /** Of fitness lost, for goals that are none of fitness. */
+  /** How much fitness is lost, as an interval: it accuses, and never acquits. */
   fitnessLoss: NoHarmState;
+  /** The bet that less than the margin is lost, for goals that are none of fitness. */
+  fitnessKept: FitnessState;
   heap: MemorySample[];
   /** Set once the heap was found harmful; a reload begins a new series. */
   heapHarm: string | undefined;
@@ -85,7 +91,7 @@ export interface Evidence {
 
 /** Nothing seen yet. */
 export function emptyEvidence(settings: EvidenceSettings): Evidence {
-  const { alpha } = settings;
+  const alpha = settings.harmAlpha;
   return {
     settings,
     pairs: 0,
@@ -97,8 +103,10 @@ export function emptyEvidence(settings: EvidenceSettings): Evidence {
     effects: emptyHarm(),
     broken: emptyHarm(),
     slow: emptySlow(),
-    noHarm: emptyNoHarm({ alpha }),
+    failureRise: emptyNoHarm({ alpha }),
+    harmless: emptyFitness({ floor: -settings.marginPoints }),
     fitnessLoss: emptyNoHarm({ alpha }),
+    fitnessKept: emptyFitness({ floor: -FITNESS_MARGIN }),
     cpu: emptyLogRatio(),
     fitness: settings.fitness === undefined ? undefined : emptyFitness(),
     heap: [],
@@ -138,7 +146,9 @@ function weigh(evidence: Evidence, seen: Observation, pair: Pair): void {
   evidence.immediate ??= immediateOf(evidence, seen, pair);
   const failed = { didShadowFail: candidate.isFailed, didChampionFail: control.isFailed };
   evidence.failures = addHarm(evidence.failures, failed);
-  evidence.noHarm = addNoHarm(evidence.noHarm, Number(candidate.isFailed) - Number(control.isFailed));
+  const rise = Number(candidate.isFailed) - Number(control.isFailed);
+  evidence.failureRise = addNoHarm(evidence.failureRise, rise);
+  evidence.harmless = addFitness(evidence.harmless, -rise);
   evidence.broken = addHarm(evidence.broken, {
     didShadowFail: control.isFailed,
     didChampionFail: seen.isLiveFailed,
@@ -212,4 +222,5 @@ function weighFitness(evidence: Evidence, { candidate, control }: Observation): 
   const gain = candidate.fitness - control.fitness;
   evidence.fitness = addFitness(evidence.fitness, gain);
   evidence.fitnessLoss = addNoHarm(evidence.fitnessLoss, -gain);
+  evidence.fitnessKept = addFitness(evidence.fitnessKept, gain);
 }

@@ -4,6 +4,9 @@
 import { trialAlpha } from "../statistics/spending.ts";
 import type { ParsedArbiterOptions } from "../options.ts";
 
+/** Mean fitness that a candidate may lose where its gain lies elsewhere. */
+export const FITNESS_MARGIN = 0.01;
+
 /** The numbers and functions that pairs are weighed by. */
 export interface EvidenceSettings extends Pick<
   ParsedArbiterOptions,

@@ -10,6 +10,7 @@
  */
 import type { EvidenceLine } from "../decision.ts";
 import { CPU_GRAIN_MS } from "../evidence/guard-rails.ts";
+import { FITNESS_MARGIN } from "../evidence/settings.ts";
 import type { EvidenceSettings } from "../evidence/settings.ts";
 import { addSplitFailure, emptySplit, logSplitEvidence } from "../statistics/split.ts";
 import type { SplitState } from "../statistics/split.ts";
@@ -20,8 +21,6 @@ import type { ArmCounts } from "./thompson.ts";
 
 /** Sessions told apart in one split. */
 const SESSIONS_MAX = 100_000;
-/** Fitness the candidate's own sessions may be proved to lose. */
-const FITNESS_MARGIN = 0.01;
 
 /** One request and how its own version did. */
 export interface SplitRequest {

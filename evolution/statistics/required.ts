@@ -5,13 +5,13 @@
 import { between, within } from "./range.ts";
 
 /**
- * Pairs until noHarmInterval's `high` is below `margin` if no pair ever differs: the first n with 4 ln(2/alpha) / n <
- * margin.
+ * Pairs before which the bet cannot prove, at `alpha`, that failures rise by less than `margin` (0 to 1/2), if no pair ever differs:
+ * up to a dozen fewer than it takes.
  */
 export function noHarmPairsMin(limits: { readonly alpha: number; readonly margin: number }): number {
-  between("alpha", limits.alpha, 0, 1);
-  between("margin", limits.margin, 0, 1);
-  return Math.floor((4 * Math.log(2 / limits.alpha)) / limits.margin) + 1;
+  const alpha = between("alpha", limits.alpha, 0, 1);
+  const margin = between("margin", limits.margin, 0, 1);
+  return fitnessPairsMin({ evidence: 1 / alpha, gain: 0, floor: -margin });
 }
 
 /**

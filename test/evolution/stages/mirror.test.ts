@@ -83,7 +83,7 @@ describe("a mirror", () => {
     const source = SAME;
     const turns = await tried(runtime, [mirrorStage], { ...SOON, mirrorTurnsMin: 20, mirrorTurnsMax: 30, source });
     assert.deepEqual([turns.verdict, turns.code], ["inconclusive", "EVOLUTION_BUDGET_OVER"]);
-    assert.match(turns.reason, /30 live turns did not prove it: it fails at most/);
+    assert.match(turns.reason, /30 live turns did not prove it: it fails 0\.0 points more often/);
     const time = await tried(runtime, [mirrorStage], { ...SOON, marginPoints: 0.001, mirrorMs: 1_500, source });
     assert.deepEqual([time.verdict, time.code], ["inconclusive", "EVOLUTION_BUDGET_OVER"]);
     assert.match(time.reason, /its 1500 ms are over/);
@@ -98,12 +98,12 @@ describe("a mirror", () => {
     runtime.subscribe(({ event }) => {
       if (event.type === "candidate.progress" && (event["figures"] as { readonly pairs: number }).pairs > 80) resolve();
     });
-    const deciding = tried(runtime, [mirrorStage], { ...SOON, marginPoints: 0.05, source: SAME });
+    const deciding = tried(runtime, [mirrorStage], { ...SOON, mirrorTurnsMin: 400, source: SAME });
     await half;
     await words.restore({ label: "early" });
     const { ruling, reason, stages } = await deciding;
     assert.equal(ruling, "promoted", reason);
-    assert.equal(stages.at(-1)?.figures["resyncs"], 1);
+    assert.ok((stages.at(-1)?.figures["resyncs"] ?? 0) >= 1);
     assert.deepEqual(client.failures, []);
   });
 
