@@ -38,8 +38,8 @@ import { UserFault } from "./users-view.ts";
 const WARM_UP_PAIRS = 50;
 /** CPU time that is added to both sides, in ms: differences within the clock's grain are none. */
 export const CPU_GRAIN_MS = 0.05;
-/** Turns from one look at the heap to the next. */
-const HEAP_EVERY_PAIRS = 25;
+/** Turns from one look at the heap to the next: ten looks, which a verdict needs, come before a CPU time can be proved. */
+const HEAP_EVERY_PAIRS = 15;
 /** How long the heap has to last if it goes on growing. */
 const HEAP_HORIZON_TURNS = 10_000;
 /** More than these and no statistics are needed. */
