@@ -19,7 +19,7 @@ const WORKERS_MAX = 64;
 const HEAP_MB_RANGE = [8, 1024] as const;
 
 /** Fuel of one call at most: what a core passes in some ten seconds. */
-export const FUEL_MAX = 1_000_000_000;
+const FUEL_MAX = 1_000_000_000;
 /** Beside what fuel allows: compilation, built-ins, a busy machine. */
 const WALL_BASE_MS = 1000;
 /** Time per counter that is tolerated; measured 10 to 40 ns, and built-ins between two counters may take longer. */

@@ -21,7 +21,7 @@ import { checkFuel, checkRunnerOptions, HEAP_MB, PROFILE, refused } from "./run-
 import { ENTRY_NAME, scriptOf } from "./script.ts";
 import { Worker } from "./worker.ts";
 
-export type { CallOutcome, ExceededCode } from "./call-outcome.ts";
+export type { CallOutcome } from "./call-outcome.ts";
 export type { ProgramRun } from "./job.ts";
 export type { RunnerOptions } from "./run-options.ts";
 

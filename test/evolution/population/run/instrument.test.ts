@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { runInNewContext } from "node:vm";
+import { DEFAULT_ENTRY } from "../../../../evolution/population/run/exports.ts";
 import type { Instrumented } from "../../../../evolution/population/run/instrument.ts";
 import { instrument, PROGRAM_UNITS_MAX } from "../../../../evolution/population/run/instrument.ts";
 import { scriptOf } from "../../../../evolution/population/run/script.ts";
@@ -75,8 +76,8 @@ describe("counters", () => {
 
   it("let a default export be called", () => {
     for (const [text, entry] of [
-      ["export default (x) => x", "$default"],
-      ["export default (function (x) { return x })", "$default"],
+      ["export default (x) => x", DEFAULT_ENTRY],
+      ["export default (function (x) { return x })", DEFAULT_ENTRY],
       ["export  default function f(x) { return x }", "f"],
     ] as const) {
       const gate = gateOf(text, entry);
