@@ -84,7 +84,7 @@ export type { VaultErrorCode } from "../vault/index.ts";
 export type { AgentControl, Swapped } from "./control.ts";
 export type { CurrentCode } from "./agent-record.ts";
 export { VERDICT_METHOD } from "./current-code.ts";
-export type { Journal } from "./journal.ts";
+export { Journal } from "./journal.ts";
 export { runsOf } from "./traffic.ts";
 export type { RecordedTurn } from "./traffic.ts";
 export type { Answerer } from "./traffic-replies.ts";

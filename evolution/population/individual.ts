@@ -45,8 +45,6 @@ export interface Evaluation {
   readonly descriptor: readonly number[];
   /** The first few. */
   readonly failures: readonly CaseFailure[];
-  /** How often each counter was passed; absent where nothing was counted. */
-  readonly coverage?: readonly number[];
 }
 
 /** See the header. */

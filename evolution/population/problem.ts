@@ -30,9 +30,10 @@ export interface Problem {
   readonly held?: readonly Case[] | undefined;
   /**
    * How well the outcome fits, from 0 to 1 (passed). Asked for what returned or threw; every other outcome scores 0. What it
-   * throws, or anything but a number from 0 to 1, ends the run with EVOLUTION_EVALUATOR_FAILED; it can be resumed.
+   * throws, and anything but a number from 0 to 1, ends the run with EVOLUTION_EVALUATOR_FAILED; it can be resumed. A promise is
+   * waited for, with a bound. Equal arguments must give equal scores.
    */
-  score(test: Case, outcome: CallOutcome): number;
+  score(test: Case, outcome: CallOutcome): number | PromiseLike<number>;
   /** How the program behaves, beside how well: up to six finite numbers, always as many, for the archive. */
   describe?(text: string, outcomes: readonly CallOutcome[]): readonly number[];
   /** What of the first seed's text may change; default: all of it. */

@@ -1,0 +1,192 @@
+/**
+ * From slots to children: each slot's mutator is asked, and its first proposal that is new and allowed becomes the child.
+ *
+ *   slot 0 ──ask── look ── child                  a few are asked ahead,
+ *   slot 1 ──ask ─ ─ ─ ─ look ── none             and looked at in the order of the slots:
+ *   slot 2 ──ask ─ ─ ─ ─ ─ ─ ─ ─ look ── child    so who comes first is never a race
+ *
+ * Invariant: what a slot draws depends on its ground and on the slots before it, never on when answers arrive.
+ */
+import type { Clock } from "../../vault/index.ts";
+import { EvolutionError } from "../errors.ts";
+import type { MutationGround, Mutator, Proposal } from "../mutation/mutator.ts";
+import { applyEdits } from "../mutation/edit.ts";
+import type { Edit } from "../mutation/edit.ts";
+import { PROGRAM_CHARACTERS_MAX } from "../population-options.ts";
+import { within } from "./bounded.ts";
+import { difference, isWithin } from "./evolvable.ts";
+import type { RefusedProposal } from "./events.ts";
+import { programId } from "./individual.ts";
+import type { Individual } from "./individual.ts";
+import type { Drawn, RunJournal } from "./run-journal.ts";
+
+/** Slots whose mutators are asked before it is their turn. */
+const AHEAD_MAX = 8;
+/** Proposals that a slot may draw until one is new … */
+const DRAWS_MAX = 16;
+/** … and where each may cost money. */
+const DRAWS_MAX_PAID = 2;
+/** A mutator that says nothing for so long has failed, in ms. */
+const SILENCE_MS = 600_000;
+/** Slots of one mutator that failed in a row, before the run ends. */
+const FAILURES_MAX = 8;
+
+/** A slot whose turn comes. */
+export interface Slot {
+  readonly number: number;
+  readonly mutator: Mutator;
+  readonly ground: MutationGround;
+}
+
+/** What proposing works with. */
+export interface ProposerParts {
+  readonly journal: RunJournal;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** True for the id of a program that was never run; from then on it was. */
+  readonly isNew: (id: string) => boolean;
+}
+
+/** A slot and what it drew. */
+export interface DrawnSlot {
+  readonly slot: Slot;
+  readonly drawn: Drawn;
+}
+
+/** See the header. One for a run: it remembers who failed in a row. */
+export class Proposer {
+  readonly #parts: ProposerParts;
+  readonly #failures = new Map<string, number>();
+
+  constructor(parts: ProposerParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * What the slots draw, one by one in their order. Rejects with EVOLUTION_MUTATOR_FAILED, or with the signal's reason; the
+   * mutators that were asked are told to stop.
+   */
+  async *draw(slots: readonly Slot[]): AsyncGenerator<DrawnSlot, void, void> {
+    const { journal, signal } = this.#parts;
+    const asked: Inquiry[] = [];
+    let next = 0;
+    try {
+      for (const slot of slots) {
+        for (; next < slots.length && asked.length < AHEAD_MAX; next++) {
+          const ahead = slots[next];
+          if (ahead !== undefined && journal.proposed(ahead.number) === undefined) asked.push(this.#ask(ahead));
+        }
+        const known = journal.proposed(slot.number);
+        const inquiry = known === undefined ? asked.shift() : undefined;
+        const drawn = known ?? (inquiry === undefined ? NOTHING : await this.#look(slot, inquiry));
+        signal.throwIfAborted();
+        if (known !== undefined) this.#remember(slot, known);
+        journal.keepProposed(slot.number, drawn);
+        yield { slot, drawn };
+      }
+    } finally {
+      for (const { end } of asked) end();
+    }
+  }
+
+  #ask({ mutator, ground }: Slot): Inquiry {
+    const { clock, signal } = this.#parts;
+    const count = mutator.kind === "llm" ? DRAWS_MAX_PAID : DRAWS_MAX;
+    let proposals: AsyncIterator<Proposal> | undefined;
+    const next = async (): Promise<Answer> => {
+      try {
+        proposals ??= mutator.propose(ground, count, signal)[Symbol.asyncIterator]();
+        return { result: await within(proposals.next(), { clock, ms: SILENCE_MS, signal, late: silent }) };
+      } catch (error) {
+        return { error }; // looked at when it is the slot's turn
+      }
+    };
+    // It stands at a proposal, so it ends at once; what it does then is its own business.
+    const end = (): void => void proposals?.return?.().catch(() => undefined);
+    return { first: next(), next, end, count };
+  }
+
+  /** Looks at one proposal after the other until one can be run. */
+  async #look(slot: Slot, { first, next, end, count }: Inquiry): Promise<Drawn> {
+    const refused: Partial<Record<RefusedProposal, number>> = {};
+    let usd = 0;
+    let tokens = 0;
+    let looked = 0;
+    try {
+      for (let answer = await first; looked < count; answer = await next()) {
+        if ("error" in answer) return { ...this.#failed(slot, answer.error), refused, count: looked, usd, tokens };
+        if (answer.result.done === true) break;
+        this.#failures.delete(slot.mutator.id);
+        const proposal = answer.result.value;
+        looked += 1;
+        usd += proposal.meta?.usd ?? 0;
+        tokens += (proposal.meta?.tokensIn ?? 0) + (proposal.meta?.tokensOut ?? 0);
+        const child = childOf(slot.ground.parent, proposal);
+        if (typeof child !== "string" && this.#parts.isNew(child.id)) {
+          const note = proposal.note === undefined ? {} : { note: proposal.note };
+          return { child: { edits: child.edits, ...note }, refused, count: looked, usd, tokens };
+        }
+        const why = typeof child === "string" ? child : "seen";
+        refused[why] = (refused[why] ?? 0) + 1;
+        if (looked === count) break;
+      }
+      return { refused, count: looked, usd, tokens };
+    } finally {
+      end();
+    }
+  }
+
+  #failed({ mutator }: Slot, error: unknown): { readonly failure: string } {
+    this.#parts.signal.throwIfAborted();
+    const failures = (this.#failures.get(mutator.id) ?? 0) + 1;
+    this.#failures.set(mutator.id, failures);
+    const message = error instanceof Error ? error.message : String(error);
+    if (failures < FAILURES_MAX) return { failure: message };
+    throw new EvolutionError(
+      "EVOLUTION_MUTATOR_FAILED",
+      `${mutator.id} failed ${failures} times in a row, the last time with: ${message}; mend it and run again: the run goes on where it ended`,
+      { cause: error, details: { mutator: mutator.id } },
+    );
+  }
+
+  /** What was drawn before is not new any more. */
+  #remember({ ground }: Slot, { child }: Drawn): void {
+    if (child !== undefined) this.#parts.isNew(programId(applyEdits(ground.parent.text, child.edits)));
+  }
+}
+
+interface Inquiry {
+  readonly first: Promise<Answer>;
+  readonly next: () => Promise<Answer>;
+  /** Nothing more is asked. */
+  readonly end: () => void;
+  readonly count: number;
+}
+
+type Answer = { readonly result: IteratorResult<Proposal, unknown> } | { readonly error: unknown };
+
+function silent(): Error {
+  return new Error(`it said nothing for ${SILENCE_MS} ms`);
+}
+
+const NOTHING: Drawn = { refused: {}, count: 0, usd: 0, tokens: 0 };
+
+/** The text that a proposal makes of its parent, with its edits; or why there is none. */
+export function childOf(
+  parent: Pick<Individual, "id" | "text" | "evolvable">,
+  { edits: proposed }: Pick<Proposal, "edits">,
+): { readonly id: string; readonly text: string; readonly edits: readonly Edit[] } | Exclude<RefusedProposal, "seen"> {
+  const edits = "full" in proposed ? [difference(parent.text, proposed.full)] : proposed;
+  const length = edits.reduce((sum, edit) => sum + edit.text.length - (edit.end - edit.start), parent.text.length);
+  if (length > PROGRAM_CHARACTERS_MAX) return "too_large";
+  let text: string;
+  try {
+    text = applyEdits(parent.text, edits);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return "torn";
+  }
+  const id = programId(text);
+  if (id === parent.id) return "same";
+  return isWithin(edits, parent.evolvable) ? { id, text, edits } : "outside";
+}

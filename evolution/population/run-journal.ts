@@ -1,0 +1,196 @@
+/**
+ * What a run leaves in the vault, line by line, and how it is resumed: the same search runs again from its beginning, and whatever the
+ * journal knows is not asked again.
+ *
+ *   run | proposed … evaluated … generation | proposed … evaluated … generation | proposed … (end of the process)
+ *         `----------- whole: repeats -----'                                       `- begun: what is there counts
+ *
+ * Invariants
+ * 1. One line of the vault is a batch of ours, whole or not there at all; batches are in the order of writing.
+ * 2. A slot's proposal is decided once: who resumes takes it from here, and pays no model twice.
+ * 3. A generation's line names the hash of all that the run knew then; a replay that comes to another one is an error.
+ * 4. At most one generation is in memory.
+ */
+import type { Journal } from "../../runtime/index.ts";
+import type { Edit } from "../mutation/edit.ts";
+import type { RefusedProposal } from "./events.ts";
+import type { Evaluation } from "./individual.ts";
+import type { CaseFailure } from "./individual.ts";
+import { readOutcome, writeOutcome } from "./outcome-text.ts";
+import type { Case } from "./problem.ts";
+
+/** What a slot drew. */
+export interface Drawn {
+  readonly child?: { readonly edits: readonly Edit[]; readonly note?: string };
+  readonly refused: Readonly<Partial<Record<RefusedProposal, number>>>;
+  /** Proposals that were looked at. */
+  readonly count: number;
+  readonly usd: number;
+  readonly tokens: number;
+  /** The mutator threw this. */
+  readonly failure?: string;
+}
+
+/** What a run is: two that differ here cannot go on for each other. */
+export type RunIdentity = Readonly<Record<string, string | number>>;
+
+/** An evaluation as it is kept: cases by name, values as texts. */
+type KeptEvaluation = Omit<Evaluation, "failures"> & {
+  readonly failures: readonly {
+    readonly caseId: string;
+    readonly outcome: readonly [string, string];
+    readonly score: number;
+  }[];
+};
+
+type Line =
+  | { readonly type: "run"; readonly identity: RunIdentity }
+  | { readonly type: "proposed"; readonly slot: number; readonly drawn: Drawn }
+  | { readonly type: "evaluated"; readonly id: string; readonly evaluation: KeptEvaluation }
+  | { readonly type: "generation"; readonly generation: number; readonly hash: string };
+
+/** Characters after which a batch is written: what is lost when the process ends. */
+const BATCH_CHARACTERS_MAX = 64 * 1024;
+const BATCH_LINES_MAX = 64;
+
+/** See the header. Without a journal it keeps nothing and knows nothing. */
+export class RunJournal {
+  readonly #journal: Journal | undefined;
+  readonly #cases: ReadonlyMap<string, Case>;
+  readonly #old: Iterator<Line>;
+  #proposed = new Map<number, Drawn>();
+  #evaluated = new Map<string, Evaluation>();
+  /** The hash of the generation at hand, where it is whole. */
+  #hash: string | undefined;
+  #isAtEnd = false;
+  #batch: string[] = [];
+  #batchCharacters = 0;
+  readonly #writing = new Set<Promise<unknown>>();
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(journal: Journal | undefined, cases: readonly Case[]) {
+    this.#journal = journal;
+    this.#cases = new Map(cases.map((each) => [each.id, each]));
+    this.#old = linesOf(journal);
+  }
+
+  /** The identity of the run that is kept; begins a run with this one where there is none. */
+  identify(identity: RunIdentity): RunIdentity {
+    const first = this.#old.next();
+    if (first.done !== true && first.value.type === "run") return first.value.identity;
+    this.#isAtEnd = true;
+    this.#write({ type: "run", identity });
+    return identity;
+  }
+
+  /** Reads what is known of the next generation. */
+  beginGeneration(): void {
+    this.#proposed = new Map();
+    this.#evaluated = new Map();
+    this.#hash = undefined;
+    while (!this.#isAtEnd) {
+      const next = this.#old.next();
+      if (next.done === true) {
+        this.#isAtEnd = true;
+        return;
+      }
+      const line = next.value;
+      if (line.type === "proposed") this.#proposed.set(line.slot, line.drawn);
+      if (line.type === "evaluated") this.#evaluated.set(line.id, this.#restored(line.evaluation));
+      if (line.type === "generation") {
+        this.#hash = line.hash;
+        return;
+      }
+    }
+  }
+
+  /** True while the generation at hand is one that was whole before. */
+  get isReplay(): boolean {
+    return this.#hash !== undefined;
+  }
+
+  /** What the slot drew before. */
+  proposed(slot: number): Drawn | undefined {
+    return this.#proposed.get(slot);
+  }
+
+  /** What the program's evaluation was in this generation. */
+  evaluated(id: string): Evaluation | undefined {
+    return this.#evaluated.get(id);
+  }
+
+  /** Keeps what a slot drew; at once where it cost money. */
+  keepProposed(slot: number, drawn: Drawn): void {
+    if (this.#proposed.has(slot)) return;
+    this.#write({ type: "proposed", slot, drawn });
+    if (drawn.usd > 0) this.#flush();
+  }
+
+  /** Keeps an evaluation that is over. */
+  keepEvaluated(id: string, { failures, ...evaluation }: Evaluation): void {
+    if (this.#evaluated.has(id)) return;
+    const kept = failures.map(({ caseId, outcome, score }) => ({ caseId, outcome: writeOutcome(outcome), score }));
+    this.#write({ type: "evaluated", id, evaluation: { ...evaluation, failures: kept } });
+  }
+
+  /**
+   * Closes a generation. Resolves when all generations before it are on disk; false where it was whole before and had another
+   * hash. Rejects with the vault's error when something could not be kept.
+   */
+  async endGeneration(generation: number, hash: string): Promise<boolean> {
+    if (this.#hash !== undefined) return this.#hash === hash;
+    const earlier = [...this.#writing];
+    this.#write({ type: "generation", generation, hash });
+    this.#flush();
+    await Promise.all(earlier);
+    this.#throwIfFailed();
+    return true;
+  }
+
+  /** Everything so far is on disk when it resolves. Rejects with the vault's error. */
+  async flushed(): Promise<void> {
+    this.#flush();
+    await Promise.all(this.#writing);
+    this.#throwIfFailed();
+  }
+
+  #write(line: Line): void {
+    if (this.#journal === undefined) return;
+    const text = JSON.stringify(line);
+    this.#batch.push(text);
+    this.#batchCharacters += text.length;
+    if (this.#batch.length >= BATCH_LINES_MAX || this.#batchCharacters >= BATCH_CHARACTERS_MAX) this.#flush();
+  }
+
+  #flush(): void {
+    if (this.#journal === undefined || this.#batch.length === 0) return;
+    const written: Promise<unknown> = this.#journal.append(this.#batch.join("\n")).then(
+      () => this.#writing.delete(written),
+      (error: unknown) => {
+        this.#writing.delete(written);
+        this.#failure ??= { error };
+      },
+    );
+    this.#writing.add(written);
+    this.#batch = [];
+    this.#batchCharacters = 0;
+  }
+
+  #throwIfFailed(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  #restored({ failures, ...evaluation }: KeptEvaluation): Evaluation {
+    const shown: CaseFailure[] = failures.map(({ caseId, outcome, score }) => ({
+      caseId,
+      args: this.#cases.get(caseId)?.args ?? [],
+      outcome: readOutcome(outcome),
+      score,
+    }));
+    return { ...evaluation, failures: shown };
+  }
+}
+
+function* linesOf(journal: Journal | undefined): Iterator<Line> {
+  for (const batch of journal?.entries() ?? []) for (const text of batch.split("\n")) yield JSON.parse(text) as Line; // we wrote it
+}
