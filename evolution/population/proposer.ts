@@ -74,14 +74,15 @@ export class Proposer {
       for (const slot of slots) {
         for (; next < slots.length && asked.length < AHEAD_MAX; next++) {
           const ahead = slots[next];
-          if (ahead !== undefined && journal.proposed(ahead.number) === undefined) asked.push(this.#ask(ahead));
+          if (ahead !== undefined && journal.proposed(ahead.number, askedOf(ahead)) === undefined)
+            asked.push(this.#ask(ahead));
         }
-        const known = journal.proposed(slot.number);
+        const known = journal.proposed(slot.number, askedOf(slot));
         const inquiry = known === undefined ? asked.shift() : undefined;
         const drawn = known ?? (inquiry === undefined ? NOTHING : await this.#look(slot, inquiry));
         signal.throwIfAborted();
         if (known !== undefined) this.#remember(slot, known);
-        journal.keepProposed(slot.number, drawn);
+        journal.keepProposed(slot.number, askedOf(slot), drawn);
         yield { slot, drawn };
       }
     } finally {
@@ -164,6 +165,10 @@ interface Inquiry {
 }
 
 type Answer = { readonly result: IteratorResult<Proposal, unknown> } | { readonly error: unknown };
+
+function askedOf({ mutator, ground }: Slot): string {
+  return `${mutator.id} for ${ground.parent.id.slice(0, 16)}`;
+}
 
 function silent(): Error {
   return new Error(`it said nothing for ${SILENCE_MS} ms`);

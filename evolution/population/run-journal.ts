@@ -12,6 +12,7 @@
  * 4. At most one generation is in memory.
  */
 import type { Journal } from "../../runtime/index.ts";
+import { EvolutionError } from "../errors.ts";
 import type { Edit } from "../mutation/edit.ts";
 import type { RefusedProposal } from "./events.ts";
 import type { Evaluation } from "./individual.ts";
@@ -45,7 +46,8 @@ type KeptEvaluation = Omit<Evaluation, "failures"> & {
 
 type Line =
   | { readonly type: "run"; readonly identity: RunIdentity }
-  | { readonly type: "proposed"; readonly slot: number; readonly drawn: Drawn }
+  /** `by`: the mutator and the parent that it was asked with. */
+  | { readonly type: "proposed"; readonly slot: number; readonly by: string; readonly drawn: Drawn }
   | { readonly type: "evaluated"; readonly id: string; readonly evaluation: KeptEvaluation }
   | { readonly type: "generation"; readonly generation: number; readonly hash: string };
 
@@ -58,7 +60,7 @@ export class RunJournal {
   readonly #journal: Journal | undefined;
   readonly #cases: ReadonlyMap<string, Case>;
   readonly #old: Iterator<Line>;
-  #proposed = new Map<number, Drawn>();
+  #proposed = new Map<number, { readonly by: string; readonly drawn: Drawn }>();
   #evaluated = new Map<string, Evaluation>();
   /** The hash of the generation at hand, where it is whole. */
   #hash: string | undefined;
@@ -95,7 +97,7 @@ export class RunJournal {
         return;
       }
       const line = next.value;
-      if (line.type === "proposed") this.#proposed.set(line.slot, line.drawn);
+      if (line.type === "proposed") this.#proposed.set(line.slot, line);
       if (line.type === "evaluated") this.#evaluated.set(line.id, this.#restored(line.evaluation));
       if (line.type === "generation") {
         this.#hash = line.hash;
@@ -109,9 +111,11 @@ export class RunJournal {
     return this.#hash !== undefined;
   }
 
-  /** What the slot drew before. */
-  proposed(slot: number): Drawn | undefined {
-    return this.#proposed.get(slot);
+  /** What the slot drew before. Throws EVOLUTION_REPLAY_DIVERGED where somebody else was asked in it. */
+  proposed(slot: number, by: string): Drawn | undefined {
+    const known = this.#proposed.get(slot);
+    if (known !== undefined && known.by !== by) throw diverged(`slot ${slot} was drawn by ${known.by}, and not ${by}`);
+    return known?.drawn;
   }
 
   /** What the program's evaluation was in this generation. */
@@ -120,9 +124,9 @@ export class RunJournal {
   }
 
   /** Keeps what a slot drew; at once where it cost money. */
-  keepProposed(slot: number, drawn: Drawn): void {
+  keepProposed(slot: number, by: string, drawn: Drawn): void {
     if (this.#proposed.has(slot)) return;
-    this.#write({ type: "proposed", slot, drawn });
+    this.#write({ type: "proposed", slot, by, drawn });
     if (drawn.usd > 0) this.#flush();
   }
 
@@ -134,17 +138,17 @@ export class RunJournal {
   }
 
   /**
-   * Closes a generation. Resolves when all generations before it are on disk; false where it was whole before and had another
-   * hash. Rejects with the vault's error when something could not be kept.
+   * Closes a generation. Resolves when all generations before it are on disk. Rejects with EVOLUTION_REPLAY_DIVERGED where it was
+   * whole before and had another hash, and with the vault's error when something could not be kept.
    */
-  async endGeneration(generation: number, hash: string): Promise<boolean> {
-    if (this.#hash !== undefined) return this.#hash === hash;
+  async endGeneration(generation: number, hash: string): Promise<void> {
+    if (this.#hash === hash) return;
+    if (this.#hash !== undefined) throw diverged(`generation ${generation} came to another end`);
     const earlier = [...this.#writing];
     this.#write({ type: "generation", generation, hash });
     this.#flush();
     await Promise.all(earlier);
     this.#throwIfFailed();
-    return true;
   }
 
   /** Everything so far is on disk when it resolves. Rejects with the vault's error. */
@@ -189,6 +193,13 @@ export class RunJournal {
     }));
     return { ...evaluation, failures: shown };
   }
+}
+
+function diverged(what: string): EvolutionError {
+  return new EvolutionError(
+    "EVOLUTION_REPLAY_DIVERGED",
+    `this run does not repeat what is kept of it: ${what}; a mutator, a score or a runner is not what it was: begin a run of another name`,
+  );
 }
 
 function* linesOf(journal: Journal | undefined): Iterator<Line> {

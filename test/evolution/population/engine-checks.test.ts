@@ -62,8 +62,8 @@ describe(`problems with steps and traps (SEED=${SEED})`, () => {
   it("finds all blocks of a royal road", async () => {
     for (const seed of seeds) {
       const isWhole = (block: number, text: string): number =>
-        text.slice(block * 8, block * 8 + 8) === "11111111" ? 1 : 0;
-      const { problem, runner } = bitProblem("royal road", population(24, 8, seed), 3, isWhole);
+        text.slice(block * 6, block * 6 + 6) === "111111" ? 1 : 0;
+      const { problem, runner } = bitProblem("royal road", population(18, 8, seed), 3, isWhole);
       const budget = { evaluations: 20_000 };
       const { why } = await evolve({ problem, runner, mutators: [flipEach, crossOver], seed, budget });
       assert.equal(why, "goal", `seed ${seed}`);

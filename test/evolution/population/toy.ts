@@ -56,9 +56,11 @@ export const flipEach: Mutator = {
   async *propose({ parent, random }: MutationGround, count: number) {
     const { length } = parent.text;
     for (let number = 0; number < count; number++) {
-      const edits = [...parent.text].flatMap((bit, start) =>
-        random.next32() % length === 0 ? [{ start, end: start + 1, text: bit === "1" ? "0" : "1" }] : [],
-      );
+      const edits = parent.text
+        .split("")
+        .flatMap((bit, start) =>
+          random.next32() % length === 0 ? [{ start, end: start + 1, text: bit === "1" ? "0" : "1" }] : [],
+        );
       yield { edits };
     }
   },
