@@ -46,7 +46,7 @@ export interface SeedContext {
   /** Aborted by Ctrl-C: return what was found. */
   readonly signal: AbortSignal;
   /** Cheap: most updates are not printed. */
-  progress(update: ProgressUpdate): void;
+  readonly progress: (update: ProgressUpdate) => void;
 }
 
 /** What the search of one seed found. */

@@ -1,0 +1,87 @@
+/**
+ * Which of several patches that pass what may be seen is handed in. Nobody asks the hidden tests here.
+ *
+ *     passing patches --made-up inputs--> groups that answer alike --weights added up--> the likeliest group, its likeliest patch
+ *
+ * A repair can be written in many ways, an accident in few: so weights are added within a group. What throws, never ends or answers
+ * in another kind than the examples on inputs like theirs counts less; what answers like the program with its bug is none.
+ */
+import { seededRandom } from "../../../runtime/index.ts";
+import type { CallOutcome, ProgramRunner } from "../../population/program-runner.ts";
+import { inputsLike } from "./inputs.ts";
+import type { Patch } from "./pool.ts";
+import type { RepairProblem } from "./program.ts";
+import { FUEL_MAX, signatureOf } from "./trial.ts";
+
+/** Made-up inputs. */
+const INPUTS = 24;
+/** Passing patches that are compared, the likeliest. */
+const COMPARED_MAX = 64;
+/** What is left of a patch's weight for each input on which it misbehaves, times the share of these inputs. */
+const MISBEHAVED = 0.1;
+
+/** A patch, with what it answers on made-up inputs. */
+interface Compared {
+  readonly patch: Patch;
+  readonly signature: string;
+  /** Share of the inputs on which it throws, never ends, or answers in another kind. */
+  readonly misbehaved: number;
+}
+
+/** The most plausible patch; `undefined` where there is none. Runs each candidate once. */
+export async function choosePatch(
+  runner: ProgramRunner,
+  problem: RepairProblem,
+  passing: readonly Patch[],
+  options: { readonly seed: number; readonly signal: AbortSignal },
+): Promise<{ readonly patch: Patch | undefined; readonly evaluations: number }> {
+  const likely = passing.toSorted((a, b) => b.weight - a.weight).slice(0, COMPARED_MAX);
+  if (likely.length < 2) return { patch: likely[0], evaluations: 0 };
+  const given = problem.cases.map(({ args }) => args);
+  const inputs = inputsLike(given, INPUTS, seededRandom(options.seed));
+  const calls = [...given, ...inputs];
+  const kinds = new Set(
+    problem.cases.flatMap(({ expected }) => (expected === undefined ? [] : [kindOf(expected.value)])),
+  );
+  const compare = async (text: string): Promise<readonly CallOutcome[]> => {
+    const run = await runner.run({ text, entry: problem.entry }, calls, { fuel: FUEL_MAX, signal: options.signal });
+    return run.outcomes;
+  };
+  const [original, ...outcomes] = await Promise.all([
+    compare(problem.text),
+    ...likely.map(({ text }) => compare(text)),
+  ]);
+  const unchanged = signatureOf(original ?? []);
+  const compared = likely.map((patch, index) => comparedOf(patch, outcomes[index] ?? [], given.length, kinds));
+  const changed = compared.filter(({ signature }) => signature !== unchanged);
+  return { patch: likeliest(changed.length > 0 ? changed : compared), evaluations: likely.length + 1 };
+}
+
+function comparedOf(
+  patch: Patch,
+  outcomes: readonly CallOutcome[],
+  given: number,
+  kinds: ReadonlySet<string>,
+): Compared {
+  const onInputs = outcomes.slice(given);
+  const bad = onInputs.filter(
+    (outcome) => outcome.kind !== "returned" || (kinds.size > 0 && !kinds.has(kindOf(outcome.value))),
+  );
+  return { patch, signature: signatureOf(outcomes), misbehaved: bad.length / Math.max(1, onInputs.length) };
+}
+
+/** The likeliest patch of the group that is likeliest as a whole. Pure. */
+export function likeliest(compared: readonly Compared[]): Patch | undefined {
+  const worth = ({ patch, misbehaved }: Compared): number => patch.weight * MISBEHAVED ** (2 * misbehaved);
+  const groups = new Map<string, number>();
+  for (const each of compared) groups.set(each.signature, (groups.get(each.signature) ?? 0) + worth(each));
+  const ranked = compared.toSorted(
+    (a, b) => (groups.get(b.signature) ?? 0) - (groups.get(a.signature) ?? 0) || worth(b) - worth(a),
+  );
+  return ranked[0]?.patch;
+}
+
+function kindOf(value: unknown): string {
+  if (typeof value === "number") return Number.isNaN(value) ? "NaN" : "number";
+  return Array.isArray(value) ? "list" : value === null ? "null" : typeof value;
+}
