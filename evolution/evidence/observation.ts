@@ -61,7 +61,7 @@ export function observe(pair: Pair, settings: EvidenceSettings): Observation {
   const { outcome } = pair.candidate;
   const ending = outcome.kind === "done" ? "a different answer" : describeOutcome(outcome);
   return {
-    isVoid: isNobodysDoing(pair.candidate) || isNobodysDoing(pair.control),
+    isVoid: isVoidPair(pair),
     candidate,
     control,
     isLiveFailed,
@@ -70,6 +70,11 @@ export function observe(pair: Pair, settings: EvidenceSettings): Observation {
     difference: candidate.isRepeated ? undefined : differenceOf(turn, pair.candidate, number),
     ending,
   };
+}
+
+/** Whether a pair says nothing, because a cell, the clock or another shadow ended one of its turns. Both states are to be made anew. Pure. */
+export function isVoidPair({ candidate, control, isOwnOverrun }: Pair): boolean {
+  return isNobodysDoing(control) || (isNobodysDoing(candidate) && isOwnOverrun !== true);
 }
 
 /** Whether a turn in a shadow ended for reasons that lie outside of it: the machine, the clock, or another shadow in its cell. Pure. */

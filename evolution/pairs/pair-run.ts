@@ -8,11 +8,13 @@
  * Invariants
  * 1. Both have run the same turns since they were forked, each on its own state; neither reaches anybody.
  * 2. A side that hit a limit is started again from its own fork before its next turn: there the turn never happened, as live.
- * 3. Nothing is left behind once it is disposed of, also when one of the two did not start.
+ * 3. A candidate that falls out while its control does not is tried once more, by itself: what happens twice is its own doing.
+ * 4. Nothing is left behind once it is disposed of, also when one of the two did not start.
  */
 import type { AgentControl, RecordedTurn, Shadow, ShadowTurn } from "../../runtime/index.ts";
 import type { Trial, StageVerdict } from "../stage.ts";
-import { candidateOf } from "../stage.ts";
+import { isNobodysDoing } from "../evidence/observation.ts";
+import { candidateOf, isVoidOutcome } from "../stage.ts";
 import { migrateIfNeeded } from "../stages/smoke.ts";
 import type { Pair } from "./pair.ts";
 
@@ -35,9 +37,12 @@ export interface RunOptions {
 export class PairRun implements AsyncDisposable {
   readonly candidate: Shadow;
   readonly control: Shadow;
+  readonly #again: () => Promise<Shadow>;
 
-  private constructor(candidate: Shadow, control: Shadow) {
+  /** `again`: a fork of the candidate in its present state, in a cell of its own. */
+  private constructor(candidate: Shadow, control: Shadow, again: () => Promise<Shadow>) {
     this.candidate = candidate;
+    this.#again = again;
     this.control = control;
   }
 
@@ -51,12 +56,14 @@ export class PairRun implements AsyncDisposable {
     options: { readonly isAlone?: boolean } = {},
   ): Promise<PairRun | NotStarted> {
     const { profile, simulate } = trial.options;
-    const common = { at, profile, isAlone: options.isAlone ?? false, ...(simulate === undefined ? {} : { simulate }) };
+    const inside = { profile, ...(simulate === undefined ? {} : { simulate }) };
+    const common = { ...inside, at, isAlone: options.isAlone ?? false };
     const [candidate, control] = await bothOrNone(
       trial.control.shadow({ artifact: candidateOf(trial), ...common }),
       trial.control.shadow({ artifact: trial.champion.artifact, ...common }),
     );
-    const run = new PairRun(candidate, control);
+    const again = { ...inside, artifact: candidateOf(trial), of: candidate, isAlone: true };
+    const run = new PairRun(candidate, control, () => trial.control.shadow(again));
     try {
       const verdict = await migrateIfNeeded(trial, candidate);
       if (verdict === undefined) return run;
@@ -74,10 +81,19 @@ export class PairRun implements AsyncDisposable {
     if (isCandidateFirst) {
       const candidate = await ran(this.candidate, turn);
       onCandidate?.(candidate);
-      return { number, turn, candidate, control: await ran(this.control, turn) };
+      return await this.#proved({ number, turn, candidate, control: await ran(this.control, turn) });
     }
     const control = await ran(this.control, turn);
-    return { number, turn, candidate: await ran(this.candidate, turn), control };
+    return await this.#proved({ number, turn, candidate: await ran(this.candidate, turn), control });
+  }
+
+  /** A candidate must not get rid of its bad turns by falling out of them. */
+  async #proved(pair: Pair): Promise<Pair> {
+    if (!isNobodysDoing(pair.candidate) || isNobodysDoing(pair.control)) return pair;
+    await using alone = await this.#again();
+    const candidate = await alone.run(pair.turn);
+    if (!isNobodysDoing(candidate)) return candidate.outcome.kind === "done" ? pair : { ...pair, candidate };
+    return isVoidOutcome(candidate.outcome) ? { ...pair, candidate, isOwnOverrun: true } : pair;
   }
 
   /**

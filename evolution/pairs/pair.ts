@@ -11,4 +11,6 @@ export interface Pair {
   readonly turn: RecordedTurn;
   readonly candidate: ShadowTurn;
   readonly control: ShadowTurn;
+  /** The candidate went over the wall clock twice in a row, the second time by itself, and its control did not: that is no busy machine. */
+  readonly isOwnOverrun?: true;
 }

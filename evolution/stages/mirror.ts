@@ -16,7 +16,7 @@ import type { RecordedTurn } from "../../runtime/index.ts";
 import { concludeEvidence } from "../evidence/conclusion.ts";
 import type { Evidence } from "../evidence/guard-rails.ts";
 import { addPair, emptyEvidence, restarted } from "../evidence/guard-rails.ts";
-import { isNobodysDoing } from "../evidence/observation.ts";
+import { isVoidPair } from "../evidence/observation.ts";
 import { settingsOf } from "../evidence/settings.ts";
 import { saidBy } from "../evidence/said.ts";
 import { PairRun } from "../pairs/pair-run.ts";
@@ -113,7 +113,7 @@ async function weigh(work: Mirror, pairs: PairRun, turn: RecordedTurn): Promise<
   if (end.verdict === "pass" && evidence.pairs >= mirrorTurnsMin) return saidBy(end);
   if (evidence.pairs + evidence.voids >= mirrorTurnsMax) return open(work, "turns");
   if (work.drift >= DRIFT_TURNS) return "again";
-  if (isNobodysDoing(pair.candidate) || isNobodysDoing(pair.control)) {
+  if (isVoidPair(pair)) {
     work.isAlone = true;
     return "again";
   }

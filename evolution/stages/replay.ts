@@ -19,7 +19,7 @@ import type { Difference } from "../decision.ts";
 import { concludeEvidence } from "../evidence/conclusion.ts";
 import type { Evidence } from "../evidence/guard-rails.ts";
 import { addPair, emptyEvidence, restarted } from "../evidence/guard-rails.ts";
-import { differenceOf, isNobodysDoing, isRepeated } from "../evidence/observation.ts";
+import { differenceOf, isRepeated, isVoidPair } from "../evidence/observation.ts";
 import { saidBy } from "../evidence/said.ts";
 import { settingsOf } from "../evidence/settings.ts";
 import { PairRun } from "../pairs/pair-run.ts";
@@ -161,7 +161,7 @@ async function replayTurns(
       return { verdict: saidBy(end), done: index + 1 };
     }
     trial.progress({ turns: evidence.pairs, of: work.turns });
-    if (isNobodysDoing(pair.candidate) || isNobodysDoing(pair.control)) return { ...fellOut(work), done: index + 1 };
+    if (isVoidPair(pair)) return { ...fellOut(work), done: index + 1 };
     if (work.reloadsAt.includes(evidence.pairs)) {
       await pairs.reload();
       restarted(evidence);

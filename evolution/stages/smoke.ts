@@ -5,7 +5,7 @@
  *
  * Invariants
  * 1. What the running version does as badly is not the candidate's fault: it is a note at most.
- * 2. What a busy machine or another shadow did is void, never a failure.
+ * 2. What a busy machine or another shadow did is no failure: who is ended by the wall clock is tried once more, and then it counts.
  */
 import type { RecordedTurn, Shadow, ShadowTurn } from "../../runtime/index.ts";
 import { SandboxError } from "../../sandbox/index.ts";
@@ -14,7 +14,7 @@ import type { Memory } from "../smoke/kept.ts";
 import { lostNames, memoryOf } from "../smoke/kept.ts";
 import { changedReads, listed, missingMethods } from "../smoke/methods.ts";
 import type { Relived } from "../smoke/round-trip.ts";
-import { isSameTurn, relive } from "../smoke/round-trip.ts";
+import { isSameTurn, relive, runInTime } from "../smoke/round-trip.ts";
 import type { Stage, StageVerdict, Trial } from "../stage.ts";
 import { candidateOf, describeOutcome, isVoidOutcome, verdictOfError } from "../stage.ts";
 import { trialShadow } from "../trial-shadow.ts";
@@ -207,9 +207,8 @@ class Smoke {
     for (const [index, turn] of this.#turns.entries()) {
       if (this.#trial.signal.aborted) return this.#cut();
       const control = settled(await this.#control.run(turn));
-      const candidate = settled(await this.#candidate.run(turn));
+      const candidate = settled(await runInTime(this.#candidate, turn));
       if (control.outcome.kind !== "done" || candidate.outcome.kind === "done") continue;
-      if (isVoidOutcome(candidate.outcome)) return { verdict: "void", reason: describeOutcome(candidate.outcome) };
       refused += 1;
       // Where answers are judged, an error now and then is for the stages that count; half of them is none.
       const isTolerated = candidate.outcome.kind === "threw" && refused * 2 < this.#turns.length;
@@ -238,10 +237,7 @@ class Smoke {
     const relived = await relive(this.#turns, { lived: this.#candidate, reborn });
     const found = relived.flatMap(({ isSame }, index) => (isSame ? [] : [index]));
     if (found.length === 0) return undefined;
-    const unclear = relived
-      .flatMap((both) => [settled(both.lived), settled(both.reborn)])
-      .find((ran) => isVoidOutcome(ran.outcome));
-    if (unclear !== undefined) return { verdict: "void", reason: describeOutcome(unclear.outcome) };
+    for (const both of relived) for (const ran of [both.lived, both.reborn]) settled(ran);
     await using controlReborn = await this.#fork(this.#control, this.#trial.champion.artifact);
     const control = await relive(this.#turns, { lived: this.#control, reborn: controlReborn });
     const own = found.find((index) => control[index]?.isSame === true);
@@ -254,11 +250,14 @@ class Smoke {
   async #stop(): Promise<StageVerdict | undefined> {
     if (!this.#candidate.loaded.hasStop) return undefined;
     const { nowMs } = this.#trial.control;
-    const { outcome } = settled(await this.#candidate.stop(nowMs));
+    let { outcome } = settled(await this.#candidate.stop(nowMs));
+    if (isVoidOutcome(outcome)) {
+      await this.#candidate.reload();
+      ({ outcome } = settled(await this.#candidate.stop(nowMs)));
+    }
     if (outcome.kind === "done") return undefined;
     const text = `its stop() ${describeOutcome(outcome)}`;
     const isWorse = outcome.kind === "exceeded" && !(await this.#controlExceedsStop(nowMs));
-    if (isVoidOutcome(outcome)) return { verdict: "void", reason: text };
     if (isWorse) return failed(codeOf(outcome), text);
     this.#notes.push(text);
     return undefined;
@@ -332,11 +331,14 @@ export async function migrateIfNeeded(trial: Trial, shadow: Shadow, nowMs = 0): 
     const why = `it declares version ${to}, the state has version ${from}, and it has no migrate()`;
     return failed("EVOLUTION_MIGRATE_FAILED", why);
   }
-  const turn = await shadow.migrate(from, nowMs);
+  let turn = await shadow.migrate(from, nowMs);
+  if (isVoidOutcome(turn.outcome)) {
+    await shadow.reload(); // nothing was written; twice in a row is no busy machine
+    turn = await shadow.migrate(from, nowMs);
+  }
   const { outcome } = turn;
   if (outcome.kind === "done") return undefined;
   const reason = `its migrate() ${describeOutcome(outcome)}`;
-  const isBlameless = outcome.kind === "lost" && turn.loss?.isOwnDoing !== true;
-  if (isBlameless || isVoidOutcome(outcome)) return { verdict: "void", reason };
+  if (outcome.kind === "lost" && turn.loss?.isOwnDoing !== true) return { verdict: "void", reason };
   return failed("EVOLUTION_MIGRATE_FAILED", reason);
 }

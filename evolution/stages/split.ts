@@ -17,7 +17,7 @@ import { concludeEvidence } from "../evidence/conclusion.ts";
 import type { Evidence } from "../evidence/guard-rails.ts";
 import { addObservation, emptyEvidence, restarted } from "../evidence/guard-rails.ts";
 import type { Observation } from "../evidence/observation.ts";
-import { isFailedEnd, isNobodysDoing, isRepeated, observe } from "../evidence/observation.ts";
+import { isFailedEnd, isRepeated, isVoidPair, observe } from "../evidence/observation.ts";
 import { saidBy } from "../evidence/said.ts";
 import type { EvidenceSettings } from "../evidence/settings.ts";
 import { settingsOf } from "../evidence/settings.ts";
@@ -216,7 +216,7 @@ function moved(work: Split, ticket: Ticket, pair: Pair): StageVerdict | "again" 
     return { ...saidBy(end), evidence: [...end.lines, ...splitLines(own)] };
   }
   if (work.drift >= DRIFT_TURNS) return "again";
-  if (isNobodysDoing(pair.candidate) || isNobodysDoing(pair.control)) {
+  if (isVoidPair(pair)) {
     work.isAlone = true;
     return "again";
   }

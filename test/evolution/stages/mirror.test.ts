@@ -51,6 +51,17 @@ describe("a mirror", () => {
       /SANDBOX_HEAP_EXCEEDED/,
     ],
   ];
+  test("fails a turn that ends twice at its wall clock, where the running version's did not: that is no busy machine", async (t) => {
+    const { runtime, words } = await wordsAgent(t, { cpuMs: 300, wallMs: 300 });
+    await using client = new Client(notesOf(words));
+    const source = edited(note, "while (ctx.state.total % 50 === 49); " + note);
+    const decision = await tried(runtime, [mirrorStage], { ...SOON, source });
+    assert.deepEqual([decision.ruling, decision.verdict, decision.code], ["rejected", "fail", "EVOLUTION_HARM"]);
+    assert.match(decision.reason, /\(note\): SANDBOX_(WALL|CPU)_EXCEEDED/);
+    assert.equal(decision.stages.at(-1)?.tries, undefined, "it was no failure of the measurement");
+    assert.deepEqual(client.failures, []);
+  });
+
   for (const [what, source, code, reason] of bad) {
     test(`fails ${what} at once, and no caller sees it`, async (t) => {
       const { runtime, words } = await wordsAgent(t);

@@ -44,9 +44,9 @@ interface Case {
 }
 
 /** An agent with notes, rows and ten recorded turns. */
-async function archive(t: TestScope, source = NOTES): Promise<Runtime> {
+async function archive(t: TestScope, source = NOTES, limits = LIMITS): Promise<Runtime> {
   const runtime = await withRuntime(t);
-  const notes = await runtime.spawn({ id: "notes", source, limits: LIMITS });
+  const notes = await runtime.spawn({ id: "notes", source, limits });
   for (const text of ["a", "b", "c"]) await notes.call("add", text);
   await notes.call("file", { key: "one", value: 1 });
   await notes.call("find", "one");
@@ -56,6 +56,9 @@ async function archive(t: TestScope, source = NOTES): Promise<Runtime> {
   await assert.rejects(notes.call("nowhere"));
   return runtime;
 }
+
+/** No turn can use more CPU time than the clock gives it: what does not end is ended by the clock. */
+const CLOCKED = { cpuMs: 300, wallMs: 300 };
 
 async function smoke(t: TestScope, source: string, options: ArbiterOptions = {}): Promise<StageVerdict> {
   return await saidOf(smokeStage, { runtime: await archive(t), agent: "notes", source, options });
@@ -137,6 +140,20 @@ describe("a candidate that can take over", () => {
     assert.equal(verdict, "pass");
     assert.match(notes?.join("\n") ?? "", /its stop\(\) threw Error: no/);
   });
+});
+
+describe("a candidate that is ended by the clock twice in a row, where the running version is not", () => {
+  const endless: readonly (readonly [what: string, source: string, code: string])[] = [
+    ["in a turn", changed(NOTES, "return ctx.state.seen;", "for (;;);"), "EVOLUTION_TOO_SLOW"],
+    ["in its migrate()", migrating("() { for (;;); }"), "EVOLUTION_MIGRATE_FAILED"],
+    ["in its stop()", stopping("for (;;);"), "EVOLUTION_TOO_SLOW"],
+  ];
+  for (const [what, source, code] of endless)
+    it(`${what}, fails: it is no fault of the measurement, and freezes nothing`, async (t) => {
+      const runtime = await archive(t, NOTES, CLOCKED);
+      const said = await saidOf(smokeStage, { runtime, agent: "notes", source });
+      assert.deepEqual([said.verdict, said.code], ["fail", code], said.reason);
+    });
 });
 
 const HEAVY = `const heavy = Array.from({ length: 1_400_000 }, (_, index) => index + 0.5);\nexport default`;

@@ -2,7 +2,7 @@
 import { setTimeout } from "node:timers/promises";
 import type { TestScope } from "../../../runtime/testing.ts";
 import { withRuntime } from "../../../runtime/testing.ts";
-import type { AgentRef, Runtime } from "../../../runtime/index.ts";
+import type { AgentRef, Runtime, SpawnOptions } from "../../../runtime/index.ts";
 import { Arbiter } from "../../../evolution/index.ts";
 import type { ArbiterOptions, Decision, Stage } from "../../../evolution/index.ts";
 import { compileStage } from "../../../evolution/stages/compile.ts";
@@ -39,9 +39,12 @@ export function edited(find: string, by: string, source: string = SAME): string 
 }
 
 /** Such an agent in a runtime of its own. */
-export async function wordsAgent(t: TestScope): Promise<{ readonly runtime: Runtime; readonly words: AgentRef }> {
+export async function wordsAgent(
+  t: TestScope,
+  limits: SpawnOptions["limits"] = {},
+): Promise<{ readonly runtime: Runtime; readonly words: AgentRef }> {
   const runtime = await withRuntime(t);
-  const words = await runtime.spawn({ id: "words", source: WORDS });
+  const words = await runtime.spawn({ id: "words", source: WORDS, limits });
   return { runtime, words };
 }
 
