@@ -2,12 +2,13 @@
  * What the evidence says now: fail, pass, void or open, with every value beside its threshold. Pure.
  *
  * pass needs all of: no harm, failures proved below the margin, CPU time proved below its limit; and where answers are judged
- * a proved gain: in fitness (E >= K/alpha), or in CPU time with no loss of fitness.
+ * a proved gain: in fitness (E >= 2K/alpha), or in CPU time (at alpha/2K) with no loss of fitness. Two ways, half of alpha each.
  */
 import type { EvidenceLine } from "../decision.ts";
 import type { VerdictCode } from "../errors.ts";
 import type { Evidence, Immediate } from "./guard-rails.ts";
 import { FITNESS_MARGIN } from "./settings.ts";
+import type { EvidenceSettings } from "./settings.ts";
 import { logFitnessEvidence, meanGain, shrunkGain } from "../statistics/fitness.ts";
 import type { HarmState } from "../statistics/harm.ts";
 import { logHarmEvidence } from "../statistics/harm.ts";
@@ -137,25 +138,25 @@ function cpuLine({ cpu, settings }: Evidence): EvidenceLine {
   const { mean, pairs } = logRatioBounds(cpu, alpha);
   const least = Math.exp(mean - logRatioBounds(cpu, harmAlpha).halfWidth);
   const most = Math.exp(mean + logRatioBounds(cpu, alpha).halfWidth);
+  const mostOfMany = Math.exp(mean + logRatioBounds(cpu, gainAlpha(settings)).halfWidth);
   const ratio = pairs === 0 ? 1 : Math.exp(mean);
   const bound =
     pairs < LOG_RATIO_PAIRS_MIN
       ? `needs ${LOG_RATIO_PAIRS_MIN} pairs, has ${pairs}`
       : `from ${round(least)} to ${round(most)}`;
   const text = `${round(ratio)} times the CPU time (${bound}); ${threshold} is allowed`;
-  const says = least > threshold ? "harm" : most < 1 ? "gain" : most < threshold ? "no harm" : "open";
+  const says = least > threshold ? "harm" : mostOfMany < 1 ? "gain" : most < threshold ? "no harm" : "open";
   return { name: "cpu", pairs, value: ratio, threshold, says, text };
 }
 
 function fitnessLines(evidence: Evidence): readonly EvidenceLine[] {
   const { fitness, fitnessLoss, fitnessKept, settings } = evidence;
   if (fitness === undefined) return [];
-  const { alpha } = settings;
   const value = logFitnessEvidence(fitness);
-  const threshold = Math.log(settings.candidatesTried / alpha);
+  const threshold = Math.log(1 / gainAlpha(settings));
   const { low, pairs } = noHarmInterval(fitnessLoss, settings.harmAlpha);
   const kept = logFitnessEvidence(fitnessKept);
-  const keptMin = Math.log(1 / alpha);
+  const keptMin = Math.log(WAYS / settings.alpha);
   return [
     {
       name: "fitness",
@@ -174,6 +175,14 @@ function fitnessLines(evidence: Evidence): readonly EvidenceLine[] {
       text: `that fitness falls by less than ${FITNESS_MARGIN} is shown by ln E ${round(kept)} of ${round(keptMin)}`,
     },
   ];
+}
+
+/** To a gain: better in fitness, or cheaper without being worse. Who may take either has half of alpha for each. */
+const WAYS = 2;
+
+/** The error limit of one way to a gain, for the best of so many candidates. */
+function gainAlpha({ alpha, candidatesTried }: EvidenceSettings): number {
+  return alpha / (WAYS * candidatesTried);
 }
 
 /** Better in fitness, or cheaper without being worse. */

@@ -171,6 +171,18 @@ describe("a candidate whose answers are judged", () => {
     assert.equal(weighed(cheap, { answers: "judged", fitness, most: 3_000 }).end.verdict, "pass");
   });
 
+  test("has to prove a lower cost by as much more as a gain in fitness, where it is one of many; the two ways share alpha", () => {
+    const cheap = (n: number): Pair =>
+      pairOf(live(0.5), answers(0.5, { cpuMs: n % 2 === 0 ? 1.82 : 2.15 }), answers(0.5, { cpuMs: 2 }), n);
+    const needed = (candidatesTried: number): number =>
+      weighed(cheap, { answers: "judged", fitness, most: 10_000, marginPoints: 0.05, candidatesTried }).at;
+    assert.ok(needed(1) < 2_000);
+    assert.ok(needed(100_000) > 1.5 * needed(1), `${needed(100_000)} against ${needed(1)}`);
+    const end = weighed(scored(0.1), { answers: "judged", fitness, most: 200, marginPoints: 0.05 }).end;
+    const threshold = end.lines.find(({ name }) => name === "fitness")?.threshold ?? 0;
+    assert.equal(threshold.toFixed(3), Math.log(2 / 0.05).toFixed(3));
+  });
+
   test("passes for less CPU time with half of its turns judged, within the turns that rigor quick mirrors", () => {
     const { mirrorTurnsMax, marginPoints } = parseArbiterOptions({ rigor: "quick" });
     const half = ({ argument }: { readonly argument: unknown }): number | undefined =>
