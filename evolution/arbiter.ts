@@ -7,7 +7,7 @@
  *      `-- frozen, closed, full: refused at the door
  *
  * Invariants
- * 1. Proposed code runs in shadows until every stage said pass. inconclusive and void never promote.
+ * 1. Proposed code runs in shadows until every stage said pass. inconclusive and void never promote; nor does a frozen arbiter.
  * 2. One candidate per agent at a time, in the order proposed; the live agent never waits for a shadow.
  * 3. Whatever was accepted gets a decision, also when the runtime ends first: then at the next start.
  * 4. A decision is in the vault before anyone is told.
@@ -252,6 +252,8 @@ export class Arbiter implements AsyncDisposable {
     if (last === undefined) return await this.#reject(draft, NO_STAGE);
     if (!outcome.isPassed) return await this.#reject(draft, { ...last, reason: `${last.stage}: ${last.reason}` });
     if (candidate === undefined) return await this.#reject(draft, NO_CANDIDATE);
+    const frozen = this.#isFrozen(); // meanwhile: by this trial, or by another agent's
+    if (frozen !== undefined) return await this.#reject(draft, frozen);
     const promoted = await this.#promotions.promote({ control, champion, candidate }, draft);
     if ("id" in promoted) return promoted;
     return await this.#reject(draft, { ...promoted, reason: `promotion: ${promoted.reason}` });
@@ -259,13 +261,18 @@ export class Arbiter implements AsyncDisposable {
 
   /** Why this candidate is not even tried. */
   async #whyNotNow(agent: string): Promise<StageVerdict | undefined> {
-    const { frozen } = this.#records;
     if (this.#closing.signal.aborted) return INTERRUPTED;
-    if (frozen !== undefined) return { verdict: "void", reason: frozen.reason, code: "EVOLUTION_FROZEN" };
+    const frozen = this.#isFrozen();
+    if (frozen !== undefined) return frozen;
     if (!(await this.#isThere(agent)))
       return { verdict: "void", reason: `${agent} is down, or was dropped`, code: "EVOLUTION_AGENT_GONE" };
     const rest = restOf(this.#records.promotions(agent), this.#options, this.#runtime.clock.now());
     return rest === undefined ? undefined : { verdict: "inconclusive", reason: rest.reason, code: rest.code };
+  }
+
+  #isFrozen(): StageVerdict | undefined {
+    const { frozen } = this.#records;
+    return frozen === undefined ? undefined : { verdict: "void", reason: frozen.reason, code: "EVOLUTION_FROZEN" };
   }
 
   async #isThere(agent: string): Promise<boolean> {

@@ -93,6 +93,29 @@ describe("a void stage", () => {
   });
 });
 
+describe("an arbiter that freezes in the midst of a trial", () => {
+  it("promotes nothing from then on: not whose stages have passed, not those of other agents", async (t) => {
+    const runtime = await withCounter(t);
+    await runtime.spawn({ id: "other", source: COUNTER });
+    const { promise: isFrozen, resolve } = Promise.withResolvers<void>();
+    runtime.subscribe(({ event }) => event.type === "candidate.frozen" && resolve());
+    const waits: Stage = {
+      name: "waits",
+      run: async (trial) => {
+        if (trial.proposal.agent === "other")
+          return { verdict: "void", reason: "A/A", code: "EVOLUTION_MEASUREMENT_BROKEN" };
+        await isFrozen;
+        return PASS;
+      },
+    };
+    await using arbiter = await Arbiter.start(runtime, {}, [compiles, waits]);
+    const first = arbiter.propose({ agent: "counter", source: variant(1) });
+    await arbiter.propose({ agent: "other", source: variant(1) });
+    const { ruling, verdict, code } = await first;
+    assert.deepEqual([ruling, verdict, code], ["rejected", "void", "EVOLUTION_FROZEN"]);
+  });
+});
+
 describe("code that was rejected", () => {
   it("is not tried again, whatever its layout, and the decision that rejected it is named", async (t) => {
     const runtime = await withCounter(t);
