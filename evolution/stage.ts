@@ -118,13 +118,34 @@ export function isVoidOutcome(outcome: Outcome): boolean {
   return outcome.kind === "exceeded" && VOID_CODES.has(outcome.code);
 }
 
-/** What an error during a trial means for the candidate. */
+/** The champion's own shadow failed: whatever that was, it says nothing about the candidate. */
+export class ControlFault extends Error {
+  override readonly name = "ControlFault";
+
+  constructor(cause: Error) {
+    super(`the running version's own shadow: ${cause.message}`, { cause });
+  }
+}
+
+/** What an error during a trial means for the candidate. Throws what is a bug of ours. */
 export function verdictOfError(error: unknown, doing: string): StageVerdict {
-  const code = (error as { readonly code?: unknown }).code; // a property that may not be there
   const message = error instanceof Error ? error.message : String(error);
-  if (typeof code !== "string") throw error; // a bug of ours is neither the candidate's fault nor a verdict
-  const isVoid = VOID_CODES.has(code) || code.startsWith("VAULT_");
-  return { verdict: isVoid ? "void" : "fail", reason: `${doing}: ${message}` };
+  const reason = `${doing}: ${message}`;
+  if (error instanceof ControlFault) return { verdict: "void", reason };
+  const code = codeOf(error);
+  if (code === undefined) throw error; // neither the candidate's fault nor a verdict
+  // Why a swap changed nothing is its cause: the candidate does not load or migrate, or there was no cell for it.
+  const why = code === SWAP_FAILED ? codeOf((error as Error).cause) : code;
+  if (why === undefined) return { verdict: "fail", reason };
+  const isVoid = VOID_CODES.has(why) || why.startsWith("VAULT_") || (why.startsWith("RUNTIME_") && why !== SWAP_FAILED);
+  return { verdict: isVoid ? "void" : "fail", reason };
+}
+
+const SWAP_FAILED = "RUNTIME_SWAP_FAILED";
+
+function codeOf(error: unknown): string | undefined {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return typeof code === "string" ? code : undefined;
 }
 
 /** One word for how a turn ended, for a verdict's reason. */

@@ -12,9 +12,10 @@
  * 4. Nothing is left behind once it is disposed of, also when one of the two did not start.
  */
 import type { AgentControl, RecordedTurn, Shadow, ShadowTurn } from "../../runtime/index.ts";
-import type { Trial, StageVerdict } from "../stage.ts";
+import { SandboxError } from "../../sandbox/index.ts";
 import { isNobodysDoing } from "../evidence/observation.ts";
-import { candidateOf, isVoidOutcome } from "../stage.ts";
+import type { Trial, StageVerdict } from "../stage.ts";
+import { ControlFault, candidateOf, isVoidOutcome } from "../stage.ts";
 import { migrateIfNeeded } from "../stages/smoke.ts";
 import type { Pair } from "./pair.ts";
 
@@ -60,7 +61,7 @@ export class PairRun implements AsyncDisposable {
     const common = { ...inside, at, isAlone: options.isAlone ?? false };
     const [candidate, control] = await bothOrNone(
       trial.control.shadow({ artifact: candidateOf(trial), ...common }),
-      trial.control.shadow({ artifact: trial.champion.artifact, ...common }),
+      blameless(trial.control.shadow({ artifact: trial.champion.artifact, ...common })),
     );
     const again = { ...inside, artifact: candidateOf(trial), of: candidate, isAlone: true };
     const run = new PairRun(candidate, control, () => trial.control.shadow(again));
@@ -81,9 +82,9 @@ export class PairRun implements AsyncDisposable {
     if (isCandidateFirst) {
       const candidate = await ran(this.candidate, turn);
       onCandidate?.(candidate);
-      return await this.#proved({ number, turn, candidate, control: await ran(this.control, turn) });
+      return await this.#proved({ number, turn, candidate, control: await blameless(ran(this.control, turn)) });
     }
-    const control = await ran(this.control, turn);
+    const control = await blameless(ran(this.control, turn));
     return await this.#proved({ number, turn, candidate: await ran(this.candidate, turn), control });
   }
 
@@ -101,7 +102,7 @@ export class PairRun implements AsyncDisposable {
    * restart. Rejects where one does not load again.
    */
   async reload(): Promise<void> {
-    await Promise.all([this.candidate.reload(), this.control.reload()]);
+    await Promise.all([this.candidate.reload(), blameless(this.control.reload())]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -113,6 +114,15 @@ async function ran(shadow: Shadow, turn: RecordedTurn): Promise<ShadowTurn> {
   const { outcome, ...rest } = await shadow.run(turn);
   if (outcome.kind === "exceeded" || outcome.kind === "lost") await shadow.reload();
   return { outcome, ...rest };
+}
+
+/** What goes wrong with the control is no fault of the candidate's. */
+async function blameless<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw error instanceof SandboxError ? new ControlFault(error) : error;
+  }
 }
 
 /** Both, or the first one's error once the other is gone again. */

@@ -8,9 +8,37 @@ import { Lanes } from "../../evolution/lanes.ts";
 import { nearest } from "../../evolution/nearest.ts";
 import { restOf } from "../../evolution/quarantine.ts";
 import type { Promotion } from "../../evolution/quarantine.ts";
+import { ControlFault, verdictOfError } from "../../evolution/stage.ts";
 import { Tombstones } from "../../evolution/tombstones.ts";
+import { RuntimeError } from "../../runtime/index.ts";
+import { SandboxError } from "../../sandbox/index.ts";
 
 const limits = { quarantineMs: 1_000, promotionsMax: 3, promotionsPeriodMs: 10_000 };
+
+describe("an error during a trial", () => {
+  const verdictOf = (error: Error): string => verdictOfError(error, "mirror").verdict;
+  const swap = (cause: Error): Error => new RuntimeError("RUNTIME_SWAP_FAILED", "it keeps its code", { cause });
+
+  it("is the candidate's where its code failed, also in the swap", () => {
+    const load = new SandboxError("SANDBOX_LOAD_FAILED", "no");
+    assert.deepEqual(
+      [verdictOf(load), verdictOf(swap(load)), verdictOf(swap(new Error("moved on")))],
+      Array(3).fill("fail"),
+    );
+  });
+
+  it("is nobody's where the machine, the vault, the runtime or the running version's own shadow failed", () => {
+    const noCell = new SandboxError("SANDBOX_CELL_START_FAILED", "no memory");
+    const taken = new RuntimeError("RUNTIME_ANSWERER_EXISTS", "another arbiter splits");
+    const control = new ControlFault(new SandboxError("SANDBOX_CELL_LOST", "killed"));
+    const said = [noCell, swap(noCell), taken, control].map(verdictOf);
+    assert.deepEqual(said, Array(4).fill("void"));
+  });
+
+  it("is a bug where nobody has a name for it", () => {
+    assert.throws(() => verdictOfError(new TypeError("x"), "mirror"), TypeError);
+  });
+});
 
 describe("an agent's rest", () => {
   const rolledBack = (timeMs: number): Promotion => ({ timeMs, rolledBackMs: timeMs });
