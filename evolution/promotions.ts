@@ -55,6 +55,8 @@ export class Promotions {
   readonly #watched = new Map<string, OnProbation>();
   /** Roll-backs that wait for their agents to be started in this runtime. */
   readonly #owed = new Map<string, () => void>();
+  /** Roll-backs without a reverse shadow that are under way; `close` waits for them. */
+  readonly #goingBack = new Map<string, Promise<ProbationReport>>();
 
   constructor(parts: PromotionParts) {
     this.#parts = parts;
@@ -101,9 +103,11 @@ export class Promotions {
     return (await this.#watched.get(id)?.ended) ?? this.#parts.records.report(id);
   }
 
-  /** Takes a promotion back by hand. Rejects with EVOLUTION_ROLLBACK_REFUSED. */
+  /** Takes a promotion back by hand; who asks while it is on its way back joins. Rejects with EVOLUTION_ROLLBACK_REFUSED. */
   async rollBack(decision: Decision, why: string): Promise<ProbationReport> {
     const { id, agent, candidateHash } = decision;
+    const underWay = this.#goingBack.get(id);
+    if (underWay !== undefined) return await underWay;
     const reason = `by hand: ${why}`;
     const watched = this.#watched.get(id);
     if (watched?.watch.rollBack(reason) === true) return await this.#asRolledBack(id, await watched.ended);
@@ -113,9 +117,7 @@ export class Promotions {
     const control = this.#parts.runtime.control(agent);
     if (control.code.current.hash !== candidateHash)
       throw refused(id, `${agent} runs another version by now; \`lineage\` shows which decision let that one in`);
-    const earlier = this.#parts.records.report(id);
-    await this.#rollingBack(decision, { reason });
-    return await this.#goBackAlone(decision, { reason }, earlier);
+    return await this.#takeBackAlone(decision, { reason }, this.#parts.records.report(id));
   }
 
   /** What the last runtime left in the midst of it. Resolves when all of it is on record that can be. */
@@ -145,7 +147,7 @@ export class Promotions {
     const watching = [...this.#watched.values()];
     // What cannot be recorded, because the runtime was closed first, is an event now and recorded at the next start.
     await Promise.allSettled(watching.map(({ watch }) => watch.interrupt(reason)));
-    await Promise.allSettled(watching.map(({ ended }) => ended));
+    await Promise.allSettled([...watching.map(({ ended }) => ended), ...this.#goingBack.values()]);
   }
 
   async #swap(
@@ -214,6 +216,18 @@ export class Promotions {
       post.tell(decision, { id, ruling: end, verdict: "fail", code: "EVOLUTION_HARM", reason: report.reason });
   }
 
+  /** Once at a time for each: on record that it begins, then done. */
+  async #takeBackAlone(decision: Decision, failure: Failure, earlier?: ProbationReport): Promise<ProbationReport> {
+    const { id } = decision;
+    const going = this.#rollingBack(decision, failure).then(() => this.#goBackAlone(decision, failure, earlier));
+    this.#goingBack.set(id, going);
+    try {
+      return await going;
+    } finally {
+      this.#goingBack.delete(id);
+    }
+  }
+
   /** Without a reverse shadow. `earlier`: how its probation had ended, which stands where this fails. */
   async #goBackAlone(decision: Decision, failure: Failure, earlier?: ProbationReport): Promise<ProbationReport> {
     const { runtime } = this.#parts;
@@ -223,7 +237,9 @@ export class Promotions {
     const turns = earlier?.turns ?? 0;
     let report: ProbationReport;
     try {
-      const back = await goBack({ runtime, control, before, snapshot: decision.snapshot ?? "", turns });
+      const overruled = (): string | undefined =>
+        control.code.current.hash === decision.candidateHash ? undefined : OVERTAKEN;
+      const back = await goBack({ runtime, control, before, snapshot: decision.snapshot ?? "", turns, overruled });
       const rollbackMs = runtime.clock.monotonicMs() - started;
       report = {
         ...failure,
@@ -258,8 +274,7 @@ export class Promotions {
       return this.#ended(decision, { end: "interrupted", reason: `${reason}, and ${COSTLY}`, turns: 0 });
     const pay = async (): Promise<void> => {
       try {
-        await this.#rollingBack(decision, { ...why, reason });
-        await this.#goBackAlone(decision, { ...why, reason });
+        await this.#takeBackAlone(decision, { ...why, reason });
       } catch (error) {
         runtime.events.emit({ type: "candidate.failed", id, agent, message: String(error) });
       }

@@ -67,6 +67,20 @@ describe("a roll-back by hand", () => {
     assert.deepEqual([(await counter.info()).hash, await counter.call("read")], [championHash, 100]);
   });
 
+  it("is done once where two ask for it, also after probation, and the record says that it was", async (t) => {
+    const runtime = await withRuntime(t);
+    const counter = await runtime.spawn({ id: "counter", source: COUNTER });
+    await using arbiter = await Arbiter.start(runtime, { probationTurns: 2 }, [compiles]);
+    const { id, championHash } = await arbiter.propose({ agent: "counter", source: migrating });
+    for (let turn = 0; turn < 2; turn++) await counter.call("add", 1);
+    assert.equal((await arbiter.probation(id))?.end, "confirmed");
+    const restored: string[] = [];
+    runtime.subscribe(({ event }) => event.type === "agent.restored" && restored.push(event.agent));
+    const [first, second] = await Promise.all([arbiter.rollback(id, "one"), arbiter.rollback(id, "two")]);
+    assert.deepEqual([first.end, second, restored.length], ["rolled_back", first, 1]);
+    assert.deepEqual([(await arbiter.probation(id))?.end, (await counter.info()).hash], ["rolled_back", championHash]);
+  });
+
   it("is refused where there is nothing to take back, and changes nothing then", async (t) => {
     const runtime = await withRuntime(t);
     const counter = await runtime.spawn({ id: "counter", source: COUNTER });
