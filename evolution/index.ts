@@ -36,6 +36,19 @@ export type { Attacks, ImportedAttacks } from "./attacks.ts";
 export type { KeptAttack } from "./attacks/attack.ts";
 export type { RefusedLine } from "./attacks/lines.ts";
 
+/** Populations: searching for programs, and for modules of agents. */
+export { evolve } from "./population/evolve.ts";
+export type { EvolveResult } from "./population/evolve.ts";
+export { evolveAgent } from "./population/agents/evolve-agent.ts";
+export type { AgentEvolution, EvolveAgentOptions } from "./population/agents/evolve-agent.ts";
+export type { EvolveOptions, SearchBudget } from "./population-options.ts";
+export type { Case, Problem, TextRange } from "./population/problem.ts";
+export type { CaseFailure, Evaluation, Individual } from "./population/individual.ts";
+export type { SearchEvent } from "./population/events.ts";
+export type { SearchProgress } from "./population/progress.ts";
+export type { CallOutcome, ProgramRun, ProgramRunner } from "./population/program-runner.ts";
+export type { MutationGround, Mutator } from "./mutation/mutator.ts";
+
 /** What can go wrong. */
 export { EvolutionError } from "./errors.ts";
 export type { EvolutionErrorCode, VerdictCode } from "./errors.ts";

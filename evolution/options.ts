@@ -234,6 +234,8 @@ export interface Proposal {
   readonly note?: string | undefined;
   /** Of how many candidates this one was chosen: who looks at many finds one that is good by luck. Default 1. */
   readonly candidatesTried?: number | undefined;
+  /** Log position of the agent: turns before it were used to choose this candidate, and are no evidence for it. Default: none were. */
+  readonly unseenAfter?: number | undefined;
 }
 
 /** A proposal with its defaults filled in. */
@@ -243,6 +245,8 @@ export interface ParsedProposal {
   readonly author: string;
   readonly note: string;
   readonly candidatesTried: number;
+  /** Absent where no turns were used to choose it. */
+  readonly unseenAfter?: number;
 }
 
 const count = (max: number): z.ZodNumber => z.number().int().min(1).max(max);
@@ -297,6 +301,7 @@ const proposalSchema: z.ZodType<Proposal> = z.strictObject({
   author: z.string().max(200).optional(),
   note: z.string().max(10_000).optional(),
   candidatesTried: count(1_000_000).optional(),
+  unseenAfter: z.number().int().min(0).optional(),
 });
 
 /** Throws EVOLUTION_OPTIONS_INVALID. */
@@ -354,8 +359,10 @@ export function parseProposal(input: unknown): ParsedProposal {
     author = "operator",
     note = "",
     candidatesTried = 1,
+    unseenAfter,
   } = parse(proposalSchema, input, "propose");
-  return { agent, source, author, note, candidatesTried };
+  const unseen = unseenAfter === undefined ? {} : { unseenAfter };
+  return { agent, source, author, note, candidatesTried, ...unseen };
 }
 
 function parse<T>(schema: z.ZodType<T>, input: unknown, where: string): T {

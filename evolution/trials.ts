@@ -150,7 +150,7 @@ export class Trials {
       number,
       candidatesTried: proposal.candidatesTried,
       seed: seedOf(options.seed, Number(id.slice(1))),
-      traffic: () => control.turns(),
+      traffic: () => control.turns().filter(({ beforeSeq }) => beforeSeq >= (proposal.unseenAfter ?? 0)),
       attacks: () => attacks.of(proposal.agent),
       keepAttack: async (attack) => {
         await attacks.add(proposal.agent, attack);

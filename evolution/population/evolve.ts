@@ -36,6 +36,8 @@ import { Search } from "./search.ts";
 export interface EvolveResult {
   readonly runId: string;
   readonly best: Individual;
+  /** The first parents, as they were run. */
+  readonly seeds: readonly Individual[];
   /** Mean score of the best on the held cases, where there are some. */
   readonly held: number | undefined;
   /** The best of each kind, in the order of their cells. */
@@ -113,6 +115,7 @@ class Run {
   readonly #judge: Evaluator;
   readonly #generation: Generation;
   readonly #progress: ProgressTeller;
+  #seeds: readonly Individual[] = [];
 
   constructor({ options, journal, signal, runner }: RunParts) {
     const { problem, fuel, evaluationMs, workers, clock, budget, onProgress, seed } = options;
@@ -164,6 +167,7 @@ class Run {
         throw new EvolutionError("EVOLUTION_OPTIONS_INVALID", text, { cause: error });
       });
     if (seeds.every(({ scores }) => scores.length === 0)) throw this.#unfit(seeds);
+    this.#seeds = seeds;
     await this.#closed(this.#search.seeded(seeds));
   }
 
@@ -209,6 +213,7 @@ class Run {
     return {
       runId,
       best,
+      seeds: this.#seeds,
       held: isHeldAsked ? await this.#judge.held(best.id, best.text, held) : undefined,
       archive: archive.elites(),
       holders: holders.members(),

@@ -1,0 +1,117 @@
+/**
+ * Runs whole agent modules on recorded turns, as the search runs programs: each program is a shadow on a fork of the agent's state, and
+ * each call is the turn with that number.
+ *
+ *   turns 0 1 2 3 | 4 5 (another run)        one shadow per run, from the state before the first turn asked
+ *
+ * Invariants
+ * 1. A candidate's turns follow from one another on its own state, as they would live; between two askings it begins again from the
+ *    champion's state there.
+ * 2. Nothing that a candidate does reaches anybody: shadows have no effects. Each is dropped when its turns are over.
+ */
+import type { AgentControl, RecordedTurn, Shadow } from "../../../runtime/index.ts";
+import { runsOf } from "../../../runtime/index.ts";
+import type { Artifact } from "../../../sandbox/index.ts";
+import { SandboxError, compileInspected } from "../../../sandbox/index.ts";
+import { EvolutionError } from "../../errors.ts";
+import { endedOf, judgedTurn } from "../../evidence/users-view.ts";
+import { VOID_CODES } from "../../stage.ts";
+import { judgeFindings } from "../../stages/static.ts";
+import type { CallOutcome, ProgramRun, ProgramRunner } from "../program-runner.ts";
+
+/** Runs candidates of one agent. */
+export class ShadowRunner {
+  readonly #control: AgentControl;
+  readonly #turns: readonly RecordedTurn[];
+
+  constructor(control: AgentControl, turns: readonly RecordedTurn[]) {
+    this.#control = control;
+    this.#turns = turns;
+  }
+
+  /** Each call's first argument is the number of a turn. Rejects when the machine or the vault fails. */
+  readonly run: ProgramRunner["run"] = async ({ text }, calls, { signal }): Promise<ProgramRun> => {
+    const turns = calls.map(([number]) => this.#turnOf(number));
+    const artifact = await this.#compiled(text);
+    const outcomes: CallOutcome[] = [];
+    if (typeof artifact === "string") outcomes.push(...turns.map(() => unfit(artifact)));
+    else for (const run of runsOf(turns)) outcomes.push(...(await this.#answered(artifact, run, signal)));
+    return { outcomes, fuelUsed: turns.map(() => 0), coverage: undefined, cpuMs: 0 };
+  };
+
+  #turnOf(number: unknown): RecordedTurn {
+    const turn = typeof number === "number" ? this.#turns[number] : undefined;
+    if (turn === undefined) throw new RangeError(`no turn ${String(number)} was recorded`);
+    return turn;
+  }
+
+  /** The candidate's code, or why there is none. */
+  async #compiled(source: string): Promise<Artifact | string> {
+    const { id } = this.#control;
+    try {
+      const { artifact, findings } = await compileInspected({ source, name: `${id}.agent.ts` }, { whose: id });
+      const judged = judgeFindings(findings, `${id}.agent.ts`);
+      return judged.verdict === "pass" ? artifact : judged.reason;
+    } catch (error) {
+      if (!(error instanceof SandboxError)) throw error;
+      return error.message;
+    }
+  }
+
+  async #answered(
+    artifact: Artifact,
+    run: readonly RecordedTurn[],
+    signal: AbortSignal | undefined,
+  ): Promise<readonly CallOutcome[]> {
+    const [first] = run;
+    if (first === undefined) return [];
+    const shadow = await this.#started(artifact, first);
+    if (typeof shadow === "string") return run.map(() => unfit(shadow));
+    try {
+      const outcomes: CallOutcome[] = [];
+      for (const turn of run) {
+        signal?.throwIfAborted();
+        const { outcome } = await shadow.run(turn);
+        if (outcome.kind === "lost" || outcome.kind === "exceeded") {
+          outcomes.push({ kind: "exceeded", code: outcome.code });
+          await shadow.reload();
+          continue;
+        }
+        const ended = judgedTurn(turn, endedOf(outcome));
+        outcomes.push(
+          ended.error === undefined
+            ? { kind: "returned", value: ended.reply }
+            : { kind: "threw", message: `${ended.error.name}: ${ended.error.message}` },
+        );
+      }
+      return outcomes;
+    } finally {
+      await shadow.drop();
+    }
+  }
+
+  /** A shadow, or why the code does not load. */
+  async #started(artifact: Artifact, first: RecordedTurn): Promise<Shadow | string> {
+    try {
+      return await this.#control.shadow({ artifact, at: { seq: first.beforeSeq } });
+    } catch (error) {
+      if (!(error instanceof SandboxError) || VOID_CODES.has(error.code)) throw error;
+      return error.message;
+    }
+  }
+}
+
+/** The recorded turns that can be forked from. Throws EVOLUTION_OPTIONS_INVALID where there are fewer than `least`. */
+export function replayable(control: AgentControl, least: number): readonly RecordedTurn[] {
+  const turns = control.turns();
+  if (turns.length >= least) return turns;
+  throw new EvolutionError(
+    "EVOLUTION_OPTIONS_INVALID",
+    `evolveAgent: ${control.id} has ${turns.length} recorded turns; ${least} are needed to search with some and to judge by others`,
+    { details: { agent: control.id, turns: turns.length } },
+  );
+}
+
+function unfit(reason: string): CallOutcome {
+  return { kind: "unfit", reason };
+}
