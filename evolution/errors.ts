@@ -17,6 +17,20 @@ export type EvolutionErrorCode =
   | "EVOLUTION_FROZEN"
   /** This decision promoted nothing, or what it promoted no longer runs. */
   | "EVOLUTION_ROLLBACK_REFUSED"
+  /** A model gave no answer: refused, unreachable, too late, or what came was none. `cause` says which. */
+  | "EVOLUTION_MODEL_FAILED"
+  /** So many questions failed one after the other that no model is asked any more. */
+  | "EVOLUTION_MODEL_FAILING"
+  /** As many calls to models were made as are allowed. */
+  | "EVOLUTION_MODEL_CALLS_SPENT"
+  /** The next question may need more tokens than are left. */
+  | "EVOLUTION_MODEL_TOKENS_SPENT"
+  /** The next question may cost more than is left. */
+  | "EVOLUTION_MODEL_MONEY_SPENT"
+  /** No answer is recorded for this question; the message names the recorded one that is nearest. */
+  | "EVOLUTION_CASSETTE_MISMATCH"
+  /** A file of recorded answers cannot be read or written, is full, or has a damaged line. */
+  | "EVOLUTION_CASSETTE_INVALID"
   /** The problem's own functions, or what runs its programs, threw, gave no number, or never answered. The run can be resumed. */
   | "EVOLUTION_EVALUATOR_FAILED"
   /** A mutator threw again and again; `cause` is its last error. The run can be resumed. */

@@ -94,3 +94,4 @@ export { differingEffects } from "./shadow-effects.ts";
 export type { ShadowEffect, Simulate } from "./shadow-effects.ts";
 export { seededRandom } from "./random.ts";
 export type { Random } from "./random.ts";
+export { LlmEndpoint } from "./capabilities/llm-endpoint.ts";
