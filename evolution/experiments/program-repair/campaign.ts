@@ -85,7 +85,7 @@ async function resultOf(
   // Judged once, after the choice.
   const { deciding, entry } = search.problem;
   const verdict = await tryProgram(runner, { text: patch.text, entry }, deciding, { fuel: FUEL_MAX, signal });
-  const isRepaired = verdict.passed === deciding.length;
-  const why = isRepaired ? "" : `${verdict.passed} of ${deciding.length} tests pass`;
+  const isRepaired = verdict.passed === verdict.grades.length;
+  const why = isRepaired ? "" : `${verdict.passed} of ${verdict.grades.length} tests pass`;
   return { task, end: isRepaired ? "repaired" : "misled", patch, evaluations: total + 1, why };
 }

@@ -4,14 +4,15 @@
  *     passing patches --made-up inputs--> groups that answer alike --weights added up--> the likeliest group, its likeliest patch
  *
  * A repair can be written in many ways, an accident in few: so weights are added within a group. What throws, never ends or answers
- * in another kind than the examples on inputs like theirs counts less; what answers like the program with its bug is none.
+ * in another kind than the examples on inputs like theirs counts less, and what hardly looks at its input, too; what answers like the program with its bug is none.
  */
 import { seededRandom } from "../../../runtime/index.ts";
 import type { CallOutcome, ProgramRunner } from "../../population/program-runner.ts";
 import { inputsLike } from "./inputs.ts";
 import type { Patch } from "./pool.ts";
 import type { RepairProblem } from "./program.ts";
-import { FUEL_MAX, signatureOf } from "./trial.ts";
+import { signatureOf } from "./signature.ts";
+import { FUEL_MAX } from "./trial.ts";
 
 /** Made-up inputs. */
 const INPUTS = 24;
@@ -26,6 +27,8 @@ interface Compared {
   readonly signature: string;
   /** Share of the inputs on which it throws, never ends, or answers in another kind. */
   readonly misbehaved: number;
+  /** Different answers. */
+  readonly answers: number;
 }
 
 /** The most plausible patch; `undefined` where there is none. Runs each candidate once. */
@@ -37,11 +40,11 @@ export async function choosePatch(
 ): Promise<{ readonly patch: Patch | undefined; readonly evaluations: number }> {
   const likely = passing.toSorted((a, b) => b.weight - a.weight).slice(0, COMPARED_MAX);
   if (likely.length < 2) return { patch: likely[0], evaluations: 0 };
-  const given = problem.cases.map(({ args }) => args);
+  const given = problem.guiding.cases.map(({ args }) => args);
   const inputs = inputsLike(given, INPUTS, seededRandom(options.seed));
   const calls = [...given, ...inputs];
   const kinds = new Set(
-    problem.cases.flatMap(({ expected }) => (expected === undefined ? [] : [kindOf(expected.value)])),
+    problem.guiding.cases.flatMap(({ expected }) => (expected === undefined ? [] : [kindOf(expected.value)])),
   );
   const compare = async (text: string): Promise<readonly CallOutcome[]> => {
     const run = await runner.run({ text, entry: problem.entry }, calls, { fuel: FUEL_MAX, signal: options.signal });
@@ -67,12 +70,19 @@ function comparedOf(
   const bad = onInputs.filter(
     (outcome) => outcome.kind !== "returned" || (kinds.size > 0 && !kinds.has(kindOf(outcome.value))),
   );
-  return { patch, signature: signatureOf(outcomes), misbehaved: bad.length / Math.max(1, onInputs.length) };
+  return {
+    patch,
+    signature: signatureOf(outcomes),
+    misbehaved: bad.length / Math.max(1, onInputs.length),
+    answers: new Set(outcomes.map((outcome) => signatureOf([outcome]))).size,
+  };
 }
 
 /** The likeliest patch of the group that is likeliest as a whole. Pure. */
 export function likeliest(compared: readonly Compared[]): Patch | undefined {
-  const worth = ({ patch, misbehaved }: Compared): number => patch.weight * MISBEHAVED ** (2 * misbehaved);
+  const most = Math.max(1, ...compared.map(({ answers }) => answers));
+  const worth = ({ patch, misbehaved, answers }: Compared): number =>
+    patch.weight * MISBEHAVED ** (2 * misbehaved) * (answers / most) ** 2;
   const groups = new Map<string, number>();
   for (const each of compared) groups.set(each.signature, (groups.get(each.signature) ?? 0) + worth(each));
   const ranked = compared.toSorted(

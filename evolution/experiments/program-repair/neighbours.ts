@@ -53,6 +53,32 @@ const YIELD: Readonly<Record<string, number>> = {
   slice: 2,
 };
 
+/** Sum of the yields, about: weights are shares of all repairs, so that two steps weigh less than each of them. */
+const YIELD_SUM = 130;
+/** Signs that are mistaken for each other; any other replacement of a sign counts less. */
+const TWINS: ReadonlySet<string> = new Set(
+  [
+    "< <=",
+    "> >=",
+    "< >",
+    "<= >=",
+    "< >=",
+    "> <=",
+    "== !=",
+    "=== !==",
+    "== ===",
+    "!= !==",
+    "&& ||",
+    "+ -",
+    "* /",
+    "/ %",
+    "* +",
+  ].flatMap((pair) => [pair, pair.split(" ").toReversed().join(" ")]),
+);
+const UNLIKE_SIGN = 0.2;
+/** A number that is not just one off. */
+const FAR_NUMBER = 0.5;
+
 /** How suspect a place is, from 0 to 1. */
 export type Suspicion = (start: number) => number;
 
@@ -78,10 +104,22 @@ export function neighboursOf(
     const share = (YIELD[operator.id] ?? 1) / Math.max(6, own.length);
     for (const each of own) {
       const place = Math.max(...each.edits.map(({ start }) => options.suspicion(start)));
-      found.push({ ...each, operator: operator.id, weight: share * place });
+      const weight = (share * place * likeliness(text, operator.id, each.edits)) / YIELD_SUM;
+      found.push({ ...each, operator: operator.id, weight });
     }
   }
   return found.toSorted((a, b) => b.weight - a.weight);
+}
+
+/** How likely this change is among those of its operator. */
+function likeliness(text: string, operator: string, edits: readonly Edit[]): number {
+  const [edit] = edits;
+  if (edit === undefined) return 1;
+  const before = text.slice(edit.start, edit.end).trim();
+  const after = edit.text.trim();
+  if (operator === "operator") return TWINS.has(`${before} ${after}`) ? 1 : UNLIKE_SIGN;
+  if (operator === "number") return Math.abs(Number(before) - Number(after)) === 1 ? 1 : FAR_NUMBER;
+  return 1;
 }
 
 /** Operators may make edits that overlap: such a change is none. */

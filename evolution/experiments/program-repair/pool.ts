@@ -37,7 +37,7 @@ const GAIN_LEAST = 0.1;
 const LEXICASE_EARLY = 12;
 const LEXICASE_LATE = 3;
 /** Of a neighbourhood that nobody looked at yet: its first neighbours are likely ones. */
-const UNKNOWN_WEIGHT = 1;
+const UNKNOWN_WEIGHT = 0.01;
 /** Grades as near as this are equal in a lexicase draw. */
 const EPSILON = 0.02;
 
@@ -49,6 +49,13 @@ export class Pool {
 
   get size(): number {
     return this.#parents.length;
+  }
+
+  readonly #order: "likeliest first" | "given first";
+
+  /** `given first`: no program is gone on from before all single edits of the given one are tried. */
+  constructor(order: "likeliest first" | "given first") {
+    this.#order = order;
   }
 
   /** Begins with the program as it was given. */
@@ -78,9 +85,10 @@ export class Pool {
    * that was not given as it is counts less the more there are before it.
    */
   choose(turn: number, random: Random): Parent | undefined {
+    const given = this.#parents.find(({ operators }) => operators.length === 0);
+    if (this.#order === "given first" && given !== undefined) return given;
     const improved = this.#parents.filter(({ operators }) => operators.length > 0);
-    const isGivenThere = improved.length < this.#parents.length;
-    if (turn % (isGivenThere ? LEXICASE_EARLY : LEXICASE_LATE) === 1 && improved.length > 1)
+    if (turn % (given !== undefined ? LEXICASE_EARLY : LEXICASE_LATE) === 1 && improved.length > 1)
       return lexicase(improved, random);
     let best: Parent | undefined;
     let most = -1;

@@ -9,7 +9,7 @@
  * 1. The same problem and seed give the same trials in the same order, whatever the number of workers: results are taken in the
  *    order in which they were asked for.
  * 2. A text is tried once.
- * 3. Only `problem.cases` guide.
+ * 3. Only `problem.guiding` guides.
  */
 import { seededRandom, type Random } from "../../../runtime/index.ts";
 import { areApart, applyEdits, type Edit } from "../../mutation/edit.ts";
@@ -53,7 +53,7 @@ export class RepairSearch {
   readonly #random: Random;
   /** `first`: done with the first patch that passes. `every`: all single edits are tried, to choose among those that pass. */
   readonly #mode: "first" | "every";
-  readonly #pool = new Pool();
+  readonly #pool: Pool;
   readonly #passing: Patch[] = [];
   readonly #seen = new Set<string>();
   readonly #siblings = new Map<Parent, Proposal[]>();
@@ -65,11 +65,13 @@ export class RepairSearch {
   #turns = 0;
   #deadline = Infinity;
   #isExhausted = false;
+  #isGivenDone = false;
   #fuel = FUEL_MAX;
 
   constructor(problem: RepairProblem, options: { readonly seed: number; readonly mode: "first" | "every" }) {
     this.problem = problem;
     this.#mode = options.mode;
+    this.#pool = new Pool(options.mode === "first" ? "likeliest first" : "given first");
     this.#random = seededRandom(options.seed);
   }
 
@@ -108,8 +110,8 @@ export class RepairSearch {
   }
 
   async #begin(runner: ProgramRunner, signal: AbortSignal): Promise<void> {
-    const { text, cases } = this.problem;
-    const trial = await tryProgram(runner, this.problem, cases, { fuel: FUEL_MAX, signal });
+    const { text } = this.problem;
+    const trial = await tryProgram(runner, this.problem, this.problem.guiding, { fuel: FUEL_MAX, signal });
     this.#suspicion = await suspicionOf(
       runner,
       this.problem,
@@ -124,7 +126,9 @@ export class RepairSearch {
   }
 
   #nextBatch(): readonly Proposal[] {
-    const batch = this.#unions.splice(0, BATCH).filter(({ text }) => this.#isNew(text));
+    const batch: Proposal[] = this.#mayUnite
+      ? this.#unions.splice(0, BATCH).filter(({ text }) => this.#isNew(text))
+      : [];
     if (batch.length > 0) return batch;
     const parent = this.#pool.choose(this.#turns++, this.#random);
     if (parent === undefined) {
@@ -149,6 +153,11 @@ export class RepairSearch {
     return parent.operators.length === 0 && weight < likeliest * UNLIKELY;
   }
 
+  /** What improved together is one step more: where one patch is chosen among many, single edits come first. */
+  get #mayUnite(): boolean {
+    return this.#mode === "first" || this.#isGivenDone;
+  }
+
   #ground({ text }: Parent): Parameters<typeof neighboursOf>[1] {
     const { within, hints } = this.problem;
     const grown = text.length - this.problem.text.length;
@@ -165,6 +174,7 @@ export class RepairSearch {
   #leave(parent: Parent): void {
     this.#pool.drop(parent);
     this.#siblings.delete(parent);
+    if (parent.operators.length === 0) this.#isGivenDone = true;
     // Every single edit that counts is tried: what passes now is enough to choose from.
     if (parent.operators.length === 0 && this.#passing.length > 0) this.#isExhausted = true;
   }
@@ -187,24 +197,25 @@ export class RepairSearch {
 
   /** On what its parent fails first; `undefined` where nothing of that got better. */
   async #try(runner: ProgramRunner, { text, parent }: Proposal, signal: AbortSignal): Promise<TrialResult | undefined> {
-    const { cases, entry } = this.problem;
+    const { entry, guiding } = this.problem;
+    const { cases } = guiding;
     const failing = cases.map((_, index) => index).filter((index) => (parent.trial.grades[index] ?? 0) < 1);
     const probes = failing.slice(0, PROBES);
     if (probes.length > 0 && cases.length > PROBES + 1) {
       const probed = probes.map((index) => cases[index]).filter((test) => test !== undefined);
-      const first = await tryProgram(runner, { text, entry }, probed, { fuel: this.#fuel, signal });
+      const first = await tryProgram(runner, { text, entry }, { cases: probed }, { fuel: this.#fuel, signal });
       const isBetter = first.grades.some((grade, at) => grade > (parent.trial.grades[probes[at] ?? 0] ?? 0) + 1e-9);
       const isDifferent =
         parent.operators.length === 0 && this.#different.size < DIFFERENT_MAX && sum(first.grades) > 0;
       if (!isBetter && !isDifferent) return undefined;
     }
-    return await tryProgram(runner, { text, entry }, cases, { fuel: this.#fuel, signal });
+    return await tryProgram(runner, { text, entry }, guiding, { fuel: this.#fuel, signal });
   }
 
   #take(proposal: Proposal, trial: TrialResult): void {
     const { parent, text, operators, weight } = proposal;
     const patch: Patch = { text, operators, weight, trial };
-    if (trial.passed === this.problem.cases.length) return this.#takePassing(patch);
+    if (trial.passed === trial.grades.length) return this.#takePassing(patch);
     if (operators.length >= STEPS_MAX) return;
     const { grades } = parent.trial;
     const isFlip = trial.grades.some((grade, index) => grade === 1 && (grades[index] ?? 0) < 1);

@@ -29,7 +29,8 @@ export async function suspicionOf(
   passed: readonly boolean[],
   signal: AbortSignal,
 ): Promise<Suspicion> {
-  const { text, cases, entry } = problem;
+  const { text, entry } = problem;
+  const { cases } = problem.guiding;
   const blocks = blocksOf(text);
   if (blocks.length === 0 || cases.length === 0) return () => 1;
   const calls = cases.map(({ args }) => args);

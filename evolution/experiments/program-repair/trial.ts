@@ -1,9 +1,9 @@
 /** Tries one program on cases: what it answered, how good that is, and a mark by which equal behaviour is recognised. */
-import { createHash } from "node:crypto";
-import type { CallOutcome, ProgramRunner } from "../../population/program-runner.ts";
+import type { ProgramRunner } from "../../population/program-runner.ts";
 import type { RepairCase } from "./assertions.ts";
 import { gradeOf } from "./grade.ts";
-import { valueText } from "./value-text.ts";
+import type { ScriptTest } from "./script-test.ts";
+import { signatureOf } from "./signature.ts";
 
 /** What became of a program on some cases. */
 export interface TrialResult {
@@ -35,35 +35,26 @@ export function fuelFor(used: readonly number[]): number {
   );
 }
 
-/** Runs the cases. Rejects when the runner is broken or the signal aborts. */
+/** What a program is tried on. */
+export interface RepairTests {
+  readonly cases: readonly RepairCase[];
+  /** A test that is a program itself: one grade more, behind those of the cases. */
+  readonly script?: ScriptTest | undefined;
+}
+
+/** Runs the cases, and the script. Rejects when the runner is broken or the signal aborts. */
 export async function tryProgram(
   runner: ProgramRunner,
   program: { readonly text: string; readonly entry: string },
-  cases: readonly RepairCase[],
+  { cases, script }: RepairTests,
   options: { readonly fuel: number; readonly signal: AbortSignal },
 ): Promise<TrialResult> {
-  if (cases.length === 0) return { grades: [], passed: 0, signature: "", fuelUsed: [] };
-  const run = await runner.run(
-    program,
-    cases.map(({ args }) => args),
-    options,
-  );
-  const grades = cases.map((test, index) => gradeOf(test, run.outcomes[index] ?? { kind: "fuel" }));
-  return {
-    grades,
-    passed: grades.filter((grade) => grade === 1).length,
-    signature: signatureOf(run.outcomes),
-    fuelUsed: run.fuelUsed,
-  };
+  const calls = cases.map(({ args }) => args);
+  const { outcomes, fuelUsed } = calls.length === 0 ? NOTHING : await runner.run(program, calls, options);
+  const grades = cases.map((test, index) => gradeOf(test, outcomes[index] ?? { kind: "fuel" }));
+  if (script !== undefined) grades.push(await script.play(runner, program.text, options));
+  const signature = `${signatureOf(outcomes)} ${script === undefined ? "" : grades.at(-1)}`;
+  return { grades, passed: grades.filter((grade) => grade === 1).length, signature, fuelUsed };
 }
 
-/** A hash of what was answered; `threw` counts as one answer, whatever was said. */
-export function signatureOf(outcomes: readonly CallOutcome[]): string {
-  const hash = createHash("sha256");
-  for (const outcome of outcomes) {
-    hash.update(outcome.kind);
-    if (outcome.kind === "returned") hash.update(valueText(outcome.value));
-    hash.update("\n");
-  }
-  return hash.digest("base64url").slice(0, 16);
-}
+const NOTHING = { outcomes: [], fuelUsed: [] } as const;

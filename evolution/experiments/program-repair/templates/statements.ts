@@ -1,5 +1,4 @@
 /** Templates on statements: one that is missing, one too many, one that should only happen sometimes. */
-import { childrenOf } from "../../../../sandbox/index.ts";
 import { replaced, type Operator } from "../../../mutation/operator.ts";
 import { isStatement, textOf, type ParsedProgram, type Site } from "../../../mutation/program.ts";
 import { namesAt } from "../../../mutation/scope.ts";
@@ -121,7 +120,7 @@ export const deleteDeclaration: Operator = {
   },
 };
 
-/** An argument, an element or an `else` too many; a loop that should take every second. */
+/** An argument, an element or an `else` too many. */
 export const dropTerm: Operator = {
   id: "drop",
   *changes({ program }) {
@@ -137,9 +136,6 @@ export const dropTerm: Operator = {
       }
       if (node.type === "IfStatement" && node.alternate)
         yield [{ start: node.consequent.end, end: node.alternate.end, text: "" }];
-      for (const [key, child] of childrenOf(node))
-        if (node.type === "ForStatement" && key === "update")
-          yield replaced(child, textOf(program, child).replace("++", " += 2"));
     }
   },
 };

@@ -18,16 +18,23 @@ function patchOf(text: string, weight: number, grades: readonly number[] = [1], 
 describe("the patch that is handed in", () => {
   it("is of the group whose weights add up to most", () => {
     const chosen = likeliest([
-      { patch: patchOf("alone", 3), signature: "a", misbehaved: 0 },
-      { patch: patchOf("two", 2), signature: "b", misbehaved: 0 },
-      { patch: patchOf("one of two", 1.5), signature: "b", misbehaved: 0 },
+      { patch: patchOf("alone", 3), signature: "a", misbehaved: 0, answers: 5 },
+      { patch: patchOf("two", 2), signature: "b", misbehaved: 0, answers: 5 },
+      { patch: patchOf("one of two", 1.5), signature: "b", misbehaved: 0, answers: 5 },
     ]);
     assert.equal(chosen?.text, "two");
   });
   it("is not one that throws on inputs like the examples, where another one does not", () => {
     const chosen = likeliest([
-      { patch: patchOf("throws", 3), signature: "a", misbehaved: 0.5 },
-      { patch: patchOf("answers", 2), signature: "b", misbehaved: 0 },
+      { patch: patchOf("throws", 3), signature: "a", misbehaved: 0.5, answers: 5 },
+      { patch: patchOf("answers", 2), signature: "b", misbehaved: 0, answers: 5 },
+    ]);
+    assert.equal(chosen?.text, "answers");
+  });
+  it("is not one that answers always the same, where another one looks at its input", () => {
+    const chosen = likeliest([
+      { patch: patchOf("constant", 3), signature: "a", misbehaved: 0, answers: 1 },
+      { patch: patchOf("answers", 1), signature: "b", misbehaved: 0, answers: 4 },
     ]);
     assert.equal(chosen?.text, "answers");
   });
@@ -80,7 +87,7 @@ describe("suspicion", () => {
 
 describe("the pool", () => {
   it("keeps one patch of each behaviour, the likelier one", () => {
-    const pool = new Pool();
+    const pool = new Pool("likeliest first");
     pool.begin(patchOf("given", 1, [0, 0], []));
     pool.add({ ...patchOf("a", 0.1, [1, 0]), trial: { grades: [1, 0], passed: 1, signature: "s", fuelUsed: [] } });
     pool.add({ ...patchOf("b", 0.2, [1, 0]), trial: { grades: [1, 0], passed: 1, signature: "s", fuelUsed: [] } });
@@ -88,13 +95,13 @@ describe("the pool", () => {
     assert.equal(pool.size, 2);
   });
   it("is bounded, and drops the worst", () => {
-    const pool = new Pool();
+    const pool = new Pool("likeliest first");
     pool.begin(patchOf("given", 1, [0, 0], []));
     for (let index = 0; index < 500; index++) pool.add(patchOf(`p${index}`, 1, [0, index / 1_000]));
     assert.equal(pool.size, 64);
   });
   it("chooses the given program first, whose likely neighbours were not tried", () => {
-    const pool = new Pool();
+    const pool = new Pool("likeliest first");
     pool.begin(patchOf("given", 1, [0, 0], []));
     pool.add(patchOf("better", 0.5, [1, 0]));
     assert.equal(pool.choose(0, seededRandom(SEED))?.text, "given");

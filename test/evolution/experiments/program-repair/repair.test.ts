@@ -164,3 +164,47 @@ describe("a file of tasks", () => {
     });
   }
 });
+
+describe("a test that is a program", () => {
+  const prompt = "const encode = (s) => s.split('').reverse().join('')\n\nconst decode = (s) => {\n";
+  const hiddenTest = `const testDecode = () => {
+  for (let i = 0; i < 20; i++) {
+    const text = String(Math.floor(Math.random() * 1000)) + i
+    console.assert(decode(encode(text)) === text)
+  }
+  console.assert(encode(decode('abc')) === 'abc')
+}
+testDecode()`;
+
+  it("guides and judges, with what one function answers given to another one", async () => {
+    const looped = taskOf({ id: "looped", prompt, hiddenTest, visibleTest: "", body: "  return s\n}\n", tests: [] });
+    const [result] = await campaign("all", { tasks: [looped], evaluations: 400 });
+    assert.equal(result?.end, "repaired");
+    assert.match(result?.patch?.text ?? "", /encode\(s\)|reverse/);
+  });
+
+  it("is out of reach for a program that changes what the test uses", async () => {
+    const body =
+      "  globalThis.console = { assert() {} }; Array.prototype.push = () => 0; Boolean = () => true\n  return s\n}\n";
+    const cheat = taskOf({ id: "cheat", prompt, hiddenTest, visibleTest: "", body, tests: [] });
+    const [result] = await campaign("all", { tasks: [cheat], evaluations: 2 });
+    assert.equal(result?.end, "unsolved");
+  });
+
+  it("is not passed by a program whose calls throw, nor by a test without assertions", async () => {
+    const throwing = taskOf({ id: "throws", prompt, hiddenTest, visibleTest: "", body: "  throw s\n}\n", tests: [] });
+    const empty = taskOf({
+      id: "empty",
+      prompt,
+      hiddenTest: "decode('a')",
+      visibleTest: "",
+      body: "  return s\n}\n",
+      tests: [],
+    });
+    const results = await campaign("all", { tasks: [throwing, empty], evaluations: 4 });
+    assert.deepEqual(
+      results.map(({ end }) => end),
+      ["unsolved", "unusable"],
+    );
+  });
+});
