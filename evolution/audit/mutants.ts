@@ -25,6 +25,13 @@ const WITHIN_MS = 1_000;
 /** Points of routing that a mutant must lose to be harmful for that alone. */
 const POINTS_LOST = 0.02;
 
+/** Whether a version of the audited agent is known to be harmful by the hidden requests. */
+export function isHarmfulText(source: string): boolean {
+  const right = answersOf(championSource, HIDDEN_REQUESTS);
+  if (right === undefined) throw new Error("the audited agent does not answer");
+  return isHarmful(right, answersOf(source, HIDDEN_REQUESTS));
+}
+
 /** `count` different harmful mutants, drawn by `seed`; fewer when there are no more. */
 export function harmfulMutants(count: number, seed: number): readonly Candidate[] {
   const random = seededRandom(seed);

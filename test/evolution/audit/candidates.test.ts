@@ -7,7 +7,7 @@ import { describe, test } from "node:test";
 import { championSource, edited } from "../../../evolution/audit/champion.ts";
 import { faultyCandidates } from "../../../evolution/audit/faults.ts";
 import { goodCandidates } from "../../../evolution/audit/good.ts";
-import { harmfulMutants } from "../../../evolution/audit/mutants.ts";
+import { harmfulMutants, isHarmfulText } from "../../../evolution/audit/mutants.ts";
 import type { Ticket } from "../../../evolution/audit/requests.ts";
 import { fitnessOf, requestAt } from "../../../evolution/audit/requests.ts";
 import { compile } from "../../../sandbox/index.ts";
@@ -31,6 +31,10 @@ describe("the audit's candidates", () => {
 
   test("a text that is to be replaced must be there once", () => {
     assert.throws(() => edited(["no such line", ""]), /stands exactly once/);
+  });
+
+  test("good ones answer exactly as the original does where answers must be exact, and route no worse", () => {
+    for (const { source, what } of goodCandidates(8)) assert.equal(isHarmfulText(source), false, what);
   });
 
   test("mutants are harmful: each is another text than the original, and none is given twice", () => {
