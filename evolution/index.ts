@@ -47,7 +47,31 @@ export type { CaseFailure, Evaluation, Individual } from "./population/individua
 export type { SearchEvent } from "./population/events.ts";
 export type { SearchProgress } from "./population/progress.ts";
 export type { CallOutcome, ProgramRun, ProgramRunner } from "./population/program-runner.ts";
-export type { MutationGround, Mutator } from "./mutation/mutator.ts";
+
+/** Who proposes changes of programs: with weights, one after the other, two at once; of two parents; of constants; by models. */
+export { drawnMutator, enumeratingMutator, pairMutator } from "./mutation/ast-mutators.ts";
+export type { DrawOptions } from "./mutation/ast-mutators.ts";
+export { subtreeMutator, unionMutator } from "./mutation/crossover.ts";
+export { numericMutator } from "./mutation/numeric.ts";
+export { llmMutator } from "./mutation/llm-mutator.ts";
+export type { LlmMutator } from "./mutation/llm-mutator.ts";
+export type { CassetteOptions, LlmLimits, LlmMutatorOptions, ModelPrice, PromptForm } from "./llm-options.ts";
+export { operators } from "./mutation/operators.ts";
+export type { Operator } from "./mutation/operator.ts";
+export type { Edit } from "./mutation/edit.ts";
+export type {
+  Coverage,
+  MutationGround,
+  Mutator,
+  MutatorKind,
+  Proposal as MutationProposal,
+  ProposalMeta,
+} from "./mutation/mutator.ts";
+
+/** What is new: forms that do not depend on names, and how much two texts have in common. */
+export { formHash } from "./mutation/normal-form.ts";
+export { resemblance, sketchOf } from "./mutation/min-hash.ts";
+export type { Sketch } from "./mutation/min-hash.ts";
 
 /** What can go wrong. */
 export { EvolutionError } from "./errors.ts";
