@@ -22,7 +22,8 @@ export const everywhere: Operator = {
       if (key === "truths")
         yield nodes.flatMap((node) => replaced(node, textOf(program, node) === "true" ? "false" : "true"));
       else if (key.startsWith("literal ")) {
-        for (const text of literals) if (text !== key.slice(8)) yield nodes.flatMap((node) => replaced(node, text));
+        for (const text of literals)
+          if (text !== key.slice(8) && isAlike(text, key.slice(8))) yield nodes.flatMap((node) => replaced(node, text));
       } else {
         const sign = key.slice(5);
         for (const other of signsLike(sign))
@@ -85,3 +86,9 @@ export const negateTerm: Operator = {
     }
   },
 };
+
+/** Both numbers, both texts, or both truths. */
+function isAlike(a: string, b: string): boolean {
+  const kindOf = (text: string): string => (/^\d/.test(text) ? "number" : /^['"]/.test(text) ? "text" : text);
+  return kindOf(a) === kindOf(b);
+}

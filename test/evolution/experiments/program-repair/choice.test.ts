@@ -18,25 +18,32 @@ function patchOf(text: string, weight: number, grades: readonly number[] = [1], 
 describe("the patch that is handed in", () => {
   it("is of the group whose weights add up to most", () => {
     const chosen = likeliest([
-      { patch: patchOf("alone", 3), signature: "a", misbehaved: 0, answers: 5 },
-      { patch: patchOf("two", 2), signature: "b", misbehaved: 0, answers: 5 },
-      { patch: patchOf("one of two", 1.5), signature: "b", misbehaved: 0, answers: 5 },
+      { patch: patchOf("alone", 3), signature: "a", misbehaved: 0, answers: 5, exercised: 1 },
+      { patch: patchOf("two", 2), signature: "b", misbehaved: 0, answers: 5, exercised: 1 },
+      { patch: patchOf("one of two", 1.5), signature: "b", misbehaved: 0, answers: 5, exercised: 1 },
     ]);
     assert.equal(chosen?.text, "two");
   });
   it("is not one that throws on inputs like the examples, where another one does not", () => {
     const chosen = likeliest([
-      { patch: patchOf("throws", 3), signature: "a", misbehaved: 0.5, answers: 5 },
-      { patch: patchOf("answers", 2), signature: "b", misbehaved: 0, answers: 5 },
+      { patch: patchOf("throws", 3), signature: "a", misbehaved: 0.5, answers: 5, exercised: 1 },
+      { patch: patchOf("answers", 2), signature: "b", misbehaved: 0, answers: 5, exercised: 1 },
     ]);
     assert.equal(chosen?.text, "answers");
   });
   it("is not one that answers always the same, where another one looks at its input", () => {
     const chosen = likeliest([
-      { patch: patchOf("constant", 3), signature: "a", misbehaved: 0, answers: 1 },
-      { patch: patchOf("answers", 1), signature: "b", misbehaved: 0, answers: 4 },
+      { patch: patchOf("constant", 3), signature: "a", misbehaved: 0, answers: 1, exercised: 1 },
+      { patch: patchOf("answers", 1), signature: "b", misbehaved: 0, answers: 4, exercised: 1 },
     ]);
     assert.equal(chosen?.text, "answers");
+  });
+  it("is not one that never enters a loop, where another one does", () => {
+    const chosen = likeliest([
+      { patch: patchOf("idle", 3), signature: "a", misbehaved: 0, answers: 4, exercised: 0.4 },
+      { patch: patchOf("busy", 1), signature: "b", misbehaved: 0, answers: 4, exercised: 1 },
+    ]);
+    assert.equal(chosen?.text, "busy");
   });
   it("is none where there is none", () => assert.equal(likeliest([]), undefined));
 });
