@@ -33,7 +33,7 @@ import { goBack, wayText } from "./go-back.ts";
 import type { ParsedArbiterOptions } from "./options.ts";
 import { exchangedPair } from "./probation-pair.ts";
 import type { Failure } from "./records.ts";
-import { VOID_CODES } from "./stage.ts";
+import { VOID_CODES, describeOutcome } from "./stage.ts";
 
 /** What a probation needs. */
 export interface ProbationOptions {
@@ -109,7 +109,7 @@ export class Probation {
       });
     } catch (error) {
       if (!hasCode(error)) throw error;
-      // The new version serves: without the one before beside it, it is watched for exits and errors alone.
+      // The new version serves: without the one before beside it, it is watched for exits alone.
       this.#options.onTrouble(`the version before does not run beside it: ${error.message}`);
     } finally {
       this.#gate.resolve();
@@ -159,11 +159,16 @@ export class Probation {
   async #mirror(turn: RecordedTurn): Promise<Failure | undefined> {
     const reverse = this.#reverse;
     if (reverse === undefined) return undefined;
-    const mirrored = await reverse.run(turn);
+    let mirrored = await reverse.run(turn);
+    if (isCutOff(mirrored)) {
+      await reverse.reload(); // nothing of this turn is in its fork; a machine does not fail it twice
+      mirrored = await reverse.run(turn);
+    }
     const { kind } = mirrored.outcome;
-    if (kind === "exceeded" || kind === "lost") {
+    if (isCutOff(mirrored)) {
       this.#reverse = undefined; // the old version could not follow; a roll-back then takes its code alone
       await reverse.drop();
+      this.#options.onTrouble(`the version before no longer runs beside it: ${describeOutcome(mirrored.outcome)}`);
       return undefined;
     }
     // Where answers must be equal, one in the place of an error is no fault.
@@ -296,6 +301,10 @@ export class Probation {
       this.#end(report);
     }
   }
+}
+
+function isCutOff({ outcome }: ShadowTurn): boolean {
+  return outcome.kind === "exceeded" || outcome.kind === "lost";
 }
 
 /** Faults of the code that loads; all else is its cell's or the vault's. */

@@ -60,6 +60,22 @@ describe("a version on probation", () => {
     }
   });
 
+  it("is watched on when the cell of the version before is killed, which loses no turn", async (t) => {
+    const runtime = await withRuntime(t);
+    const counter = await runtime.spawn({ id: "counter", source: COUNTER });
+    await using arbiter = await Arbiter.start(runtime, {}, [compiles]);
+    const { id, championHash } = await arbiter.propose({ agent: "counter", source: polite });
+    for (let turn = 0; turn < 4; turn++) await counter.call("add", 1);
+    const { cellPid } = await counter.info();
+    for (const { pid, residents } of runtime.cells())
+      if (pid !== cellPid && residents > 0) process.kill(pid, "SIGKILL");
+    for (let turn = 0; turn < 3; turn++) await counter.call("add", 1);
+    await counter.call("who");
+    const report = await arbiter.probation(id);
+    assert.deepEqual([report?.end, report?.back], ["rolled_back", { way: "shadow" }], report?.reason ?? "");
+    assert.deepEqual([(await counter.info()).hash, await counter.call("read")], [championHash, 7]);
+  });
+
   it("is loaded a second time, which shows what it keeps outside of its state", async (t) => {
     const runtime = await withRuntime(t);
     const counter = await runtime.spawn({ id: "counter", source: COUNTER });
@@ -69,7 +85,7 @@ describe("a version on probation", () => {
     await using arbiter = await Arbiter.start(runtime, { probationTurns: 9 }, [compiles]);
     const { id, championHash } = await arbiter.propose({ agent: "counter", source: forgetful });
     const { restarts } = await counter.info();
-    const started = eventOf(runtime, (event) => event.type === "agent.started");
+    const started = eventOf(runtime, (event) => event.type === "agent.started" && event.epoch > 2);
     for (let turn = 1; turn <= 3; turn++) assert.equal(await counter.call("add", 1), turn);
     await started;
     for (let turn = 0; turn < 6 && (await counter.info()).hash !== championHash; turn++) await counter.call("read");
