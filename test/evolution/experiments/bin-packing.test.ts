@@ -199,4 +199,16 @@ describe("data", () => {
     assert.ok(Number.isFinite(one.figures.weibull5k));
     assert.ok(one.evaluations >= 12);
   });
+
+  it("a run that was kept in a vault is read from there, and is what it was and what it is without one", async () => {
+    const data = await made;
+    const { signal } = new AbortController();
+    const budget = { kind: "evaluations", evaluations: 12 } as const;
+    const context = { seed: 5, data, signal, workers: 2, budget, progress: () => undefined };
+    const vault = join(data, "vault");
+    const first = await binPacking.run({ ...context, vault });
+    const again = await binPacking.run({ ...context, vault });
+    assert.deepEqual(again, first);
+    assert.deepEqual(await binPacking.run({ ...context, vault: undefined }), first);
+  });
 });

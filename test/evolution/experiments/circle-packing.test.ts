@@ -121,6 +121,13 @@ describe("searching layouts", () => {
     assert.ok((search.best?.sum ?? 0) > 1.59, `${search.best?.sum}`);
   });
 
+  it("a run that is stopped reports what it has", async () => {
+    const signal = AbortSignal.abort();
+    const context = { seed: 1, workers: 1, data: undefined, vault: undefined, signal, progress: () => undefined };
+    const report = await circlePacking.run({ ...context, budget: { kind: "ms", ms: 3_600_000 } });
+    assert.ok(Number.isFinite(report.figures["sum"]));
+  });
+
   it("a run of the experiment reports a packing that the judge accepts, and spends what it was given", async () => {
     const { signal } = new AbortController();
     const context = { seed: 1, workers: 1, data: undefined, vault: undefined, signal, progress: () => undefined };

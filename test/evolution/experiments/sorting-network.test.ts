@@ -99,6 +99,13 @@ describe("hunting small networks", () => {
     });
   }
 
+  it("a run that is stopped reports what it has", async () => {
+    const signal = AbortSignal.abort();
+    const context = { seed: 1, workers: 1, data: undefined, vault: undefined, signal, progress: () => undefined };
+    const report = await sortingNetwork.run({ ...context, budget: { kind: "ms", ms: 3_600_000 } });
+    assert.ok(Number.isFinite(report.figures["size-16"]));
+  });
+
   it("a run of the experiment is the same for a seed, and stays within its budget", async () => {
     const { signal } = new AbortController();
     const context = { seed: 3, workers: 1, data: undefined, vault: undefined, signal, progress: () => undefined };
