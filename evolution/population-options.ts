@@ -7,6 +7,7 @@ import type { Clock } from "../vault/index.ts";
 import { systemClock } from "../vault/index.ts";
 import { EvolutionError } from "./errors.ts";
 import type { Mutator } from "./mutation/mutator.ts";
+import { formHash } from "./mutation/normal-form.ts";
 import type { SearchEvent } from "./population/events.ts";
 import type { IslandRule } from "./population/island.ts";
 import type { Problem } from "./population/problem.ts";
@@ -42,6 +43,11 @@ export interface EvolveOptions {
   readonly workers?: number | undefined;
   /** Steps of one call: function entries and turns of loops. Default 200,000. */
   readonly fuel?: number | undefined;
+  /**
+   * Names what a program says, however it is written: two of one form are one program, and only the first is run; `undefined`: it has
+   * none. Default: its syntax tree, with variables renamed and constants worked out.
+   */
+  readonly formOf?: ((text: string) => string | undefined) | undefined;
   /** The search ends when the best program's mean score is this. Default 1. */
   readonly goal?: number | undefined;
   /** Folder of a vault of its own, where the run is kept: whoever calls again with the same options goes on where it ended. */
@@ -74,6 +80,7 @@ export interface ParsedEvolveOptions {
   readonly seed: number;
   readonly workers: number;
   readonly fuel: number;
+  readonly formOf: (text: string) => string | undefined;
   readonly goal: number;
   readonly vault: string | undefined;
   readonly journal: Journal | undefined;
@@ -156,6 +163,7 @@ const schema = z.strictObject({
   seed: z.number().int().min(0).max(0xffff_ffff).optional(),
   workers: count(64).optional(),
   fuel: count(1e9).optional(),
+  formOf: own<ParsedEvolveOptions["formOf"]>().optional(),
   goal: z.number().positive().max(1).optional(),
   vault: z.string().min(1).optional(),
   journal: thing<Journal>("a journal").optional(),
@@ -188,6 +196,7 @@ export function parseEvolveOptions(input: EvolveOptions): ParsedEvolveOptions {
     seed: data.seed ?? DEFAULTS.seed,
     workers: data.workers ?? DEFAULTS.workers,
     fuel: data.fuel ?? DEFAULTS.fuel,
+    formOf: data.formOf ?? formHash,
     goal: data.goal ?? DEFAULTS.goal,
     vault: data.vault,
     journal: data.journal,

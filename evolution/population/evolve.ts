@@ -61,6 +61,8 @@ export interface EvolveResult {
 const STALE_PROPOSALS_MAX = 20_000;
 /** Programs in work per worker: enough that none waits for the Guardian. */
 const IN_WORK_PER_WORKER = 4;
+/** No id of a program begins like this. */
+const FORM = "=";
 /** Bytes of one case's arguments, or of all seeds. */
 const IDENTITY_BYTES_MAX = 1 << 28;
 
@@ -127,7 +129,7 @@ class Run {
     const evaluator = new Evaluator({ problem, runner, fuel, evaluationMs, inWorkMax, clock, signal });
     const untilAborted = options.signal ?? new AbortController().signal;
     this.#judge = new Evaluator({ problem, runner, fuel, evaluationMs, inWorkMax, clock, signal: untilAborted });
-    const isNew = (id: string): boolean => this.#search.seen.add(id);
+    const isNew = (program: Pick<Individual, "id" | "text">): boolean => this.#isNew(program);
     const proposer = new Proposer({ journal, clock, signal, isNew });
     this.#generation = new Generation({ evaluator, proposer, journal, seed, problem });
     this.#progress = new ProgressTeller(clock, budget, onProgress);
@@ -160,7 +162,7 @@ class Run {
   async #seed(): Promise<void> {
     this.#journal.beginGeneration();
     const seeds = await this.#generation
-      .seeds((id) => this.#search.seen.add(id))
+      .seeds((program) => this.#isNew(program))
       .catch((error: unknown) => {
         if (error !== TIME_OVER) throw error;
         const text = "evolve: budget.ms: to run the seeds alone takes longer";
@@ -169,6 +171,14 @@ class Run {
     if (seeds.every(({ scores }) => scores.length === 0)) throw this.#unfit(seeds);
     this.#seeds = seeds;
     await this.#closed(this.#search.seeded(seeds));
+  }
+
+  /** The cheap look first: most of what is not new is the same text. */
+  #isNew({ id, text }: Pick<Individual, "id" | "text">): boolean {
+    const { seen } = this.#search;
+    if (!seen.add(id)) return false;
+    const form = this.#options.formOf(text);
+    return form === undefined || seen.add(`${FORM}${form}`);
   }
 
   async #oneGeneration(budget: SearchBudget): Promise<RunEnd | undefined> {

@@ -45,9 +45,9 @@ export class Generation {
   }
 
   /** The first parents, each content once, all cases asked. */
-  async seeds(isNew: (id: string) => boolean): Promise<readonly Individual[]> {
+  async seeds(isNew: (program: Pick<Individual, "id" | "text">) => boolean): Promise<readonly Individual[]> {
     const { problem, evaluator, journal } = this.#parts;
-    const texts = problem.seeds.filter((text) => isNew(programId(text)));
+    const texts = problem.seeds.filter((text) => isNew({ id: programId(text), text }));
     const all = await settled(
       texts.map(async (text) => {
         const asked = unasked(programId(text), text);

@@ -43,8 +43,8 @@ export interface ProposerParts {
   readonly journal: RunJournal;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** True for the id of a program that was never run; from then on it was. */
-  readonly isNew: (id: string) => boolean;
+  /** True for a program that was never run; from then on it was. */
+  readonly isNew: (program: Pick<Individual, "id" | "text">) => boolean;
 }
 
 /** A slot and what it drew. */
@@ -123,7 +123,7 @@ export class Proposer {
         usd += proposal.meta?.usd ?? 0;
         tokens += (proposal.meta?.tokensIn ?? 0) + (proposal.meta?.tokensOut ?? 0);
         const child = childOf(slot.ground.parent, proposal);
-        if (typeof child !== "string" && this.#parts.isNew(child.id)) {
+        if (typeof child !== "string" && this.#parts.isNew(child)) {
           const note = proposal.note === undefined ? {} : { note: proposal.note };
           return { child: { edits: child.edits, ...note }, refused, count: looked, usd, tokens };
         }
@@ -152,7 +152,9 @@ export class Proposer {
 
   /** What was drawn before is not new any more. */
   #remember({ ground }: Slot, { child }: Drawn): void {
-    if (child !== undefined) this.#parts.isNew(programId(applyEdits(ground.parent.text, child.edits)));
+    if (child === undefined) return;
+    const text = applyEdits(ground.parent.text, child.edits);
+    this.#parts.isNew({ id: programId(text), text });
   }
 }
 

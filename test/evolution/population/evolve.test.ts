@@ -259,6 +259,22 @@ describe("a search of programs in cells", () => {
     assert.equal(hashes.size, 1);
   });
 
+  it(
+    "runs one of two programs that differ in nothing but names and constants that are worked out",
+    { timeout: 60_000 },
+    async () => {
+      await using runner = await openRunner({ workers: 1 });
+      const seeds = [
+        "function f(a) { return a + 2; }",
+        "function f(b) { return b + (1 + 1); }",
+        "function f(a) { return a + 3; }",
+      ];
+      const problem = { name: "twins", entry: "f", seeds, cases, score: () => 0.5 };
+      const { evaluations } = await evolve({ problem, mutators: [pieces], runner, budget: { evaluations: 2 } });
+      assert.equal(evaluations, 2);
+    },
+  );
+
   it("refuses seeds that do not load: EVOLUTION_SEED_UNFIT", { timeout: 60_000 }, async () => {
     await using runner = await openRunner({ workers: 1 });
     const problem = { name: "broken", entry: "f", seeds: ["function f( {"], cases, score: () => 1 };

@@ -21,6 +21,7 @@ export function searched(order: number, onRun: () => void = () => undefined): Ev
       describe: (text) => [text.split("1").length, text.indexOf("11")],
     },
     runner: { run: async (...given) => await delay().then(() => runner.run(...given)) },
+    formOf: () => undefined, // a number is a number, but bits are a program
     mutators: [flipEach, crossOver],
     populationPerIsland: 6,
     seed: 7,
