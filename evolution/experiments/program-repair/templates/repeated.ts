@@ -87,8 +87,12 @@ export const negateTerm: Operator = {
   },
 };
 
-/** Both numbers, both texts, or both truths. */
+/** Both numbers, both texts, or the same. */
 function isAlike(a: string, b: string): boolean {
-  const kindOf = (text: string): string => (/^\d/.test(text) ? "number" : /^['"]/.test(text) ? "text" : text);
   return kindOf(a) === kindOf(b);
+}
+
+function kindOf(literal: string): string {
+  if (/^\d/.test(literal)) return "number";
+  return /^['"]/.test(literal) ? "text" : literal;
 }
