@@ -33,6 +33,7 @@ import { goBack, wayText } from "./go-back.ts";
 import type { ParsedArbiterOptions } from "./options.ts";
 import { exchangedPair } from "./probation-pair.ts";
 import type { Failure } from "./records.ts";
+import { short, shortDifference } from "./short-texts.ts";
 import { VOID_CODES, describeOutcome } from "./stage.ts";
 
 /** What a probation needs. */
@@ -226,7 +227,8 @@ export class Probation {
   #rollBack(reason: string, difference?: Difference): void {
     if (this.#state !== "watching") return;
     this.#state = "rolling_back";
-    this.#rollBackNow(reason, difference).catch((error: unknown) => this.#fail(error));
+    const shown = difference === undefined ? undefined : shortDifference(difference);
+    this.#rollBackNow(short(reason), shown).catch((error: unknown) => this.#fail(error));
   }
 
   async #rollBackNow(reason: string, difference: Difference | undefined): Promise<void> {

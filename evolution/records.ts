@@ -271,6 +271,12 @@ function numberOf(id: string): number {
   return Number(id.slice(1));
 }
 
-function charactersOf({ source, championSource = "" }: Decision): number {
-  return source.length + championSource.length;
+/** What grows with what candidates say; all else of a decision is short. */
+function charactersOf({ source, championSource = "", reason, stages }: Decision): number {
+  const told = stages.reduce((sum, { reason: said, difference, notes = [] }) => {
+    const { argument = "", expected = "", actual = "" } = difference ?? {};
+    const noted = notes.reduce((length, note) => length + note.length, 0);
+    return sum + said.length + argument.length + expected.length + actual.length + noted;
+  }, 0);
+  return source.length + championSource.length + reason.length + told;
 }

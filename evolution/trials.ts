@@ -8,6 +8,7 @@ import type { StageReport } from "./decision.ts";
 import type { Runs } from "./freeze.ts";
 import { freezeReason, withRun } from "./freeze.ts";
 import type { ParsedArbiterOptions, ParsedProposal } from "./options.ts";
+import { shortVerdict } from "./short-texts.ts";
 import type { Tombstones } from "./tombstones.ts";
 import type { Attack, Stage, StageVerdict } from "./stage.ts";
 import type { StageRun, TrialParts } from "./stage-run.ts";
@@ -97,7 +98,7 @@ export class Trials {
     const last = isRetried && !isOver ? await this.#runOnce(stage, trial, watch) : first;
     const durationMs = last === first ? first.durationMs : first.durationMs + last.durationMs;
     const report: StageReport = {
-      ...last.said,
+      ...shortVerdict(last.said),
       stage: stage.name,
       figures: last.said.figures ?? {},
       durationMs,

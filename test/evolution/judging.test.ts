@@ -116,6 +116,20 @@ describe("an arbiter that freezes in the midst of a trial", () => {
   });
 });
 
+describe("what a candidate says", () => {
+  it("goes on record in short, however long it is", async (t) => {
+    const runtime = await withCounter(t);
+    const long = "\u0000".repeat(12 << 20);
+    const difference = { method: long, argument: long, expected: "1", actual: long, turn: 1 };
+    const said: StageVerdict = { ...FAIL, reason: `threw ${long}`, difference, notes: [long] };
+    await using arbiter = await Arbiter.start(runtime, {}, [compiles, says(said)]);
+    const decision = await arbiter.propose({ agent: "counter", source: variant(1) });
+    assert.ok(JSON.stringify(decision).length < 200_000, "six characters stand for one of these");
+    assert.match(decision.reason, /^says: threw .*… \(12582918 characters\)$/s);
+    assert.equal(decision.stages.at(-1)?.difference?.expected, "1");
+  });
+});
+
 describe("code that was rejected", () => {
   it("is not tried again, whatever its layout, and the decision that rejected it is named", async (t) => {
     const runtime = await withCounter(t);
