@@ -77,6 +77,7 @@ export const binPacking: Experiment = {
   ],
   caveats: [
     "A rule sees the item, the residual of each open bin and how many bins share it, as FunSearch's rules see all bins; it never sees items to come.",
+    "That Weibull items are cut off and not rounded was read from the mean of the published set; nothing else of it reaches the search. The form of a rule and the size of the population were chosen with its figures in sight.",
     "Herrmann and Pallez (2025) show that simple tuned rules do well here: this measures a search, not a discovery.",
   ],
   defaults: { seeds: [1, 2, 3, 4, 5], budget: { kind: "ms", ms: 600_000 } },
