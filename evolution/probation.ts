@@ -131,7 +131,7 @@ export class Probation {
   }
 
   #onTurn(turn: RecordedTurn): void {
-    // The queue is in order and bounded by probationTurns; each entry handles its own errors.
+    // In order, and as long as the reverse shadow is behind: it ends with the probation. Each entry handles its own errors.
     this.#queue = this.#queue.then(() => this.#compare(turn)).catch((error: unknown) => this.#giveUp(error));
   }
 

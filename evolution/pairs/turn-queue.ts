@@ -117,6 +117,8 @@ export class TurnQueue<T extends { readonly turn: RecordedTurn }> {
   }
 }
 
-function textOf({ text, result }: RecordedTurn): number {
-  return text.length + (result.ok ? result.reply.length : result.message.length);
+/** All that comes from outside: an answer of the world may be longer than message and reply. */
+function textOf({ text, result, asks }: RecordedTurn): number {
+  const answers = asks.reduce((sum, ask) => sum + ask.text.length + (ask.answer.ok ? ask.answer.text.length : 0), 0);
+  return text.length + (result.ok ? result.reply.length : result.message.length) + answers;
 }

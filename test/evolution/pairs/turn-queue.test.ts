@@ -48,6 +48,13 @@ describe("a queue of live turns", () => {
     assert.equal(clock.armed, 0, "no timer is left behind");
   });
 
+  test("counts what a turn was answered from outside, too: that may be most of it", async () => {
+    const queue = queueOn(new SimulatedClock());
+    const answer = { ok: true, text: "x".repeat(LAG_TEXT_MAX / 4) } as const;
+    for (let seed = 1; seed <= 4; seed++) queue.put(item(seed, { asks: [{ verb: "host", text: "page", answer }] }));
+    assert.deepEqual([(await queue.next()).kind, queue.length], ["overflow", 0]);
+  });
+
   test("is over at its end, also while turns wait", async () => {
     const clock = new SimulatedClock();
     const queue = queueOn(clock);
