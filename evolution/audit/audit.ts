@@ -35,6 +35,8 @@ export interface AuditOptions {
   /** Told after each candidate. */
   readonly onVerdict?: (verdict: AuditVerdict, done: number) => void;
   readonly signal?: AbortSignal;
+  /** Aborted: what is on trial is given up and not counted, and the audit resolves with what it found by then. */
+  readonly enough?: AbortSignal | undefined;
 }
 
 /** What became of one candidate. */
@@ -95,10 +97,21 @@ export async function audit(options: AuditOptions): Promise<AuditResult> {
     verdicts.push(verdict);
     options.onVerdict?.(verdict, verdicts.length);
   };
+  const { signal, enough } = options;
+  const closing = Promise.withResolvers<void>();
+  closing.promise.catch(() => undefined); // waited for below, where it was begun
+  // An arbiter that closes ends its trials with a verdict: every lane comes to its end, and compares what it acknowledged.
+  const giveUp = (): void => closing.resolve(arbiter.close());
+  if (enough?.aborted === true) giveUp();
+  else enough?.addEventListener("abort", giveUp, { once: true });
   const work = Array.from({ length: lanes }, (_, index) =>
-    new Lane({ runtime, arbiter, seed, index, signal: options.signal, tell }).work(queue),
+    new Lane({ runtime, arbiter, seed, index, signal, enough, tell }).work(queue),
   );
-  const tallies = await Promise.all(work);
+  const tallies = await Promise.all(work).finally(async () => {
+    enough?.removeEventListener("abort", giveUp);
+    if (enough?.aborted !== true) closing.resolve();
+    await closing.promise;
+  });
   const sum = (of: (tally: LaneTally) => number): number => tallies.reduce((total, tally) => total + of(tally), 0);
   return {
     verdicts,
@@ -114,6 +127,7 @@ interface LaneOptions {
   readonly seed: number;
   readonly index: number;
   readonly signal: AbortSignal | undefined;
+  readonly enough: AbortSignal | undefined;
   readonly tell: (verdict: AuditVerdict) => void;
 }
 
@@ -141,7 +155,9 @@ class Lane {
     let agent = await this.#begin();
     for (let next = queue.next(); next.done !== true; next = queue.next()) {
       this.#options.signal?.throwIfAborted();
+      if (this.#isOver()) break;
       const verdict = await this.#try(agent, next.value);
+      if (verdict === undefined) break;
       this.#options.tell(verdict);
       if (verdict.fate !== "promoted") continue;
       await this.#end(agent);
@@ -168,7 +184,12 @@ class Lane {
     await this.#options.runtime.drop(agent.id);
   }
 
-  async #try(agent: Triage, candidate: Candidate): Promise<AuditVerdict> {
+  #isOver(): boolean {
+    return this.#options.enough?.aborted === true;
+  }
+
+  /** `undefined` where it was given up. */
+  async #try(agent: Triage, candidate: Candidate): Promise<AuditVerdict | undefined> {
     const { arbiter, runtime } = this.#options;
     const started = runtime.clock.monotonicMs();
     const before = this.#requests;
@@ -185,6 +206,7 @@ class Lane {
       const durationMs = runtime.clock.monotonicMs() - started;
       over.abort();
       await traffic;
+      if (this.#isOver()) return undefined;
       const { source: _, ...told } = candidate;
       const isPromoted = decision.ruling === "promoted";
       const isTakenBack = probation?.end === "rolled_back";
