@@ -135,7 +135,7 @@ export function verdictOfError(error: unknown, doing: string): StageVerdict {
   const code = codeOf(error);
   if (code === undefined) throw error; // neither the candidate's fault nor a verdict
   // Why a swap changed nothing is its cause: the candidate does not load or migrate, or there was no cell for it.
-  const why = code === SWAP_FAILED ? codeOf((error as Error).cause) : code;
+  const why = code === SWAP_FAILED ? codeOf(error instanceof Error ? error.cause : undefined) : code;
   if (why === undefined) return { verdict: "fail", reason };
   const isVoid = VOID_CODES.has(why) || why.startsWith("VAULT_") || (why.startsWith("RUNTIME_") && why !== SWAP_FAILED);
   return { verdict: isVoid ? "void" : "fail", reason };
