@@ -192,6 +192,11 @@ export class Cell implements AsyncDisposable {
     return this.#slots.isFull;
   }
 
+  /** Agents that can be placed before it is full: fewer while it is behind with throwing others away. */
+  get room(): number {
+    return this.#slots.room;
+  }
+
   /** Agents placed and not yet thrown away. */
   get residents(): number {
     return this.#slots.count;

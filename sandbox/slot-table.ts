@@ -30,6 +30,11 @@ export class SlotTable {
     return this.count >= this.#isolatesMax || this.#free.length === 0;
   }
 
+  /** How many can be placed before the cell is full. */
+  get room(): number {
+    return Math.max(0, Math.min(this.#isolatesMax - this.count, this.#free.length));
+  }
+
   /** A free slot, or undefined when the cell is full. */
   reserve(): number | undefined {
     return this.isFull ? undefined : this.#free.pop();

@@ -92,7 +92,12 @@ export class Worker implements AsyncDisposable {
   }
 
   get #isSpent(): boolean {
-    return this.#placed >= PROGRAMS_MAX || (this.#started?.grownMb ?? 0) > GROWN_MB;
+    return this.#placed >= PROGRAMS_MAX || (this.#started?.grownMb ?? 0) > GROWN_MB || this.#isClogged;
+  }
+
+  /** It is so far behind with throwing isolates away that the next programs may find no slot: a new cell is there sooner. */
+  get #isClogged(): boolean {
+    return (this.#started?.room ?? INSIDE_MAX) < INSIDE_MAX;
   }
 
   async #current(): Promise<Cell> {
