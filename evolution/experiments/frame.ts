@@ -89,7 +89,7 @@ export async function runExperiment(
   run: Omit<ExperimentRun, "kind" | "isJson">,
   { signal, err }: { readonly signal: AbortSignal; readonly err: (text: string) => void },
 ): Promise<ExperimentReport> {
-  if (run.vault !== undefined && !experiment.canResume)
+  if (run.vault !== undefined && !experiment.canResume && experiment.vaultIsFor === undefined)
     throw new EvolutionError(
       "EVOLUTION_OPTIONS_INVALID",
       `${experiment.name} keeps nothing in a vault: leave --vault out.`,
@@ -124,7 +124,7 @@ export async function runExperiment(
 }
 
 function helpText(experiment: Experiment): string {
-  const { name, what, needs, defaults, canResume } = experiment;
+  const { name, what, needs, defaults, canResume, vaultIsFor } = experiment;
   return [
     `node evolution/experiments/${name}.ts [options]`,
     "",
@@ -136,6 +136,7 @@ function helpText(experiment: Experiment): string {
     "  --workers <n>       processes for candidates (default: one per core)",
     ...(needs.length > 0 ? [`  --data <folder>     with ${needs.map(({ file }) => file).join(", ")}`] : []),
     ...(canResume ? ["  --vault <folder>    keeps the run; the same command takes it up again"] : []),
+    ...(vaultIsFor === undefined ? [] : [`  --vault <folder>    ${vaultIsFor}`]),
     "  --json              the report as one object on stdout",
     "",
     "The same seed and a budget in evaluations give the same result. Ctrl-C ends the search and prints what was found.",

@@ -73,6 +73,8 @@ export interface Experiment {
   readonly defaults: { readonly seeds: readonly number[]; readonly budget: Budget };
   /** Whether a run that is kept in a vault can be taken up again. */
   readonly canResume: boolean;
+  /** What else a vault is for, as the end of a sentence: then `--vault` is taken, and the run is not resumed. */
+  readonly vaultIsFor?: string | undefined;
   /** Searches with one seed. The same seed and a budget in evaluations give the same report. */
   run(context: SeedContext): Promise<SeedReport>;
 }
