@@ -32,6 +32,7 @@ import type { OpenProposal } from "./records.ts";
 import { Records } from "./records.ts";
 import { defaultStages } from "./road.ts";
 import type { Stage, StageVerdict } from "./stage.ts";
+import { parseStages } from "./stage-options.ts";
 import { INTERRUPTED } from "./trial-watch.ts";
 import type { TrialOutcome } from "./trials.ts";
 import { Trials } from "./trials.ts";
@@ -98,8 +99,9 @@ export class Arbiter implements AsyncDisposable {
       throw new EvolutionError("EVOLUTION_OPTIONS_INVALID", "Arbiter.start: the runtime must be given first");
     }
     const parsed = parseArbiterOptions(options);
+    const road = parseStages(stages);
     const [records, attacks] = await Promise.all([Records.open(runtime, parsed), Attacks.open(runtime)]);
-    const arbiter = new Arbiter(runtime, { options: parsed, stages, records, attacks });
+    const arbiter = new Arbiter(runtime, { options: parsed, stages: road, records, attacks });
     await arbiter.#recover();
     return arbiter;
   }

@@ -92,7 +92,7 @@ export type VerdictCode =
   | "EVOLUTION_STALE"
   /** The runtime or the arbiter ended meanwhile. */
   | "EVOLUTION_INTERRUPTED"
-  /** A stage threw: a bug of its own. */
+  /** A stage threw, or said what is no verdict: a bug of its own. */
   | "EVOLUTION_STAGE_FAILED"
   /** The swap itself failed; the version before serves. */
   | "EVOLUTION_SWAP_FAILED"

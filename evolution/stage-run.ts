@@ -1,6 +1,6 @@
 /**
  * One stage of one trial: within its budget, and ended when the trial is. What a stage says is taken as it is, unless it came
- * too late or the stage itself broke.
+ * too late, the stage itself broke, or what it said is no verdict.
  *
  *   run --says--> verdict
  *    |--budget over--> signal --says--> fail stays fail, all else is inconclusive
@@ -11,6 +11,7 @@ import type { Clock } from "../vault/index.ts";
 import type { Artifact } from "../sandbox/index.ts";
 import type { Finding, Stage, StageVerdict, Trial } from "./stage.ts";
 import { SIGNAL_GRACE_MS } from "./stage.ts";
+import { parseSaid } from "./stage-options.ts";
 import { Progress } from "./progress.ts";
 
 /** What all stages of a trial share. */
@@ -53,10 +54,10 @@ export async function runStage(
   }
 }
 
-/** What the stage says; a stage that breaks has measured nothing. */
+/** What the stage says; a stage that breaks, or says what is no verdict, has measured nothing. */
 async function saying(stage: Stage, trial: Trial): Promise<StageVerdict> {
   try {
-    return await stage.run(trial);
+    return parseSaid(await stage.run(trial));
   } catch (error) {
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     return { verdict: "void", reason: `the stage itself broke: ${text}`, code: "EVOLUTION_STAGE_FAILED" };

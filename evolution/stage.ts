@@ -70,7 +70,7 @@ export interface Attack {
   readonly found: { readonly decision?: string; readonly timeMs: number; readonly what: string };
 }
 
-/** What a stage says. */
+/** What a stage says: plain data; what is none of this measures nothing (EVOLUTION_STAGE_FAILED). */
 export interface StageVerdict {
   readonly verdict: Verdict;
   readonly reason: string;

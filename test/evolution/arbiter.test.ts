@@ -56,6 +56,27 @@ describe("the arbiter", () => {
     assert.equal((await arbiter.propose({ agent: "counter", source: "x" })).ruling, "rejected");
   });
 
+  it("starts with no list of stages that is none, and says which of them is wrong", async (t) => {
+    const runtime = await withRuntime(t);
+    const run: Stage["run"] = async () => ({ verdict: "inconclusive", reason: "it only looks" });
+    for (const [stages, path] of [
+      [null, "stages"],
+      [{}, "stages"],
+      [[null], "stages.0"],
+      [["compile"], "stages.0"],
+      [[...offlineStages, { name: "mine" }], `stages.${offlineStages.length}`],
+      [[{ name: "", run }], "stages.0"],
+      [[{ name: "mine", run, budgetMs: Number.NaN }], "stages.0"],
+      [[{ name: "mine", run, budgetMs: 0 }], "stages.0"],
+      [[{ name: "mine", run, isLive: "yes" }], "stages.0"],
+    ] as const) {
+      const refused = await Arbiter.start(runtime, {}, stages as unknown as readonly Stage[]).catch((error) => error);
+      assert.equal(refused.code, "EVOLUTION_OPTIONS_INVALID");
+      assert.equal(refused.details.issues[0].path, path);
+    }
+    await using _ = await Arbiter.start(runtime, {}, offlineStages); // none of those is in the way
+  });
+
   it("gives no decision the id of another, also where a trial before broke off", async (t) => {
     const runtime = await withRuntime(t);
     await runtime.spawn({ id: "counter", source: COUNTER });

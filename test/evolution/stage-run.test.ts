@@ -103,6 +103,35 @@ describe("a stage", () => {
       code: "EVOLUTION_STAGE_FAILED",
     });
   });
+
+  it("that says what is no verdict has measured nothing, and what is wrong with it is told", async () => {
+    const cyclic: Record<string, unknown> = {};
+    cyclic["self"] = cyclic;
+    const thrower = {
+      get verdict(): string {
+        throw new Error("a trap");
+      },
+    };
+    for (const [said, why] of [
+      [undefined, /no verdict/],
+      [5, /no verdict/],
+      [{ verdict: "PASS", reason: "x" }, /no verdict: verdict: /],
+      [{ verdict: "fail" }, /no verdict: reason: /],
+      [{ verdict: "fail", reason: "x", figures: { turns: 10n } }, /figures\.turns: must be a number/],
+      [{ verdict: "fail", reason: "x", figures: cyclic }, /figures\.self/],
+      [{ verdict: "fail", reason: "x", notes: 5 }, /notes: /],
+      [{ verdict: "fail", reason: "x", evidence: "much" }, /evidence: /],
+      [{ verdict: "fail", reason: "x", difference: { method: "add" } }, /difference\.argument: /],
+      [thrower, /a trap/],
+    ] as const) {
+      const { ended } = running({ run: async () => said as unknown as StageVerdict });
+      const { said: taken, isGivenUp } = await ended;
+      assert.deepEqual([taken.verdict, taken.code, isGivenUp], ["void", "EVOLUTION_STAGE_FAILED", false]);
+      assert.match(taken.reason, why);
+    }
+    const { ended } = running({ run: async () => ({ ...PASS, figures: { ratio: Number.NaN }, more: cyclic }) });
+    assert.deepEqual((await ended).said, { ...PASS, figures: { ratio: Number.NaN } });
+  });
 });
 
 describe("progress", () => {
