@@ -11,6 +11,7 @@
  * 2. One candidate per agent at a time, in the order proposed; the live agent never waits for a shadow.
  * 3. Whatever was accepted gets a decision, also when the runtime ends first: then at the next start.
  * 4. A decision is in the vault before anyone is told.
+ * 5. One arbiter per runtime: ids of decisions are counted by it, in one journal.
  */
 import { Runtime, RuntimeError } from "../runtime/index.ts";
 import { encode } from "../sandbox/index.ts";
@@ -39,6 +40,9 @@ import { Trials } from "./trials.ts";
 import { VerdictPost } from "./verdict-post.ts";
 import { WatchedAgents } from "./watched-agents.ts";
 
+/** Runtimes that have an arbiter, from its start until it has closed. */
+const JUDGED = new WeakSet<Runtime>();
+
 /** Judges candidates for the agents of one runtime. */
 export class Arbiter implements AsyncDisposable {
   readonly #runtime: Runtime;
@@ -52,6 +56,7 @@ export class Arbiter implements AsyncDisposable {
   readonly #watched: WatchedAgents;
   readonly #withdraw: () => void;
   readonly #closing = new AbortController();
+  #closed: Promise<void> | undefined;
   /** Messages that brought candidates down, and that every later one meets. */
   readonly attacks: Attacks;
 
@@ -88,7 +93,7 @@ export class Arbiter implements AsyncDisposable {
 
   /**
    * Begins to judge: `propose` here, and `ctx.propose` inside every agent of this runtime. Reads what was decided before, and
-   * closes what the last runtime left in the midst of it. Rejects with EVOLUTION_OPTIONS_INVALID.
+   * closes what the last runtime left in the midst of it. Rejects with EVOLUTION_OPTIONS_INVALID, EVOLUTION_ARBITER_EXISTS.
    */
   static async start(
     runtime: Runtime,
@@ -100,10 +105,22 @@ export class Arbiter implements AsyncDisposable {
     }
     const parsed = parseArbiterOptions(options);
     const road = parseStages(stages);
-    const [records, attacks] = await Promise.all([Records.open(runtime, parsed), Attacks.open(runtime)]);
-    const arbiter = new Arbiter(runtime, { options: parsed, stages: road, records, attacks });
-    await arbiter.#recover();
-    return arbiter;
+    if (JUDGED.has(runtime)) {
+      const text = "an arbiter judges for this runtime already: propose to that one, or close it first";
+      throw new EvolutionError("EVOLUTION_ARBITER_EXISTS", text);
+    }
+    JUDGED.add(runtime);
+    let arbiter: Arbiter | undefined;
+    try {
+      const [records, attacks] = await Promise.all([Records.open(runtime, parsed), Attacks.open(runtime)]);
+      arbiter = new Arbiter(runtime, { options: parsed, stages: road, records, attacks });
+      await arbiter.#recover();
+      return arbiter;
+    } catch (error) {
+      if (arbiter !== undefined) arbiter.#withdraw();
+      JUDGED.delete(runtime);
+      throw error;
+    }
   }
 
   /**
@@ -174,17 +191,24 @@ export class Arbiter implements AsyncDisposable {
 
   /**
    * Ends the trial under way (its decision is void), ends probations without a verdict (promoted versions stay), and stops
-   * judging.
+   * judging. Asked again it resolves with the first.
    */
-  async close(): Promise<void> {
-    if (this.#closing.signal.aborted) return;
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
     this.#withdraw();
     this.#closing.abort(INTERRUPTED);
-    await this.#lanes.drained();
-    await this.#promotions.close("the arbiter was closed");
-    this.#post.close();
-    this.#watched.close();
-    await this.#lineage.close();
+    try {
+      await this.#lanes.drained();
+      await this.#promotions.close("the arbiter was closed");
+      this.#post.close();
+      this.#watched.close();
+      await this.#lineage.close();
+    } finally {
+      JUDGED.delete(this.#runtime);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

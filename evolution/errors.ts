@@ -7,6 +7,8 @@
 export type EvolutionErrorCode =
   /** An option has the wrong type, is out of range or is unknown. `details.issues` names each. */
   | "EVOLUTION_OPTIONS_INVALID"
+  /** Another arbiter judges for this runtime, and has not closed. */
+  | "EVOLUTION_ARBITER_EXISTS"
   /** The arbiter, or the runner of programs, was closed. */
   | "EVOLUTION_CLOSED"
   /** Too many candidates wait for this agent. */

@@ -77,6 +77,24 @@ describe("the arbiter", () => {
     await using _ = await Arbiter.start(runtime, {}, offlineStages); // none of those is in the way
   });
 
+  it("is the only one of its runtime: two would give two decisions one id", async (t) => {
+    const runtime = await withRuntime(t);
+    const counter = await runtime.spawn({ id: "counter", source: COUNTER });
+    const looks: Stage = { name: "looks", run: async () => ({ verdict: "inconclusive", reason: "it only looks" }) };
+    const [one, two] = await Promise.allSettled([
+      Arbiter.start(runtime, {}, [looks]),
+      Arbiter.start(runtime, {}, [looks]),
+    ]);
+    assert.equal(one.status, "fulfilled");
+    assert.equal(two.status === "rejected" && two.reason.code, "EVOLUTION_ARBITER_EXISTS");
+    const arbiter = one.value;
+    assert.equal((await arbiter.propose({ agent: "counter", source: COUNTER })).id, "d1");
+    await counter.call("propose", COUNTER); // the one that was refused took nothing away
+    await Promise.all([arbiter.close(), arbiter.close()]);
+    await using next = await Arbiter.start(runtime, {}, [looks]);
+    assert.equal((await next.propose({ agent: "counter", source: COUNTER })).id, "d3");
+  });
+
   it("gives no decision the id of another, also where a trial before broke off", async (t) => {
     const runtime = await withRuntime(t);
     await runtime.spawn({ id: "counter", source: COUNTER });
