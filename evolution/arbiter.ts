@@ -395,7 +395,9 @@ export class Arbiter implements AsyncDisposable {
     if (this.#closing.signal.aborted) throw new EvolutionError("EVOLUTION_CLOSED", "the arbiter is closed");
   }
 
-  #decision(id: string): Decision {
+  /** A program that is not typed may ask for anything. */
+  #decision(asked: unknown): Decision {
+    const id = String(asked);
     const decision = this.#records.decision(id);
     if (decision !== undefined) return decision;
     const near = nearest(

@@ -95,6 +95,18 @@ describe("the arbiter", () => {
     assert.equal((await next.propose({ agent: "counter", source: COUNTER })).id, "d3");
   });
 
+  it("says that there is no such decision, whatever it is asked for", async (t) => {
+    const runtime = await withRuntime(t);
+    await runtime.spawn({ id: "counter", source: COUNTER });
+    await using arbiter = await Arbiter.start(runtime, {}, []);
+    await arbiter.propose({ agent: "counter", source: "x" }); // there is one that it might have been
+    for (const id of ["", "d0", "__proto__", 3, undefined, null, {}, Symbol("d1")] as unknown as string[]) {
+      assert.throws(() => arbiter.explain(id), { code: "EVOLUTION_DECISION_UNKNOWN" });
+      assert.equal(await codeOf(arbiter.probation(id)), "EVOLUTION_DECISION_UNKNOWN");
+      assert.equal(await codeOf(arbiter.rollback(id, "why not")), "EVOLUTION_DECISION_UNKNOWN");
+    }
+  });
+
   it("gives no decision the id of another, also where a trial before broke off", async (t) => {
     const runtime = await withRuntime(t);
     await runtime.spawn({ id: "counter", source: COUNTER });
