@@ -13,7 +13,7 @@ import type { Pair } from "../pairs/pair.ts";
 import { describeOutcome, isVoidOutcome } from "../stage.ts";
 import type { EvidenceSettings } from "./settings.ts";
 import type { Ended } from "./users-view.ts";
-import { UserFault, endedOf, fitnessOf, guarded, judgedTurn } from "./users-view.ts";
+import { UserFault, endedOf, failureOf, fitnessOf, guarded, judgedTurn } from "./users-view.ts";
 
 /** How one side ran a turn. */
 export interface Side {
@@ -101,7 +101,7 @@ export function isFailedEnd(
   if (!ended.ok) return true;
   const judged = isFailure === undefined ? undefined : judgedTurn(turn, ended);
   if (isFailure === undefined || judged === undefined) return false;
-  return judged.error !== undefined || guarded("isFailure", () => isFailure(judged));
+  return judged.error !== undefined || failureOf(isFailure, judged);
 }
 
 /** The user's fitness of an end; 0 for an error, which is not asked about; `undefined` where there is none. Throws UserFault. */
@@ -121,10 +121,18 @@ function candidateSide(turn: RecordedTurn, ran: ShadowTurn, settings: EvidenceSe
     return sideOf(turn, ran, settings);
   } catch (error) {
     if (!(error instanceof UserFault)) throw error;
+    requireClean(turn, settings);
     const { fitness, ...rest } = settings;
     const plain = sideOf(turn, ran, { ...rest, fitness: undefined, isFailure: undefined, clean: undefined });
     return { ...plain, isFailed: true, ...(fitness === undefined ? {} : { fitness: 0 }) };
   }
+}
+
+/** The live answer was not cleaned yet where the control's has the same text. Throws UserFault where `clean` cannot take it. */
+function requireClean(turn: RecordedTurn, { clean }: Pick<EvidenceSettings, "clean">): void {
+  if (clean === undefined || !turn.result.ok) return;
+  const expected = judgedTurn(turn, turn.result);
+  guarded("clean", () => clean(expected.reply, expected));
 }
 
 function sideOf(turn: RecordedTurn, ran: ShadowTurn, settings: EvidenceSettings): Side {

@@ -3,7 +3,7 @@
  *
  * Invariants
  * 1. A candidate's text is decoded within its own length; one that does not decode is an error of the candidate, never of ours.
- * 2. What a user's function throws, or a number it must not return, is a `UserFault`: it says nothing about the candidate.
+ * 2. What a user's function throws, or a value it must not return, is a `UserFault`: it says nothing about the candidate.
  */
 import type { RecordedTurn } from "../../runtime/index.ts";
 import { decode } from "../../sandbox/index.ts";
@@ -49,6 +49,13 @@ export function fitnessOf(fitness: NonNullable<ArbiterOptions["fitness"]>, turn:
   throw new UserFault(
     `fitness returned ${String(value)} for ${turn.method}: it must be a number from 0 to 1, or undefined where the answer must be equal`,
   );
+}
+
+/** Calls the user's `isFailure`. Throws UserFault unless it returns true or false: every promise would be true. */
+export function failureOf(isFailure: NonNullable<ArbiterOptions["isFailure"]>, turn: JudgedTurn): boolean {
+  const value: unknown = guarded("isFailure", () => isFailure(turn));
+  if (typeof value === "boolean") return value;
+  throw new UserFault(`isFailure returned ${String(value)} for ${turn.method}: it must be true or false`);
 }
 
 /** Calls a function of the user's. Throws UserFault with its message where it throws. */

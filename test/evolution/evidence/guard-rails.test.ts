@@ -295,6 +295,16 @@ describe("a measurement that fails itself", () => {
       },
       /clean threw: dirty/,
     ],
+    [
+      "isFailure gives no yes or no",
+      { isFailure: (() => "no") as unknown as NonNullable<EvidenceSettings["isFailure"]> }, // a program that is not typed
+      /isFailure returned no for search: it must be true or false/,
+    ],
+    [
+      "isFailure is asynchronous",
+      { isFailure: (async () => false) as unknown as NonNullable<EvidenceSettings["isFailure"]> }, // likewise
+      /isFailure returned \[object Promise\]/,
+    ],
   ];
   for (const [what, given, reason] of faults) {
     test(`is void where ${what} for the running version's answers, and says so`, () => {
@@ -304,6 +314,24 @@ describe("a measurement that fails itself", () => {
       assert.match(end.reason, reason);
     });
   }
+
+  test("is void where clean throws for the running version's answer, also when only the candidate's made it be asked", () => {
+    const clean = (): never => {
+      throw new Error("dirty");
+    };
+    for (const answersAre of ["equal", "judged"] as const) {
+      const { end } = weighed((n) => pairOf(live(1), answers(2), answers(1), n), {
+        clean,
+        answers: answersAre,
+        most: 1,
+      });
+      assert.equal(end.verdict, "void");
+      assert.match(end.reason, /clean threw: dirty/);
+    }
+    const picky = (reply: unknown): unknown => (reply as { readonly at: number }).at.toFixed(0);
+    const pair = pairOf(live({ at: 1 }), answers(null), answers({ at: 1 }));
+    assert.equal(weighed(() => pair, { clean: picky, most: 1 }).end.code, "EVOLUTION_HARM", "it takes the live answer");
+  });
 
   test("is not void for an answer of the candidate that the user's functions cannot take: that is a failure", () => {
     const fitness = ({ reply }: { readonly reply?: unknown }): number => (reply as { readonly score: number }).score;
