@@ -10,7 +10,7 @@ export function register(program: Command): void {
   program
     .command("demo")
     .description(
-      "Shows an agent that survives its own bad brains, a killed cell and a killed runtime; takes less than half a minute.",
+      "Shows an agent that survives its own bad brains, a killed cell and a killed runtime. New brains are judged by live requests: on a busy machine that takes minutes.",
     )
     .option("--json", "print the result as one JSON object and nothing else")
     .option("--keep", "leave the folder with the vault where it is, and say where")
