@@ -69,6 +69,8 @@ export interface DuelResult {
 
 /** Steps of one session: a hundred times what honest versions need. */
 export const FUEL = 20_000;
+/** Rounds in which attackers are bred alone: versions that evolve before anybody attacks them unlearn what nobody asks for. */
+const WARM_UP = 3;
 /** Champions of former rounds that judge what attacks are worth keeping. */
 const PAST_MAX = 12;
 
@@ -128,7 +130,7 @@ class Duel {
     const bouts = isAttacked ? await this.#attackers.next(number, this.#bouts, this.#versions.members) : [];
     const successes = this.#successesOf(bouts, number);
     const hall = await this.#nextHall(bouts);
-    if (isBlueEvolving) await this.#versions.next(number, this.#bouts, hall);
+    if (isBlueEvolving && (number >= WARM_UP || !isAttacked)) await this.#versions.next(number, this.#bouts, hall);
     // From here on nothing is awaited: a round counts as a whole.
     for (const success of successes) this.#successes.set(success.test.id, success);
     this.#hall = hall;

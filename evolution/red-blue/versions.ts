@@ -114,7 +114,10 @@ function bestOf(versions: readonly Version[], hall: readonly Test[]): readonly V
   return kept;
 }
 
-/** The best first; of equals the shorter, then the older. All of them serve. */
+/**
+ * The best first; of equals the older. Never the shorter: a check that no attack has asked for yet would be the first to go. All of
+ * them serve.
+ */
 function paidBy(
   versions: readonly Version[],
   hall: readonly Test[],
@@ -127,5 +130,5 @@ function paidBy(
       const fallen = counts.map((count, test) => (count - (stood[test] === true ? 0 : 1)) / others);
       return { version, place, worth: versionWorth({ isServing: true, stood }, fallen) };
     })
-    .toSorted((a, b) => b.worth - a.worth || a.version.text.length - b.version.text.length || a.place - b.place);
+    .toSorted((a, b) => b.worth - a.worth || a.place - b.place);
 }

@@ -86,7 +86,7 @@ const small = (over: Partial<DuelOptions> = {}): DuelOptions => ({
   seed: 3,
   pressure: "evolved",
   evaluations: 100_000,
-  rounds: 4,
+  rounds: 5,
   signal,
   ...over,
 });
@@ -99,7 +99,7 @@ describe("a duel", () => {
     });
     const [one, three] = await Promise.all(runs);
     assert.equal(one?.hash, three?.hash);
-    assert.equal(one?.rounds.length, 4);
+    assert.equal(one?.rounds.length, 5);
     assert.ok((one?.successes.length ?? 0) > 5);
     assert.notEqual((await duel(small({ seed: 4 }))).hash, one?.hash);
   });
