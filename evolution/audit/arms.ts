@@ -9,7 +9,7 @@ import { fitnessOf, requestAt } from "./requests.ts";
 import type { Arm } from "./rules.ts";
 
 /** Requests shown of each version. */
-export const ARM_REQUESTS = 1_000;
+const ARM_REQUESTS = 1_000;
 /** Ends of its isolate after which a version is taken to fail for good. */
 const ENDS_MAX = 5;
 const BYTES_MAX = 1 << 20;

@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 
 /** The version that serves. Beside this file, with the same extension: TypeScript in a clone, JavaScript in the package. */
-export const championFile: string = join(import.meta.dirname, `triage.agent${extname(import.meta.filename)}`);
+const championFile: string = join(import.meta.dirname, `triage.agent${extname(import.meta.filename)}`);
 
 /** Its text. */
 export const championSource: string = readFileSync(championFile, "utf8");

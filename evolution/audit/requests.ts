@@ -55,7 +55,7 @@ export function fitnessOf(method: string, argument: unknown, reply: unknown): nu
 }
 
 /** Where a ticket belongs. The agents know nothing of the last term: nobody is right every time. */
-export function rightPlaceOf(ticket: Ticket): string {
+function rightPlaceOf(ticket: Ticket): string {
   const luck = (share(`luck ${ticket.id}`) - 0.5) * 0.12;
   const score = 0.7 * ticket.urgency + 0.3 * ticket.history + luck;
   return score > 0.6 ? "now" : score > 0.3 ? "later" : "never";
@@ -88,6 +88,6 @@ function draw(seed: number, index: number, what: string): number {
 }
 
 /** A number in [0, 1) that belongs to a text. */
-export function share(text: string): number {
+function share(text: string): number {
   return createHash("sha256").update(text).digest().readUInt32LE(0) / 0x1_0000_0000;
 }

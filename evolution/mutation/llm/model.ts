@@ -210,7 +210,10 @@ function failed(
 async function paused(clock: ParsedLlmOptions["clock"], waitMs: number, signal: AbortSignal): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const timer = clock.after(waitMs, resolve);
-  const abort = (): void => reject(signal.reason as Error);
+  const abort = (): void => {
+    const reason: unknown = signal.reason;
+    reject(reason instanceof Error ? reason : new Error(String(reason)));
+  };
   signal.addEventListener("abort", abort, { once: true });
   try {
     signal.throwIfAborted();
