@@ -55,6 +55,9 @@ const JITLESS_DATA_MB = 192;
 /** Descriptors: six of ours, libuv's and V8's a dozen. */
 const OPEN_FILES_MAX = 256;
 const STACK_BYTES_MAX = 8 * MEBIBYTE;
+/** In the async lane turns run on a thread that has so much stack: V8 then lets code go as deep as on the main thread (984 KiB)
+ * to within a hundredth. With 8 MiB a candidate told by its depth that it was on trial, and behaved. */
+const THREAD_STACK_BYTES = 992 * 1_024;
 /** Preferred over the Guardian when the kernel runs out of memory (0 is neutral, 1000 is first). */
 const OOM_SCORE = "500";
 /** Built-ins that a cell goes without: Node's permission model does not look at the files of databases (nodejs/node#54269). */
@@ -105,7 +108,12 @@ function namesOf({ layers, isJitless }: LaunchOptions): readonly string[] {
 function limitArgs({ layers, config, isJitless, memoryMb }: LaunchOptions): readonly string[] {
   const fileBytesMax = (config.slotMax + 1) * BLACK_BOX_ENTRY_BYTES; // The black box is the only file it writes.
   const data = isJitless ? [`--data=${(memoryMb + JITLESS_DATA_MB) * MEBIBYTE}`] : [];
-  const limits = ["--core=0", `--nofile=${OPEN_FILES_MAX}`, `--fsize=${fileBytesMax}`, `--stack=${STACK_BYTES_MAX}`];
+  const limits = [
+    "--core=0",
+    `--nofile=${OPEN_FILES_MAX}`,
+    `--fsize=${fileBytesMax}`,
+    `--stack=${config.lane === "async" ? THREAD_STACK_BYTES : STACK_BYTES_MAX}`,
+  ];
   const prlimit = layers.prlimit === undefined ? [] : [layers.prlimit, ...limits, ...data, "--"];
   if (config.lane === "sync") return prlimit;
   const nice = layers.nice === undefined ? [] : [layers.nice, "-n", NICENESS, "--"];
