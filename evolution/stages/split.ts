@@ -43,6 +43,8 @@ const DRIFT_TURNS = 3;
 const PATIENCE_WALLS = 2;
 /** Part of their patience that turns may wait in the queue before callers are no longer sent to the candidate. */
 const LAG_SHARE_MAX = 1 / 8;
+/** Turns in a row that waited too long: forks anew stand where the live agent is. */
+const LAG_TURNS_MAX = 200;
 /** Part of its own requests that may be too late, from the twentieth on: a stall of the machine makes several at once. */
 const LATE_SHARE_MAX = 0.05;
 const LATE_MIN = 20;
@@ -74,6 +76,8 @@ interface Split {
   isAlone: boolean;
   /** Newest turns in a row that the control did not repeat. */
   drift: number;
+  /** Newest turns in a row that waited too long. */
+  lag: number;
 }
 
 async function split(trial: Trial): Promise<StageVerdict> {
@@ -128,6 +132,7 @@ function begun(trial: Trial): Split {
     resyncs: 0,
     isAlone: false,
     drift: 0,
+    lag: 0,
   };
 }
 
@@ -140,6 +145,7 @@ async function follow(work: Split, answers: SplitAnswers): Promise<StageVerdict 
   await using _ = pairs;
   restarted(work.paired);
   work.drift = 0;
+  work.lag = 0;
   try {
     for (;;) {
       work.isFollowing ||= work.drift === 0 && queue.length === 0;
@@ -149,6 +155,7 @@ async function follow(work: Split, answers: SplitAnswers): Promise<StageVerdict 
       const ticket = arrival.item;
       const waitedMs = trial.clock.monotonicMs() - ticket.atMs;
       work.isFollowing = work.drift === 0 && waitedMs <= patienceOf(trial) * LAG_SHARE_MAX;
+      work.lag = work.isFollowing ? 0 : work.lag + 1;
       if (ticket.turn.beforeSeq < sinceSeq) ticket.settle(undefined);
       else {
         const said = await answered(work, pairs, ticket);
@@ -156,6 +163,7 @@ async function follow(work: Split, answers: SplitAnswers): Promise<StageVerdict 
         if (said === "again") return undefined;
         if (said !== undefined) return said;
       }
+      if (work.lag >= LAG_TURNS_MAX) return undefined;
     }
   } finally {
     work.isFollowing = false;
