@@ -42,6 +42,13 @@ export const CPU_GRAIN_MS = 0.05;
 const HEAP_EVERY_PAIRS = 15;
 /** How long the heap has to last if it goes on growing. */
 const HEAP_HORIZON_TURNS = 10_000;
+/**
+ * What a heap may hold of garbage, since nothing is collected before a look: an agent that throws 400 KB away each turn was seen to go
+ * up and down between 1.3 and 10 MB, around 5.
+ */
+const GARBAGE_BYTES = 8 << 20;
+/** One that throws little away creeps up by less than half of this before V8 collects. */
+const CREEP_BYTES = 1 << 20;
 /** More than these and no statistics are needed. */
 const CRASHES_MAX = 3;
 
@@ -210,6 +217,8 @@ function weighHeap(evidence: Evidence, shadow = 0, champion = 0): void {
     heapBytes: evidence.settings.heapBytesMax,
     horizonRequests: HEAP_HORIZON_TURNS,
     requestsPerSample: HEAP_EVERY_PAIRS,
+    leadBytesMin: GARBAGE_BYTES,
+    growthBytesMin: CREEP_BYTES,
   });
   if (verdict.isHarmful) evidence.heapHarm ??= verdict.reason;
 }

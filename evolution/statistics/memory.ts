@@ -1,5 +1,5 @@
 /**
- * Does the shadow need too much memory, or ever more of it? Judged from checkpoints: heap after a forced collection,
+ * Does the shadow need too much memory, or ever more of it? Judged from checkpoints: heap after a collection, or less what may be garbage,
  * of both versions after the same requests.
  *
  * 1. Too much: the ratio of the medians is above 1.25, and the shadow is above the champion so often that the sign
@@ -30,6 +30,10 @@ export interface MemoryLimits {
   readonly horizonRequests: number;
   /** Requests between two checkpoints. */
   readonly requestsPerSample: number;
+  /** A lead over the champion up to this may be garbage that was not collected yet. Default 0: every look follows a collection. */
+  readonly leadBytesMin?: number;
+  /** So may a growth up to this, over the checkpoints of a trend. Default 0. */
+  readonly growthBytesMin?: number;
 }
 
 /** The judgement with its figures. All are finite. */
@@ -134,15 +138,21 @@ function judged(
   const last = samples.at(-1);
   if (last === undefined || samples.length < SAMPLES_MIN)
     return { isHarmful: false, reason: `${samples.length} of the ${SAMPLES_MIN} checkpoints that a verdict needs` };
-  if (ratio > RATIO_MAX && signP < SIGN_P_MAX)
+  if (ratio > RATIO_MAX && signP < SIGN_P_MAX && leadOf(samples) > (limits.leadBytesMin ?? 0))
     return {
       isHarmful: true,
       reason: `the heap is ${ratio.toFixed(2)} times the champion's (p ${signP.toPrecision(2)})`,
     };
   const share = (last.shadow + slopeBytes * limits.horizonRequests) / limits.heapBytes;
-  if (trendZ > TREND_Z_MAX && share > HEAP_SHARE_MAX)
+  const growth = slopeBytes * limits.requestsPerSample * Math.min(samples.length - 1, TREND_SAMPLES - 1);
+  if (trendZ > TREND_Z_MAX && share > HEAP_SHARE_MAX && growth > (limits.growthBytesMin ?? 0))
     return { isHarmful: true, reason: leakReason(slopeBytes, share, limits) };
   return { isHarmful: false, reason: `the heap is ${ratio.toFixed(2)} times the champion's, and no leak is seen` };
+}
+
+/** By how much the median of the shadow exceeds the champion's. */
+function leadOf(samples: readonly MemorySample[]): number {
+  return median(samples.map(({ shadow }) => shadow)) - median(samples.map(({ champion }) => champion));
 }
 
 function leakReason(slopeBytes: number, share: number, { horizonRequests }: MemoryLimits): string {

@@ -121,15 +121,31 @@ describe("what costs too much", () => {
     assert.equal(weighed(tiny, { most: 2_000 }).end.verdict, "pass");
   });
 
+  test("a heap with more garbage in it is no leak and not too large", () => {
+    const litter = (n: number): Pair => {
+      const heapBytes = (2 << 20) + ((n * 2_754) % (900 << 10));
+      return pairOf(
+        live(n),
+        answers(n, { heapBytes: heapBytes + (n % 90) * 60_000 }),
+        answers(n, { heapBytes: 2 << 20 }),
+        n,
+      );
+    };
+    assert.equal(weighed(litter, { most: 700 }).end.verdict, "pass");
+    const creep = (n: number): Pair =>
+      pairOf(live(n), answers(n, { heapBytes: (2 << 20) + n * 2_754 }), answers(n, { heapBytes: 2 << 20 }), n);
+    assert.notEqual(weighed(creep, { most: 300 }).end.verdict, "fail");
+  });
+
   test("a heap that is half as large again fails, one that leaks fails, and a reload begins a new series", () => {
     const fat = (n: number): Pair =>
-      pairOf(live(n), answers(n, { heapBytes: 3 << 20 }), answers(n, { heapBytes: 2 << 20 }), n);
+      pairOf(live(n), answers(n, { heapBytes: 30 << 20 }), answers(n, { heapBytes: 20 << 20 }), n);
     assert.equal(weighed(fat, { most: 1_400 }).end.code, "EVOLUTION_MEMORY");
     const soon = weighed(fat, { most: 1_400, marginPoints: 0.05 }).end;
     assert.equal(soon.code, "EVOLUTION_MEMORY", "also where all else is proved after 150 pairs");
     const leaking = (n: number): Pair =>
-      pairOf(live(n), answers(n, { heapBytes: (20 << 20) + n * 2_000 }), answers(n, { heapBytes: 20 << 20 }), n);
-    assert.match(weighed(leaking, { most: 1_400 }).end.reason, /grows by 2000 bytes per request/);
+      pairOf(live(n), answers(n, { heapBytes: (20 << 20) + n * 8_000 }), answers(n, { heapBytes: 20 << 20 }), n);
+    assert.match(weighed(leaking, { most: 1_400 }).end.reason, /grows by 8000 bytes per request/);
     const evidence = emptyEvidence(settings);
     for (let n = 1; n <= 1_000; n++) {
       addPair(evidence, fat(n));
