@@ -21,7 +21,7 @@ const topFiles = new Set([
   "tsconfig.json",
 ]);
 
-const kebabCase = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.(?:agent|test))?\.(?:ts|mjs)$/;
+const kebabCase = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.(?:agent|test|long\.test))?\.(?:ts|mjs)$/;
 const emptyWords = new Set(["util", "utils", "helper", "helpers", "common", "misc", "manager"]);
 
 const fixedTop: Rule = {
@@ -49,7 +49,7 @@ const fileNames: Rule = {
   refuses: ["pageTree.ts", "PageTree.ts", "page_tree.ts", "utils.ts", "test-helpers.ts", "branch-manager.ts"].map(
     (name) => ({ shows: name, files: { [`vault/${name}`]: "" } }),
   ),
-  accepts: ["page-tree.ts", "wal.test.ts", "notes.agent.ts", "wal.ts"].map((name) => ({
+  accepts: ["page-tree.ts", "wal.test.ts", "wal.long.test.ts", "notes.agent.ts", "wal.ts"].map((name) => ({
     shows: name,
     files: { [`vault/${name}`]: "" },
   })),
