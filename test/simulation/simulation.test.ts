@@ -9,7 +9,7 @@ import { describe, it } from "node:test";
 import { promisify } from "node:util";
 import { runWorld } from "./world.ts";
 
-const WORLDS = 200;
+const WORLDS = 120;
 
 /** Worlds that showed something, and what it was. */
 const FOUND: readonly (readonly [seed: number, what: string])[] = [
