@@ -4,39 +4,42 @@
  * an `exceeded`, and that never scores.
  */
 
-/** What became of one call. `value` comes out of a candidate: hostile, plain data, bounded by the runner. */
+/** How one call ended. `value` comes out of a candidate: plain data, bounded by the runner, and hostile. */
 export type CallOutcome =
+  /** A copy of what it returned. */
   | { readonly kind: "returned"; readonly value: unknown }
+  /** It threw, its promise was rejected or never settles, or what it returned is no plain data or too large. */
   | { readonly kind: "threw"; readonly message: string }
-  /** It took as many steps as it was given. */
+  /** It passed as many counters as it may. Repeats exactly. */
   | { readonly kind: "fuel" }
-  /** A limit of the isolate ended it: heap, CPU or wall time. */
+  /** A limit of the machine ended it: heap, clock, stack. Evidence that need not repeat. */
   | { readonly kind: "exceeded"; readonly code: string }
-  /** The program does not load. */
+  /** There is nothing to call: the text is no program, throws as it is evaluated, or has no function of that name. */
   | { readonly kind: "unfit"; readonly reason: string };
 
-/** A program as it is run. */
+/** A program: its text, TypeScript or JavaScript, and the function in it that is called. */
 export interface RunnableProgram {
   readonly text: string;
-  /** Name of the function that is called. */
+  /** `$default` for a default export without a name. */
   readonly entry: string;
 }
 
-/** How its calls are run. */
+/** How far a run may go. */
 export interface RunCallsOptions {
-  /** Steps per call. */
+  /** Counters that each call may pass: function entries and turns of loops. */
   readonly fuel: number;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What became of its calls, in their order. */
+/** What a program did. */
 export interface ProgramRun {
+  /** One for each call, in order. */
   readonly outcomes: readonly CallOutcome[];
-  /** Steps of each call. */
+  /** Counters that each call passed; 0 for a call that exceeded, because nobody knows. */
   readonly fuelUsed: readonly number[];
-  /** How often each counter of the program was passed, over all calls; `undefined` where nothing was counted. */
+  /** How often each counter was passed, all calls together; `undefined` where nothing was counted. */
   readonly coverage: Uint32Array | undefined;
-  /** Measured, so never the same twice: for reports only. */
+  /** CPU time inside the isolate, without loading. Measured, so never the same twice: for reports only. */
   readonly cpuMs: number;
 }
 

@@ -13,7 +13,8 @@ import {
   SandboxError,
 } from "../../../sandbox/index.ts";
 import type { Cell, IsolateLimits, Outcome, ProgramReply, Resident } from "../../../sandbox/index.ts";
-import type { CallOutcome, ExceededCode } from "./call-outcome.ts";
+import type { CallOutcome } from "../program-runner.ts";
+import type { ExceededCode } from "./call-outcome.ts";
 import { outcomeOf, VALUE_BYTES_MAX } from "./call-outcome.ts";
 import { wallMsOf } from "./run-options.ts";
 

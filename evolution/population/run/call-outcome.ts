@@ -3,21 +3,9 @@
  */
 import { CallEnd, decode } from "../../../sandbox/index.ts";
 import type { ProgramCall } from "../../../sandbox/index.ts";
+import type { CallOutcome } from "../program-runner.ts";
 
-/** How one call ended. */
-export type CallOutcome =
-  /** A copy of what it returned. */
-  | { readonly kind: "returned"; readonly value: unknown }
-  /** It threw, its promise was rejected or never settles, or what it returned is no plain data or too large. */
-  | { readonly kind: "threw"; readonly message: string }
-  /** It passed as many counters as it may. Repeats exactly. */
-  | { readonly kind: "fuel" }
-  /** A limit of the machine ended it: heap, clock, stack. Evidence that need not repeat. `code`: an `ExceededCode`. */
-  | { readonly kind: "exceeded"; readonly code: string }
-  /** There is nothing to call: the text is no program, throws as it is evaluated, or has no function of that name. */
-  | { readonly kind: "unfit"; readonly reason: string };
-
-/** Which limit ended a call. */
+/** Which limit ended a call: the code of an `exceeded`. */
 export type ExceededCode =
   | "SANDBOX_HEAP_EXCEEDED"
   | "SANDBOX_CPU_EXCEEDED"

@@ -10,19 +10,8 @@
  * Invariant: a call exceeds only where its program was alone in its cell, or its isolate says that it was its own doing.
  */
 import type { Attempt, Work } from "./attempt.ts";
-import type { CallOutcome, ExceededCode } from "./call-outcome.ts";
-
-/** What a program did. */
-export interface ProgramRun {
-  /** One for each call, in order. */
-  readonly outcomes: readonly CallOutcome[];
-  /** Counters that each call passed; 0 for a call that exceeded, because nobody knows. */
-  readonly fuelUsed: readonly number[];
-  /** How often each counter was passed, all calls together; undefined where nothing ran. */
-  readonly coverage: Uint32Array | undefined;
-  /** CPU time inside the isolate, without loading. */
-  readonly cpuMs: number;
-}
+import type { CallOutcome, ProgramRun } from "../program-runner.ts";
+import type { ExceededCode } from "./call-outcome.ts";
 
 /** Calls of one program that may exceed before nobody asks it any more. */
 const EXCEEDED_MAX = 2;

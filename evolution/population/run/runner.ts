@@ -11,43 +11,26 @@
  */
 import { encode } from "../../../sandbox/index.ts";
 import { EvolutionError } from "../../errors.ts";
+import type { CallOutcome, ProgramRun, ProgramRunner, RunCallsOptions, RunnableProgram } from "../program-runner.ts";
 import type { Work } from "./attempt.ts";
-import type { CallOutcome } from "./call-outcome.ts";
 import { instrument } from "./instrument.ts";
-import type { ProgramRun } from "./job.ts";
 import { Progress } from "./job.ts";
 import type { RunnerOptions } from "./run-options.ts";
 import { checkFuel, checkRunnerOptions, HEAP_MB, PROFILE, refused } from "./run-options.ts";
 import { ENTRY_NAME, scriptOf } from "./script.ts";
 import { Worker } from "./worker.ts";
 
-export type { CallOutcome } from "./call-outcome.ts";
-export type { ProgramRun } from "./job.ts";
 export type { RunnerOptions } from "./run-options.ts";
 
-/** A program: its text, TypeScript or JavaScript, and the function in it that is called. */
-export interface Program {
-  readonly text: string;
-  /** `$default` for a default export without a name. */
-  readonly entry: string;
-}
-
-/** How far a run may go. */
-export interface RunLimits {
-  /** Counters that each call may pass: function entries and turns of loops. */
-  readonly fuel: number;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** Runs programs that nobody trusts. Made by `openRunner`. */
-export interface ProgramRunner extends AsyncDisposable {
+/** Runs programs that nobody trusts, each in an isolate of its own. Made by `openRunner`. */
+export interface CellRunner extends ProgramRunner {
   /**
    * Runs the program's entry on each list of arguments, each call by itself: with arguments of its own, on a program that was
    * evaluated anew. Never rejects for what the program does. Rejects with `signal.reason`; EVOLUTION_OPTIONS_INVALID;
    * EVOLUTION_QUEUE_FULL; EVOLUTION_CLOSED; SANDBOX_VALUE_UNCLONABLE or SANDBOX_MESSAGE_TOO_LARGE for arguments that cannot
    * be copied; SANDBOX_CELL_START_FAILED or SANDBOX_LAYER_MISSING when no cell can be had.
    */
-  run(program: Program, calls: readonly (readonly unknown[])[], limits: RunLimits): Promise<ProgramRun>;
+  run: ProgramRunner["run"];
   /** Pids of its cells. */
   readonly pids: readonly number[];
 }
@@ -58,7 +41,7 @@ const WAITING_MAX = 10_000;
 const ARGUMENT_BYTES_MAX: number = 4 * 1024 * 1024;
 
 /** Starts the cells. Rejects with EVOLUTION_OPTIONS_INVALID, SANDBOX_CELL_START_FAILED, SANDBOX_LAYER_MISSING. */
-export async function openRunner(options: RunnerOptions): Promise<ProgramRunner> {
+export async function openRunner(options: RunnerOptions): Promise<CellRunner> {
   checkRunnerOptions(options);
   const runner = new Runner(options);
   try {
@@ -78,7 +61,7 @@ interface Job {
   isOver: boolean;
 }
 
-class Runner implements ProgramRunner {
+class Runner implements CellRunner {
   readonly #heapMb: number;
   readonly #workers: readonly Worker[];
   /** Programs that wait for their first attempt, oldest first. */
@@ -104,9 +87,9 @@ class Runner implements ProgramRunner {
   }
 
   async run(
-    { text, entry }: Program,
+    { text, entry }: RunnableProgram,
     calls: readonly (readonly unknown[])[],
-    { fuel, signal }: RunLimits,
+    { fuel, signal }: RunCallsOptions,
   ): Promise<ProgramRun> {
     checkFuel(fuel);
     if (!ENTRY_NAME.test(entry))

@@ -1,7 +1,7 @@
 /** How many small programs a runner gets through, from their texts to the outcomes of ten calls each. For benchmarks. */
 import { readFileSync } from "node:fs";
 import { openRunner } from "./runner.ts";
-import type { ProgramRunner } from "./runner.ts";
+import type { ProgramRunner } from "../program-runner.ts";
 
 /** What was measured. */
 export interface Throughput {

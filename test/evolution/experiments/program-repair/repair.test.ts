@@ -10,7 +10,8 @@ import { campaignDetails, figuresOf } from "../../../../evolution/experiments/pr
 import { RepairSearch } from "../../../../evolution/experiments/program-repair/search.ts";
 import { readTasks, type RepairTask } from "../../../../evolution/experiments/program-repair/task.ts";
 import { EvolutionError } from "../../../../evolution/errors.ts";
-import { openRunner, type ProgramRunner } from "../../../../evolution/population/run/runner.ts";
+import type { ProgramRunner } from "../../../../evolution/population/program-runner.ts";
+import { openRunner } from "../../../../evolution/population/run/runner.ts";
 
 function taskOf(over: Partial<RepairTask> & { readonly body: string; readonly tests: readonly string[] }): RepairTask {
   const { tests, ...rest } = over;

@@ -1,5 +1,5 @@
 /** Programs on trial for the tests: honest ones with what they answer, hostile ones with how they end. */
-import type { CallOutcome } from "../../../../evolution/population/run/runner.ts";
+import type { CallOutcome } from "../../../../evolution/population/program-runner.ts";
 
 /** How calls of a hostile program end: exactly so, or in one of several ways that are all failures. */
 export interface Hostile {

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { openRunner } from "../../../../evolution/population/run/runner.ts";
-import type { CallOutcome } from "../../../../evolution/population/run/runner.ts";
+import type { CallOutcome } from "../../../../evolution/population/program-runner.ts";
 import type { Hostile } from "./programs.ts";
 import { ENDLESS, fuel, GRASPING } from "./programs.ts";
 

@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { EvolutionError } from "../../../../evolution/errors.ts";
-import type { ProgramRunner } from "../../../../evolution/population/run/runner.ts";
+import type { CellRunner } from "../../../../evolution/population/run/runner.ts";
 import { openRunner } from "../../../../evolution/population/run/runner.ts";
 import { SandboxError } from "../../../../sandbox/index.ts";
 import { isRunning, until } from "../../../sandbox/support.ts";
 import { ENDLESS, GRASPING } from "./programs.ts";
 
 const FUEL = 20_000;
-let runner: ProgramRunner;
+let runner: CellRunner;
 
 before(async () => {
   runner = await openRunner({ workers: 2 });
