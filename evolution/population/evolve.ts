@@ -9,7 +9,8 @@
  * Invariants
  * 1. Equal options give equal results and equal hashes, with any number of workers, and in any number of pieces: a run that is killed
  *    and begun again ends as if nothing had been.
- * 2. Only whole generations count. Time ends a run, and decides nothing in it.
+ * 2. Only whole generations count for what comes behind them. Time ends a run, and decides nothing in it. A budget of evaluations
+ *    may cut the last one: the result has what was run, and a larger budget makes that generation whole first.
  * 3. Whatever ends it early (a fault, a signal, a kill) leaves what was kept; who calls again goes on there.
  */
 import { createHash } from "node:crypto";
@@ -170,7 +171,9 @@ class Run {
       });
     if (seeds.every(({ scores }) => scores.length === 0)) throw this.#unfit(seeds);
     this.#seeds = seeds;
-    await this.#closed(this.#search.seeded(seeds));
+    const events = this.#search.seeded(seeds);
+    await this.#journal.endGeneration(this.#search.generation, this.#search.hash);
+    this.#tellAll(events);
   }
 
   /** The cheap look first: most of what is not new is the same text. */
@@ -186,9 +189,13 @@ class Run {
     const left = (budget.evaluations ?? Infinity) - search.evaluations;
     this.#journal.beginGeneration();
     try {
-      const filled = await this.#generation.fill(search.plan(left), search.generation + 1);
+      const slots = search.plan();
+      const filled = await this.#generation.fill(slots, search.generation + 1, left);
       this.#signal.throwIfAborted();
-      await this.#closed(search.commit(filled));
+      const events = search.commit(filled);
+      if (filled.length === slots.length) await this.#journal.endGeneration(search.generation, search.hash);
+      else await this.#journal.cutGeneration(left, search.hash);
+      this.#tellAll(events);
     } catch (error) {
       if (!this.#signal.aborted || error !== this.#signal.reason) throw error;
       return this.#signal.reason === TIME_OVER ? "ms" : "aborted";
@@ -196,10 +203,8 @@ class Run {
     return undefined;
   }
 
-  /** A generation is whole: on record, then told. */
-  async #closed(events: readonly SearchEvent[]): Promise<void> {
-    const { generation, hash } = this.#search;
-    await this.#journal.endGeneration(generation, hash);
+  /** What is on record is told. */
+  #tellAll(events: readonly SearchEvent[]): void {
     for (const event of events) this.#tell(event);
     this.#tellProgress(false);
   }
@@ -277,7 +282,7 @@ function identityOf(options: ParsedEvolveOptions): RunIdentity {
   const cases = createHash("sha256");
   for (const { id, args } of problem.cases) cases.update(`${id} ${textOf(args)}\n`);
   return {
-    version: 1,
+    version: 2,
     problem: problem.name,
     entry: problem.entry,
     seeds: hashOf(problem.seeds),

@@ -1,6 +1,9 @@
 /**
  * One generation at work: children are asked the first cases as soon as they are drawn, while further slots still draw; then they
  * climb the cascade, island by island.
+ *
+ * A budget may cut it: so many children, in the order of the slots, and no more. Who climbs then is decided among fewer, so what
+ * is found out in a cut is kept apart and counts for a cut at the same child only.
  */
 import type { Evaluator } from "./evaluator.ts";
 import { unasked } from "./evaluator.ts";
@@ -67,32 +70,37 @@ export class Generation {
     }));
   }
 
-  /** Draws and runs. Rejects with what proposer and evaluator reject with; nothing of it is kept in memory then. */
-  async fill(slots: readonly PlannedSlot[], generation: number): Promise<readonly FilledSlot[]> {
+  /**
+   * Draws and runs until there are `childrenMax` children: then the slots that are left are missing in what it resolves with. Rejects
+   * with what proposer and evaluator reject with; nothing of it is kept in memory then.
+   */
+  async fill(slots: readonly PlannedSlot[], generation: number, childrenMax: number): Promise<readonly FilledSlot[]> {
     const { proposer, evaluator, journal } = this.#parts;
     const first = this.#rungs[0] ?? 0;
     const drawnSlots: { readonly slot: PlannedSlot; readonly drawn: Drawn }[] = [];
-    const climbers: Climber[] = [];
+    const born: Omit<Climber, "known">[] = [];
     const asking: Promise<void>[] = [];
     for await (const {
       slot: { number },
       drawn,
-    } of proposer.draw(slots)) {
+    } of proposer.draw(slots, childrenMax)) {
       const slot = slots[number];
       if (slot === undefined) throw new RangeError(`no slot ${number} was planned`);
       drawnSlots.push({ slot, drawn });
       if (drawn.child === undefined) continue;
       const text = applyEdits(slot.ground.parent.text, drawn.child.edits);
       const asked = unasked(programId(text), text);
-      const known = journal.evaluated(asked.id);
-      climbers.push({ slot, drawn, asked, known });
-      if (known !== undefined) continue;
+      born.push({ slot, drawn, asked });
+      if (journal.evaluated(asked.id) !== undefined || journal.evaluated(asked.id, childrenMax) !== undefined) continue;
       const work = evaluator.ask(asked, first);
       work.catch(() => undefined); // waited for below
       asking.push(work);
     }
     await settled(asking);
-    const children = await this.#climb(climbers, generation);
+    // Where everybody is asked everything at once, nobody is judged beside others.
+    const cut = drawnSlots.length < slots.length && this.#rungs.length > 1 ? childrenMax : undefined;
+    const climbers = born.map((each) => ({ ...each, known: journal.evaluated(each.asked.id, cut) }));
+    const children = await this.#climb(climbers, generation, cut);
     return drawnSlots.map((each) => {
       const child = children.get(each.slot.number);
       return child === undefined ? each : { ...each, child };
@@ -100,21 +108,22 @@ export class Generation {
   }
 
   /** Rung by rung; who does not go on is concluded with what it was asked. */
-  async #climb(climbers: readonly Climber[], generation: number): Promise<ReadonlyMap<number, Individual>> {
+  async #climb(
+    climbers: readonly Climber[],
+    generation: number,
+    cut: number | undefined,
+  ): Promise<ReadonlyMap<number, Individual>> {
     const { evaluator, journal, seed } = this.#parts;
     const children = new Map<number, Individual>();
     const end = (climber: Climber): void => {
       const evaluation = climber.known ?? evaluator.conclude(climber.asked);
-      journal.keepEvaluated(climber.asked.id, evaluation);
+      journal.keepEvaluated(climber.asked.id, evaluation, cut);
       children.set(climber.slot.number, childOf(climber, evaluation, generation));
     };
     let climbing = climbers.filter((climber) => !isUnfit(climber));
     for (const climber of climbers) if (isUnfit(climber)) end(climber);
     for (const [index, rung] of this.#rungs.entries()) {
-      if (index > 0)
-        await settled(
-          climbing.filter(({ known }) => known === undefined).map(({ asked }) => evaluator.ask(asked, rung)),
-        );
+      await settled(climbing.filter(({ known }) => known === undefined).map(({ asked }) => evaluator.ask(asked, rung)));
       if (rung === this.#rungs.at(-1)) for (const climber of climbing) end(climber);
       else {
         const higher = new Set(

@@ -63,16 +63,18 @@ export class Proposer {
   }
 
   /**
-   * What the slots draw, one by one in their order. Rejects with EVOLUTION_MUTATOR_FAILED, or with the signal's reason; the
-   * mutators that were asked are told to stop.
+   * What the slots draw, one by one in their order, until there are `childrenMax` children; nobody is asked for more than that.
+   * Rejects with EVOLUTION_MUTATOR_FAILED, or with the signal's reason; the mutators that were asked are told to stop.
    */
-  async *draw(slots: readonly Slot[]): AsyncGenerator<DrawnSlot, void, void> {
+  async *draw(slots: readonly Slot[], childrenMax: number): AsyncGenerator<DrawnSlot, void, void> {
     const { journal, signal } = this.#parts;
     const asked: Inquiry[] = [];
     let next = 0;
+    let left = childrenMax;
     try {
       for (const slot of slots) {
-        for (; next < slots.length && asked.length < AHEAD_MAX; next++) {
+        if (left <= 0) return;
+        for (; next < slots.length && next < slot.number + Math.min(left, AHEAD_MAX); next++) {
           const ahead = slots[next];
           if (ahead !== undefined && journal.proposed(ahead.number, askedOf(ahead)) === undefined)
             asked.push(this.#ask(ahead));
@@ -83,6 +85,7 @@ export class Proposer {
         signal.throwIfAborted();
         if (known !== undefined) this.#remember(slot, known);
         journal.keepProposed(slot.number, askedOf(slot), drawn);
+        if (drawn.child !== undefined) left -= 1;
         yield { slot, drawn };
       }
     } finally {

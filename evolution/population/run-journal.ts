@@ -10,6 +10,8 @@
  * 2. A slot's proposal is decided once: who resumes takes it from here, and pays no model twice.
  * 3. A generation's line names the hash of all that the run knew then; a replay that comes to another one is an error.
  * 4. At most one generation is in memory.
+ * 5. A generation that a budget cut is not whole: its proposals stay, and a larger budget makes it whole. What was found out in a
+ *    cut is marked with it.
  */
 import type { Journal } from "../../runtime/index.ts";
 import { EvolutionError } from "../errors.ts";
@@ -48,7 +50,9 @@ type Line =
   | { readonly type: "run"; readonly identity: RunIdentity }
   /** `by`: the mutator and the parent that it was asked with. */
   | { readonly type: "proposed"; readonly slot: number; readonly by: string; readonly drawn: Drawn }
-  | { readonly type: "evaluated"; readonly id: string; readonly evaluation: KeptEvaluation }
+  /** `cut`: found out in a generation that ended after so many children. */
+  | { readonly type: "evaluated"; readonly id: string; readonly evaluation: KeptEvaluation; readonly cut?: number }
+  | { readonly type: "cut"; readonly children: number; readonly hash: string }
   | { readonly type: "generation"; readonly generation: number; readonly hash: string };
 
 /** Characters after which a batch is written: what is lost when the process ends. */
@@ -62,6 +66,8 @@ export class RunJournal {
   readonly #old: Iterator<Line>;
   #proposed = new Map<number, { readonly by: string; readonly drawn: Drawn }>();
   #evaluated = new Map<string, Evaluation>();
+  /** Hashes of the generation at hand where it was cut, by its children. */
+  #cuts = new Map<number, string>();
   /** The hash of the generation at hand, where it is whole. */
   #hash: string | undefined;
   #isAtEnd = false;
@@ -89,6 +95,7 @@ export class RunJournal {
   beginGeneration(): void {
     this.#proposed = new Map();
     this.#evaluated = new Map();
+    this.#cuts = new Map();
     this.#hash = undefined;
     while (!this.#isAtEnd) {
       const next = this.#old.next();
@@ -98,7 +105,8 @@ export class RunJournal {
       }
       const line = next.value;
       if (line.type === "proposed") this.#proposed.set(line.slot, line);
-      if (line.type === "evaluated") this.#evaluated.set(line.id, this.#restored(line.evaluation));
+      if (line.type === "evaluated") this.#evaluated.set(keyOf(line.id, line.cut), this.#restored(line.evaluation));
+      if (line.type === "cut") this.#cuts.set(line.children, line.hash);
       if (line.type === "generation") {
         this.#hash = line.hash;
         return;
@@ -118,9 +126,9 @@ export class RunJournal {
     return known?.drawn;
   }
 
-  /** What the program's evaluation was in this generation. */
-  evaluated(id: string): Evaluation | undefined {
-    return this.#evaluated.get(id);
+  /** What the program's evaluation was in this generation, or in its cut after so many children. */
+  evaluated(id: string, cut?: number): Evaluation | undefined {
+    return this.#evaluated.get(keyOf(id, cut));
   }
 
   /** Keeps what a slot drew; at once where it cost money. */
@@ -131,10 +139,11 @@ export class RunJournal {
   }
 
   /** Keeps an evaluation that is over. */
-  keepEvaluated(id: string, { failures, ...evaluation }: Evaluation): void {
-    if (this.#evaluated.has(id)) return;
+  keepEvaluated(id: string, { failures, ...evaluation }: Evaluation, cut?: number): void {
+    if (this.#evaluated.has(keyOf(id, cut)) || this.isReplay) return;
     const kept = failures.map(({ caseId, outcome, score }) => ({ caseId, outcome: writeOutcome(outcome), score }));
-    this.#write({ type: "evaluated", id, evaluation: { ...evaluation, failures: kept } });
+    const marked = cut === undefined ? {} : { cut };
+    this.#write({ type: "evaluated", id, evaluation: { ...evaluation, failures: kept }, ...marked });
   }
 
   /**
@@ -149,6 +158,17 @@ export class RunJournal {
     this.#flush();
     await Promise.all(earlier);
     this.#throwIfFailed();
+  }
+
+  /**
+   * Notes that a budget ended the generation after so many children: it is not whole, and whoever goes on makes it so. Rejects with
+   * EVOLUTION_REPLAY_DIVERGED where it was cut there before and had another hash, and with the vault's error.
+   */
+  async cutGeneration(children: number, hash: string): Promise<void> {
+    const known = this.#cuts.get(children);
+    if (known !== undefined && known !== hash) throw diverged("its last generation, cut short, came to another end");
+    if (known === undefined && !this.isReplay) this.#write({ type: "cut", children, hash });
+    await this.flushed();
   }
 
   /** Everything so far is on disk when it resolves. Rejects with the vault's error. */
@@ -200,6 +220,10 @@ function diverged(what: string): EvolutionError {
     "EVOLUTION_REPLAY_DIVERGED",
     `this run does not repeat what is kept of it: ${what}; a mutator, a score or a runner is not what it was: begin a run of another name`,
   );
+}
+
+function keyOf(id: string, cut: number | undefined): string {
+  return cut === undefined ? id : `${id} ${cut}`;
 }
 
 function* linesOf(journal: Journal | undefined): Iterator<Line> {

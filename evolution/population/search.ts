@@ -111,10 +111,10 @@ export class Search {
     return [...events, this.#ended()];
   }
 
-  /** The slots of the next generation, at most so many. */
-  plan(slotsMax: number): readonly PlannedSlot[] {
+  /** The slots of the next generation. No budget changes them: whoever goes on with a larger one finds the same plan. */
+  plan(): readonly PlannedSlot[] {
     const { islands, populationPerIsland, mutators } = this.#settings;
-    const total = Math.min(slotsMax, islands * populationPerIsland);
+    const total = islands * populationPerIsland;
     // Slots go round the islands, so a generation that is cut short is short for all of them.
     const islandOf = (slot: number): number => slot % islands;
     const kinds = new Map(mutators.map((mutator) => [mutator.id, mutator]));

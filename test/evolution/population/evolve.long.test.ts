@@ -146,8 +146,10 @@ describe("mutators", () => {
 
 describe("a search ends", () => {
   it("with exactly as many evaluations as it was given", async () => {
-    const { evaluations, why } = await evolve({ ...searched(1), budget: { evaluations: 101 } });
-    assert.deepEqual([evaluations, why], [101, "evaluations"]);
+    for (const count of [101, 400]) {
+      const { evaluations, why } = await evolve({ ...searched(1), budget: { evaluations: count } });
+      assert.deepEqual([evaluations, why], [count, "evaluations"]);
+    }
   });
 
   it("when its time is over, with the last whole generation", async () => {

@@ -47,6 +47,20 @@ describe("a search that ends in the midst of it", () => {
     assert.deepEqual(JSON.parse(said), { hash: whole.hash, evaluations: whole.evaluations });
   });
 
+  it(`comes to the same hash however often its evaluations end it on the way (SEED=${SEED})`, async (t) => {
+    const budget = { evaluations: 400 };
+    const whole = await evolve({ ...searched(1), budget });
+    const chance = new Chance(SEED);
+    for (let round = 0; round < 5; round++) {
+      const vault = tempFolder(t);
+      const pieces = Array.from({ length: 4 }, () => 1 + chance.below(399));
+      for (const [index, evaluations] of pieces.entries())
+        await evolve({ ...searched(index), vault, workers: 1 + (index % 2), budget: { evaluations } });
+      const { hash } = await evolve({ ...searched(9), vault, budget });
+      assert.equal(hash, whole.hash, `after ${pieces.join(", ")}`);
+    }
+  });
+
   it("repeats what is kept without running anything, and tells it again", async (t) => {
     const vault = tempFolder(t);
     const told: SearchEvent[] = [];
