@@ -8,11 +8,14 @@ import { isRecord } from "./mutate.ts";
 
 /** Keys or items of one value that are tried without. */
 const PARTS_MAX = 6;
+/** A text is tried without each of so many parts of it; one of at most so many units, without each of those. */
+const TEXT_PARTS = 4;
+const SINGLE_UNITS_MAX = 8;
 
 /** Values that are simpler than this one, the simplest first. Bounded; empty where there is nothing simpler. Pure. */
 export function simplerValues(value: unknown): readonly unknown[] {
   if (typeof value === "string") return simplerTexts(value);
-  if (typeof value === "number") return Object.is(value, 0) ? [] : [0, ...(Number.isInteger(value) ? [] : [1])];
+  if (typeof value === "number") return simplerNumbers(value);
   if (Array.isArray(value)) return simplerLists(value);
   if (isRecord(value)) return simplerRecords(value);
   return value === undefined || value === null ? [] : [null];
@@ -53,10 +56,20 @@ function encoded(value: unknown, bytesMax: number): string | undefined {
   }
 }
 
+function simplerNumbers(value: number): readonly number[] {
+  if (Object.is(value, 0)) return [];
+  const half = Math.trunc(value / 2);
+  return [0, ...(Number.isInteger(value) ? [] : [1]), ...(Number.isFinite(half) && half !== 0 ? [half] : [])];
+}
+
 function simplerTexts(text: string): readonly string[] {
   if (text === "") return [];
   const halves = text.length > 1 ? [text.slice(0, text.length >> 1), text.slice(text.length >> 1)] : [];
-  return ["", ...halves];
+  // Then what is needed at both ends: without each of a few parts.
+  const count = text.length <= SINGLE_UNITS_MAX ? text.length : TEXT_PARTS;
+  const at = (index: number): number => Math.floor((index * text.length) / count);
+  const cut = Array.from({ length: count }, (_, index) => text.slice(0, at(index)) + text.slice(at(index + 1)));
+  return [...new Set(["", ...halves, ...(text.length > 2 ? cut : [])])];
 }
 
 function simplerLists(list: readonly unknown[]): readonly unknown[] {

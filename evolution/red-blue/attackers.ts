@@ -8,7 +8,7 @@ import { childOf } from "./breed.ts";
 import type { Defence } from "./defence.ts";
 import { PLAIN, rescheduled } from "./schedule.ts";
 import { wordMutator, wordsOf } from "./words.ts";
-import { attackerWorth } from "./worth.ts";
+import { attackerWorth, raritiesOf } from "./worth.ts";
 
 /** An attacker with the sessions it made, and what it was paid. */
 export interface Bout {
@@ -33,6 +33,8 @@ export interface AttackersOptions {
   readonly signal: AbortSignal;
   /** False: all children are of first attackers, and nobody stays. */
   readonly isSelected: boolean;
+  /** Whether it counts as well by which ways through the versions its sessions come. */
+  readonly isGuided: boolean;
 }
 
 /** See the header. */
@@ -58,7 +60,7 @@ export class Attackers {
     const known = this.#options.isSelected ? this.#members : [];
     const all = [...known, ...born];
     await bouts.play(versions, [...new Map(all.flatMap(({ tests }) => tests).map((test) => [test.id, test])).values()]);
-    const ranked = rankedBy(all, versions);
+    const ranked = rankedBy(all, versions, this.#options.isGuided);
     this.#members = ranked.slice(0, MEMBERS);
     return ranked;
   }
@@ -99,11 +101,22 @@ export class Attackers {
 }
 
 /** The best first. Those that do the same to the same versions share what they are paid. */
-function rankedBy(all: readonly Pick<Bout, "attacker" | "tests">[], versions: readonly Version[]): readonly Bout[] {
+function rankedBy(
+  all: readonly Pick<Bout, "attacker" | "tests">[],
+  versions: readonly Version[],
+  isGuided: boolean,
+): readonly Bout[] {
+  const ways = all.map(({ tests }) => new Set(tests.flatMap((test) => versions.flatMap((each) => each.ways(test)))));
+  const rarities = isGuided ? raritiesOf(ways) : [];
   const paid = all.map((each, place) => {
     const rows = each.tests.map((test) => versions.map((version) => version.harm(test)));
     const size = each.attacker.text.length + each.tests.reduce((sum, { bytes }) => sum + bytes, 0);
-    return { ...each, place, worth: attackerWorth(rows, size), row: JSON.stringify(rows) };
+    return {
+      ...each,
+      place,
+      worth: attackerWorth(rows, { size, rarity: rarities[place] ?? 0 }),
+      row: JSON.stringify(rows),
+    };
   });
   const alike = new Map<string, number>();
   return paid

@@ -5,7 +5,7 @@
 import type { ProgramRunner } from "../population/program-runner.ts";
 import type { Attacker, Test } from "./attacker.ts";
 import { GENERATE_ENTRY, generatorOf, testFrom, testOf } from "./attacker.ts";
-import type { Defence, Harm } from "./defence.ts";
+import type { Defence, Harm, Player } from "./defence.ts";
 import { harmOf, PLAY_ENTRY, playerOf } from "./defence.ts";
 
 /** A version and what is known of it. */
@@ -13,9 +13,16 @@ export class Version {
   readonly text: string;
   /** By id of the test. */
   readonly #harms = new Map<string, Harm | undefined>();
+  readonly #ways = new Map<string, readonly number[]>();
+  #player: Player | undefined;
 
   constructor(text: string) {
     this.text = text;
+  }
+
+  /** It as a program; made when it is first asked for. */
+  get player(): Player {
+    return (this.#player ??= playerOf(this.text));
   }
 
   /** Whether this test was played. */
@@ -32,8 +39,14 @@ export class Version {
     return this.harm(test) !== undefined;
   }
 
-  learn({ id }: Test, harm: Harm | undefined): void {
+  /** The ways that a test which was played took through it. */
+  ways({ id }: Test): readonly number[] {
+    return this.#ways.get(id) ?? [];
+  }
+
+  learn({ id }: Test, harm: Harm | undefined, ways: readonly number[]): void {
     this.#harms.set(id, harm);
+    this.#ways.set(id, ways);
   }
 }
 
@@ -89,12 +102,14 @@ export class Bouts {
     const fresh = tests.filter((test) => !version.knows(test));
     if (fresh.length === 0) return;
     this.#evaluations += fresh.length;
-    const program = { text: playerOf(version.text), entry: PLAY_ENTRY };
+    const { player } = version;
+    const program = { text: player.text, entry: PLAY_ENTRY };
     const calls = fresh.map(({ session }) => [session]);
     const { outcomes } = await runner.run(program, calls, { fuel, signal });
     for (const [index, test] of fresh.entries()) {
       const outcome = outcomes[index];
-      version.learn(test, outcome === undefined ? "exceeded" : harmOf(defence, test.session, outcome));
+      if (outcome === undefined) version.learn(test, "exceeded", []);
+      else version.learn(test, harmOf(defence, test.session, outcome), player.waysIn(outcome));
     }
   }
 }

@@ -6,6 +6,7 @@
  */
 import { isSameValue } from "../compare.ts";
 import type { CallOutcome } from "../population/program-runner.ts";
+import { branched, waysIn } from "./branches.ts";
 
 /** One message and the time at which it comes, in ms since the session began. Times never go back. */
 export interface Turn {
@@ -64,7 +65,7 @@ export function harmOf(defence: Defence, session: Session, outcome: CallOutcome)
 }
 
 function harmIn(defence: Defence, session: Session, value: unknown): Harm | undefined {
-  if (!Array.isArray(value) || value.length !== 2) return "wrong";
+  if (!Array.isArray(value) || value.length !== 3) return "wrong";
   const [answers, polluted]: readonly unknown[] = value;
   if (!Array.isArray(answers) || !Array.isArray(polluted)) return "wrong";
   if (polluted.length > 0) return "pollution";
@@ -75,12 +76,20 @@ function harmIn(defence: Defence, session: Session, value: unknown): Harm | unde
 /** Name of the function that plays a session. */
 export const PLAY_ENTRY = "$play";
 
+/** A version as a program that plays sessions. */
+export interface Player {
+  readonly text: string;
+  /** The ways through it that an outcome tells of; none where it came to no end. Hostile: a hint, and no more. */
+  waysIn(outcome: CallOutcome): readonly number[];
+}
+
 /**
- * The version as a program that plays a session: answers, and what it left on the prototype of all objects, which is taken away
- * again. Behind the version's text, so that no name of its own stands in the place of ours.
+ * The version as a program that plays a session: answers, what it left on the prototype of all objects, which is taken away again, and
+ * how often each of its branches was entered. Behind the version's text, so that no name of its own stands in the place of ours.
  */
-export function playerOf(version: string): string {
-  return `${version}
+export function playerOf(version: string): Player {
+  const { code, name, branches } = branched(version);
+  const text = `${code}
 ;function $play($turns) {
   const $found = [];
   const $answers = [];
@@ -91,7 +100,14 @@ export function playerOf(version: string): string {
     for (const $key in {}) $found.push($key);
     for (const $key of $found) delete Object.prototype[$key];
   }
-  return [$answers, $found];
+  return [$answers, $found, ${name}];
 }
 `;
+  return {
+    text,
+    waysIn: ({ kind, ...outcome }) =>
+      kind === "returned" && "value" in outcome && Array.isArray(outcome.value)
+        ? waysIn(outcome.value[2], branches)
+        : [],
+  };
 }

@@ -36,6 +36,8 @@ export interface DuelOptions {
   /** Ends before the round that would spend more. */
   readonly evaluations: number;
   readonly rounds?: number;
+  /** Whether attackers are paid as well for rare ways through the versions. Default true. */
+  readonly isGuided?: boolean;
   /** False: the versions stay as they are, and only attackers evolve. Default true. */
   readonly isBlueEvolving?: boolean;
   /** Aborted: the result is that of the last whole round, or the first version. */
@@ -100,11 +102,11 @@ class Duel {
   #cost = 0;
 
   constructor(options: DuelOptions) {
-    const { defence, runner, signal, seed } = options;
+    const { defence, runner, signal, seed, pressure, isGuided = true } = options;
     this.#options = options;
     this.#champion = defence.versions[0] ?? "";
     this.#bouts = new Bouts({ defence, runner, fuel: FUEL, signal });
-    this.#attackers = new Attackers({ defence, seed, signal, isSelected: options.pressure === "evolved" });
+    this.#attackers = new Attackers({ defence, seed, signal, isSelected: pressure === "evolved", isGuided });
     this.#versions = new Versions({ defence, seed, signal });
   }
 
@@ -169,8 +171,10 @@ class Duel {
       .flatMap(({ tests }) => tests)
       .filter(({ id }) => !this.#successes.has(id))
       .flatMap((test) => {
-        const harm = this.#versions.members.map((version) => version.harm(test)).find((each) => each !== undefined);
-        return harm === undefined || harm === "exceeded" ? [] : [{ test, harm, round }];
+        const version = this.#versions.members.find((each) => each.hasFallen(test));
+        const harm = version?.harm(test);
+        const isOurs = version !== undefined && harm !== undefined && harm !== "exceeded";
+        return isOurs ? [{ test, harm, felled: version.text, round }] : [];
       });
   }
 

@@ -12,6 +12,8 @@ import type { Harm } from "./defence.ts";
 export interface Success {
   readonly test: Test;
   readonly harm: Harm;
+  /** Text of a version that it did this to. */
+  readonly felled: string;
   /** Round in which it was found. */
   readonly round: number;
 }

@@ -9,6 +9,8 @@ const SHARE_MOST = 0.8;
 const TOTAL_WORTH = 0.25;
 /** What a character of an attacker's program, and a byte of its sessions, take away. */
 const SIZE_COST = 1e-5;
+/** What an attacker is paid for the rarest ways, beside 1 for the worst harm: it may stay, and never passes for one that breaks something. */
+const RARITY_WORTH = 0.2;
 /** What an attack counts that nobody else falls to. */
 const WEIGHT_LEAST = 0.05;
 
@@ -19,8 +21,23 @@ export function telling(share: number): number {
   return Math.max(TOTAL_WORTH, (1 - share) / (1 - SHARE_MOST));
 }
 
+/**
+ * How rare the ways are that each attacker's sessions take through the versions, from 0 to 1: a way counts 1, divided among all who take
+ * it (fitness sharing), and the most that anybody has counts as 1.
+ */
+export function raritiesOf(ways: readonly ReadonlySet<number>[]): readonly number[] {
+  const takers = new Map<number, number>();
+  for (const each of ways) for (const way of each) takers.set(way, (takers.get(way) ?? 0) + 1);
+  const sums = ways.map((each) => [...each].reduce((sum, way) => sum + 1 / (takers.get(way) ?? 1), 0));
+  const most = sums.reduce((a, b) => Math.max(a, b), 0);
+  return sums.map((sum) => (most === 0 ? 0 : sum / most));
+}
+
 /** What an attacker is paid: `harms` has, for each of its sessions, what became of each version. */
-export function attackerWorth(harms: readonly (readonly (Harm | undefined)[])[], size: number): number {
+export function attackerWorth(
+  harms: readonly (readonly (Harm | undefined)[])[],
+  { size, rarity }: { readonly size: number; readonly rarity: number },
+): number {
   if (harms.length === 0) return 0;
   const worths = harms.map((row) => {
     const severities = row.map((harm) => (harm === undefined ? 0 : SEVERITY[harm]));
@@ -28,7 +45,8 @@ export function attackerWorth(harms: readonly (readonly (Harm | undefined)[])[],
     if (felled.length === 0) return 0;
     return telling(felled.length / row.length) * (felled.reduce((sum, each) => sum + each, 0) / felled.length);
   });
-  return Math.max(0, worths.reduce((sum, each) => sum + each, 0) / worths.length - SIZE_COST * size);
+  const mean = worths.reduce((sum, each) => sum + each, 0) / worths.length;
+  return Math.max(0, mean + RARITY_WORTH * rarity - SIZE_COST * size);
 }
 
 /**

@@ -45,7 +45,9 @@ export interface PlayOptions {
   readonly ms?: number;
   readonly runner: Pick<ProgramRunner, "run">;
   readonly signal: AbortSignal;
-  readonly onRound: (pressure: Pressure, round: Round) => void;
+  readonly onRound: (arm: ArmName, round: Round) => void;
+  /** Default: all. */
+  readonly arms?: readonly ArmName[];
 }
 
 /** What a version stands, in per cent. */
@@ -55,9 +57,12 @@ export interface Standing {
   readonly traffic: number;
 }
 
+/** What is compared: where attacks come from, and by what attackers are chosen. */
+export type ArmName = "evolved" | "blind" | "drawn" | "first";
+
 /** One arm. */
 export interface Arm {
-  readonly pressure: Pressure;
+  readonly name: ArmName;
   readonly result: DuelResult;
   readonly standing: Standing;
 }
@@ -71,23 +76,40 @@ export interface Played {
   readonly heldKinds: number;
 }
 
-const PRESSURES: readonly Pressure[] = ["evolved", "drawn", "first"];
+const ARMS: readonly { readonly name: ArmName; readonly pressure: Pressure; readonly isGuided: boolean }[] = [
+  { name: "evolved", pressure: "evolved", isGuided: true },
+  { name: "blind", pressure: "evolved", isGuided: false },
+  { name: "drawn", pressure: "drawn", isGuided: false },
+  { name: "first", pressure: "first", isGuided: false },
+];
+/** All arms. */
+export const ARM_NAMES: readonly ArmName[] = ARMS.map(({ name }) => name);
 
 /** Plays one seed: equal arms, each with the whole number of evaluations. */
-export async function play({ seed, evaluations, ms, runner, signal, onRound }: PlayOptions): Promise<Played> {
+export async function play(options: PlayOptions): Promise<Played> {
+  const { seed, evaluations, ms, runner, signal, onRound, arms: wanted = ARM_NAMES } = options;
   const defence = deskOf(seed);
   const kinds = await heldKinds(seed, { runner, signal });
   const standingOf = (text: string): Promise<Standing> => standing(text, kinds, { seed, runner });
   const arms: Arm[] = [];
-  for (const pressure of PRESSURES) {
+  for (const { name, pressure, isGuided } of ARMS) {
     if (signal.aborted) break;
+    if (!wanted.includes(name)) continue;
     const over = new AbortController();
     const late = (): void => over.abort(new Error("the time of this arm is over"));
     const timer = ms === undefined ? undefined : systemClock.after(ms, late);
-    const options = { defence, runner, seed, pressure, evaluations, signal: AbortSignal.any([signal, over.signal]) };
-    const result = await duel({ ...options, onRound: (round) => onRound(pressure, round) });
+    const until = AbortSignal.any([signal, over.signal]);
+    const limits = { seed, evaluations, signal: until };
+    const result = await duel({
+      defence,
+      runner,
+      pressure,
+      isGuided,
+      ...limits,
+      onRound: (round) => onRound(name, round),
+    });
     timer?.cancel();
-    arms.push({ pressure, result, standing: await standingOf(result.champion) });
+    arms.push({ name, result, standing: await standingOf(result.champion) });
   }
   const before = await Promise.all(VERSIONS.map(standingOf));
   return { arms, before, heldAttacks: kinds.flat().length, heldKinds: kinds.length };
@@ -103,7 +125,14 @@ async function heldKinds(
 ): Promise<readonly (readonly Test[])[]> {
   const other = seedOf(seed, HELD);
   const defence = deskOf(other);
-  const options = { defence, runner, seed: other, pressure: "evolved", isBlueEvolving: false } as const;
+  const options = {
+    defence,
+    runner,
+    seed: other,
+    pressure: "evolved",
+    isGuided: false,
+    isBlueEvolving: false,
+  } as const;
   const { successes } = await duel({ ...options, evaluations: Infinity, rounds: HELD_ROUNDS, signal });
   const tests = successes.map(({ test }) => test);
   const versions = VERSIONS.map((text) => new Version(text));

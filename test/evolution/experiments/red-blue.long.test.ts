@@ -74,17 +74,18 @@ describe("the experiment red-blue", () => {
       JSON.parse(out) as { seeds: { report: { figures: Record<string, number>; details: Record<string, string> } }[] }
     ).seeds;
     const { figures = {}, details = {} } = seed?.report ?? {};
-    for (const id of ["evolved", "drawn", "first", "before"])
+    for (const id of ["evolved", "blind", "drawn", "first", "before"])
       assert.ok((figures[id] ?? -1) >= 0 && (figures[id] ?? 101) <= 100, `${id}: ${figures[id]}`);
     const lines = details["attackLines"] ?? "";
-    assert.equal(lines.trimEnd().split("\n").length, figures["attacks"]);
+    assert.equal(lines.trimEnd().split("\n").length, figures["cases"]);
+    assert.ok((figures["cases"] ?? 0) > 0 && (figures["cases"] ?? 0) <= (figures["attacks"] ?? 0));
     await using runtime = await Runtime.open({ vault });
     const kept = await Attacks.open(runtime);
-    assert.equal(kept.of("desk").length, figures["attacks"]);
+    assert.equal(kept.of("desk").length, figures["cases"]);
     assert.ok(kept.of("desk").every(({ messages }) => messages.every(({ method }) => method === "receive")));
     // Another vault takes the lines as well.
     const other = await (await Attacks.open(await withRuntime(t))).import(lines);
-    assert.deepEqual([other.added, other.refused], [figures["attacks"], []]);
+    assert.deepEqual([other.added, other.refused], [figures["cases"], []]);
   });
 
   it("says what a vault is for", async () => {

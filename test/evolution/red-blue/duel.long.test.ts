@@ -10,6 +10,8 @@ import { Bouts, Version } from "../../../evolution/red-blue/bouts.ts";
 import type { Defence, Session } from "../../../evolution/red-blue/defence.ts";
 import type { DuelOptions } from "../../../evolution/red-blue/duel.ts";
 import { duel, FUEL } from "../../../evolution/red-blue/duel.ts";
+import type { Success } from "../../../evolution/red-blue/lines.ts";
+import { shrunk } from "../../../evolution/red-blue/shrink.ts";
 import { PLAIN } from "../../../evolution/red-blue/schedule.ts";
 
 const runner = await openRunner({ workers: 2 });
@@ -157,4 +159,47 @@ describe("the first versions of the desk", () => {
       ["crash - - - forbidden crash", "- fuel wrong fuel - crash", "pollution - - forbidden - -"],
     );
   });
+});
+
+describe("an attack that is kept", () => {
+  const long: Session = [
+    { message: { author: "ann", text: "hello everybody" }, at: 0 },
+    { message: { author: "__proto__", text: "what a day" }, at: 4_000 },
+    { message: { author: "bob", text: "see you at ten" }, at: 60_000 },
+  ];
+  const success = async (session: Session, text: string) => {
+    const bouts = new Bouts({ defence: deskOf(1), runner, fuel: FUEL, signal });
+    const version = new Version(text);
+    const test = testFrom(session)!;
+    await bouts.play([version], [test]);
+    return { test, harm: version.harm(test)!, felled: text, round: 0 };
+  };
+  const options = { defence: deskOf(1), runner, fuel: FUEL, signal };
+
+  it("is the fewest messages and the simplest values that do the same to the same versions", async () => {
+    const { successes, tries } = await shrunk([await success(long, VERSIONS[0]!)], options);
+    const [{ test, harm }] = successes as [Success];
+    const text = textIn(test.session);
+    assert.deepEqual([test.session, harm], [[{ message: { author: "__proto__", text }, at: 0 }], "crash"]);
+    assert.equal(text.length, 1);
+    assert.ok(tries > 5 && tries <= 200, String(tries));
+    // Others that become the same are one with it.
+    const twice = [await success(long, VERSIONS[0]!), await success(long.slice(0, 2), VERSIONS[0]!)];
+    assert.equal((await shrunk(twice, options)).successes.length, 1);
+  });
+
+  it("stays another one than what brings the same version down elsewhere", async () => {
+    const both = [await success(long, VERSIONS[0]!), await success([{ message: null, at: 5 }], VERSIONS[0]!)];
+    const { successes } = await shrunk(both, options);
+    assert.deepEqual(
+      successes.map(({ test: { session } }) => JSON.stringify(session).includes("__proto__")),
+      [true, false],
+    );
+    assert.deepEqual((await shrunk(both, options)).successes, successes);
+  });
+
+  function textIn(session: Session): string {
+    const [first] = session as readonly [{ readonly message: { readonly text?: unknown } }];
+    return String(first.message.text);
+  }
 });

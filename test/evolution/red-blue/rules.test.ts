@@ -10,26 +10,37 @@ import { PLAIN, rescheduled, timed, TURNS_MAX } from "../../../evolution/red-blu
 import { childOf } from "../../../evolution/red-blue/breed.ts";
 import { functionMutator } from "../../../evolution/red-blue/functions.ts";
 import { wordMutator, wordsOf } from "../../../evolution/red-blue/words.ts";
-import { attackerWorth, telling, versionWorth } from "../../../evolution/red-blue/worth.ts";
+import { attackerWorth, raritiesOf, telling, versionWorth } from "../../../evolution/red-blue/worth.ts";
 
 const signal = new AbortController().signal;
+const plain = { size: 0, rarity: 0 };
 
 describe("attackers", () => {
   it("are paid most for what breaks some versions and not others, and little for what breaks all", () => {
     assert.deepEqual([0, 0.1, 0.2, 0.5, 0.8].map(telling), [0, 0.5, 1, 1, 1]);
     assert.equal(telling(1), 0.25);
     assert.ok(telling(0.9) < 0.51);
-    const half = attackerWorth([["crash", undefined]], 0);
-    assert.ok(half > attackerWorth([["crash", "crash"]], 0));
-    assert.equal(attackerWorth([[undefined, undefined]], 0), 0);
+    const half = attackerWorth([["crash", undefined]], plain);
+    assert.ok(half > attackerWorth([["crash", "crash"]], plain));
+    assert.equal(attackerWorth([[undefined, undefined]], plain), 0);
   });
 
   it("are paid less for a larger program, more for worse harm, and nothing for what only a busy machine ends", () => {
-    const worth = (harm: "wrong" | "forbidden" | "exceeded", size: number) => attackerWorth([[harm, undefined]], size);
+    const worth = (harm: "wrong" | "forbidden" | "exceeded", size: number) =>
+      attackerWorth([[harm, undefined]], { size, rarity: 0 });
     assert.ok(worth("forbidden", 0) > worth("wrong", 0));
     assert.ok(worth("wrong", 0) > worth("wrong", 1_000));
     assert.equal(worth("exceeded", 0), 0);
-    assert.equal(attackerWorth([], 0), 0);
+    assert.equal(attackerWorth([], plain), 0);
+  });
+
+  it("are paid for ways through the versions that few take, and never as much as for breaking one", () => {
+    const ways = [new Set([1, 2]), new Set([1, 3]), new Set([1]), new Set<number>()];
+    const rarities = raritiesOf(ways);
+    assert.deepEqual(rarities, [1, 1, 0.25, 0]);
+    assert.deepEqual(raritiesOf([new Set(), new Set()]), [0, 0]);
+    const explorer = attackerWorth([[undefined, undefined]], { size: 0, rarity: 1 });
+    assert.ok(explorer > 0 && explorer < attackerWorth([["wrong", undefined]], plain));
   });
 });
 
