@@ -125,12 +125,14 @@ export class Arbiter implements AsyncDisposable {
 
   /**
    * Tries `source` as the agent's next version. Resolves with the decision: promoted (probation then runs on), or rejected
-   * with the reason. Rejects with EVOLUTION_OPTIONS_INVALID, EVOLUTION_QUEUE_FULL, EVOLUTION_CLOSED, EVOLUTION_FROZEN,
-   * RUNTIME_AGENT_UNKNOWN; all of these cost nothing and leave no record.
+   * with the reason. Where the author is `agent:<id>`, that agent is told as if it had proposed by itself. Rejects with
+   * EVOLUTION_OPTIONS_INVALID, EVOLUTION_QUEUE_FULL, EVOLUTION_CLOSED, EVOLUTION_FROZEN, RUNTIME_AGENT_UNKNOWN; all of these cost nothing and leave no record.
    */
   async propose(input: Proposal): Promise<Decision> {
     const { decided } = await this.#enqueue(parseProposal(input));
-    return await decided;
+    const decision = await decided;
+    this.#tell(decision);
+    return decision;
   }
 
   /**

@@ -17,6 +17,7 @@ import type { EvolveOptions } from "../../population-options.ts";
 import type { EvolveResult } from "../evolve.ts";
 import { evolve } from "../evolve.ts";
 import { behaviourText } from "../outcome-text.ts";
+import type { TextRange } from "../problem.ts";
 import type { CallOutcome } from "../program-runner.ts";
 import { ShadowRunner, replayable } from "./shadow-runner.ts";
 
@@ -46,12 +47,19 @@ export interface EvolveAgentOptions extends Pick<
   readonly agent: string;
   /** How good an answer is, from 0 to 1, as for the arbiter; `undefined` where it must be the recorded one. */
   readonly fitness: NonNullable<ArbiterOptions["fitness"]>;
+  /** What of its present text may change; default: all of it. */
+  readonly evolvable?: ((text: string) => readonly TextRange[]) | undefined;
+  /** Whose proposal the winner is. `agent:<id>`: the agent is told what becomes of it (`verdict`). Default `evolveAgent`. */
+  readonly author?: string | undefined;
 }
 
 /** What came of it. */
 export interface AgentEvolution {
   readonly search: EvolveResult;
-  /** The arbiter's; `undefined` where nothing better than the agent's own code was found, and nothing was proposed. */
+  /**
+   * The arbiter's; `undefined` where nothing was proposed: nothing better than the agent's own code was found, or the signal was aborted
+   * meanwhile.
+   */
   readonly decision: Decision | undefined;
 }
 
@@ -61,7 +69,7 @@ export interface AgentEvolution {
  * fewer than 40 turns are recorded.
  */
 export async function evolveAgent(options: EvolveAgentOptions): Promise<AgentEvolution> {
-  const { runtime, arbiter, agent, fitness, ...searching } = options;
+  const { runtime, arbiter, agent, fitness, evolvable, author = "evolveAgent", ...searching } = options;
   const control = runtime.control(agent);
   const { artifact } = control.code;
   const turns = replayable(control, TURNS_MIN);
@@ -73,6 +81,7 @@ export async function evolveAgent(options: EvolveAgentOptions): Promise<AgentEvo
       name: agent,
       entry: "default",
       seeds: [artifact.source],
+      evolvable: evolvable?.(artifact.source),
       cases: searched.map((turn, number) => ({
         id: `turn ${number}`,
         args: [number, turn.method, valueOf(turn.text).value],
@@ -81,11 +90,11 @@ export async function evolveAgent(options: EvolveAgentOptions): Promise<AgentEvo
     },
   });
   const own = search.seeds[0]?.score ?? 0;
-  if (search.best.score <= own) return { search, decision: undefined };
+  if (search.best.score <= own || options.signal?.aborted === true) return { search, decision: undefined };
   const decision = await arbiter.propose({
     agent,
     source: search.best.text,
-    author: "evolveAgent",
+    author,
     note: `mean ${search.best.score.toFixed(4)} against ${own.toFixed(4)} on ${searched.length} recorded turns`,
     candidatesTried: search.evaluations,
     unseenAfter: turns[searched.length]?.beforeSeq ?? control.seq,

@@ -8,16 +8,22 @@
  * 1. A candidate's turns follow from one another on its own state, as they would live; between two askings it begins again from the
  *    champion's state there.
  * 2. Nothing that a candidate does reaches anybody: shadows have no effects. Each is dropped when its turns are over.
+ * 3. A turn that was lost through nobody's proven doing is no outcome: the run begins again, in a cell of its own. Who loses that one
+ *    each time as well is blamed for it, so that no candidate can end the search.
  */
 import type { AgentControl, RecordedTurn, Shadow } from "../../../runtime/index.ts";
 import { runsOf } from "../../../runtime/index.ts";
 import type { Artifact } from "../../../sandbox/index.ts";
 import { SandboxError, compileInspected } from "../../../sandbox/index.ts";
 import { EvolutionError } from "../../errors.ts";
+import { isNobodysDoing } from "../../evidence/observation.ts";
 import { endedOf, judgedTurn } from "../../evidence/users-view.ts";
 import { VOID_CODES } from "../../stage.ts";
 import { judgeFindings } from "../../stages/static.ts";
 import type { CallOutcome, ProgramRun, ProgramRunner } from "../program-runner.ts";
+
+/** Times that a run begins again because its cell was lost. */
+const AGAIN_MAX = 2;
 
 /** Runs candidates of one agent. */
 export class ShadowRunner {
@@ -63,15 +69,29 @@ export class ShadowRunner {
     run: readonly RecordedTurn[],
     signal: AbortSignal | undefined,
   ): Promise<readonly CallOutcome[]> {
+    for (let again = 0; ; again++) {
+      const outcomes = await this.#lived(artifact, run, { signal, isAlone: again > 0, isLast: again === AGAIN_MAX });
+      if (outcomes !== undefined) return outcomes;
+    }
+  }
+
+  /** One shadow's answers; `undefined` where its cell was lost, and it is not the last that is tried. */
+  async #lived(
+    artifact: Artifact,
+    run: readonly RecordedTurn[],
+    way: { readonly signal: AbortSignal | undefined; readonly isAlone: boolean; readonly isLast: boolean },
+  ): Promise<readonly CallOutcome[] | undefined> {
     const [first] = run;
     if (first === undefined) return [];
-    const shadow = await this.#started(artifact, first);
+    const shadow = await this.#started(artifact, first, way.isAlone);
     if (typeof shadow === "string") return run.map(() => unfit(shadow));
     try {
       const outcomes: CallOutcome[] = [];
       for (const turn of run) {
-        signal?.throwIfAborted();
-        const { outcome } = await shadow.run(turn);
+        way.signal?.throwIfAborted();
+        const answer = await shadow.run(turn);
+        const { outcome } = answer;
+        if (outcome.kind === "lost" && isNobodysDoing(answer) && !way.isLast) return undefined;
         if (outcome.kind === "lost" || outcome.kind === "exceeded") {
           outcomes.push({ kind: "exceeded", code: outcome.code });
           await shadow.reload();
@@ -91,9 +111,9 @@ export class ShadowRunner {
   }
 
   /** A shadow, or why the code does not load. */
-  async #started(artifact: Artifact, first: RecordedTurn): Promise<Shadow | string> {
+  async #started(artifact: Artifact, first: RecordedTurn, isAlone: boolean): Promise<Shadow | string> {
     try {
-      return await this.#control.shadow({ artifact, at: { seq: first.beforeSeq } });
+      return await this.#control.shadow({ artifact, at: { seq: first.beforeSeq }, isAlone });
     } catch (error) {
       if (!(error instanceof SandboxError) || VOID_CODES.has(error.code)) throw error;
       return error.message;
