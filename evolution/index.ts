@@ -48,11 +48,15 @@ export type { SearchEvent } from "./population/events.ts";
 export type { SearchProgress } from "./population/progress.ts";
 export type { CallOutcome, ProgramRun, ProgramRunner } from "./population/program-runner.ts";
 
-/** Who proposes changes of programs: with weights, one after the other, two at once; of two parents; of constants; by models. */
+/**
+ * Who proposes changes of programs: with weights, one after the other, two at once; of two parents; of constants; by models. All but
+ * the last are what `evolve` uses by itself.
+ */
 export { drawnMutator, enumeratingMutator, pairMutator } from "./mutation/ast-mutators.ts";
 export type { DrawOptions } from "./mutation/ast-mutators.ts";
 export { subtreeMutator, unionMutator } from "./mutation/crossover.ts";
 export { numericMutator } from "./mutation/numeric.ts";
+export { defaultMutators } from "./mutation/default-mutators.ts";
 export { llmMutator } from "./mutation/llm-mutator.ts";
 export type { LlmMutator } from "./mutation/llm-mutator.ts";
 export type { CassetteOptions, LlmLimits, LlmMutatorOptions, ModelPrice, PromptForm } from "./llm-options.ts";

@@ -6,6 +6,7 @@ import type { Journal } from "../runtime/index.ts";
 import type { Clock } from "../vault/index.ts";
 import { systemClock } from "../vault/index.ts";
 import { EvolutionError } from "./errors.ts";
+import { defaultMutators } from "./mutation/default-mutators.ts";
 import type { Mutator } from "./mutation/mutator.ts";
 import { formHash } from "./mutation/normal-form.ts";
 import type { SearchEvent } from "./population/events.ts";
@@ -28,8 +29,8 @@ export interface SearchBudget {
 /** Options of `evolve`. */
 export interface EvolveOptions {
   readonly problem: Problem;
-  /** Who proposes; each id once. */
-  readonly mutators: readonly Mutator[];
+  /** Who proposes; each id once. Default: `defaultMutators()`, all that ask no model. */
+  readonly mutators?: readonly Mutator[] | undefined;
   readonly budget: SearchBudget;
   /** Default 4. */
   readonly islands?: number | undefined;
@@ -151,7 +152,11 @@ const budgetSchema = z
 
 const schema = z.strictObject({
   problem: z.unknown(),
-  mutators: z.array(thing<Mutator>("a mutator")).min(1).max(1_000),
+  mutators: z
+    .array(thing<Mutator>("a mutator"))
+    .min(1, { error: "nobody would propose anything: name a mutator, or leave the option out" })
+    .max(1_000)
+    .optional(),
   budget: budgetSchema,
   islands: count(64).optional(),
   rules: z
@@ -188,7 +193,7 @@ export function parseEvolveOptions(input: EvolveOptions): ParsedEvolveOptions {
   if (issues.length > 0) throw invalid(issues);
   return {
     problem,
-    mutators: data.mutators,
+    mutators: data.mutators ?? defaultMutators(),
     budget: data.budget,
     islands: data.islands ?? DEFAULTS.islands,
     rules: data.rules ?? RULES,
@@ -211,7 +216,7 @@ export function parseEvolveOptions(input: EvolveOptions): ParsedEvolveOptions {
 }
 
 /** Options that are right one by one, and not together. */
-function contradictions({ vault, journal, mutators }: EvolveOptions, problem: Problem): readonly Issue[] {
+function contradictions({ vault, journal, mutators = [] }: EvolveOptions, problem: Problem): readonly Issue[] {
   const issues: Issue[] = [];
   const say = (path: readonly string[], message: string): void => void issues.push({ path, message });
   if (vault !== undefined && journal !== undefined) say(["journal"], "give a vault or a journal, not both");

@@ -58,6 +58,8 @@ export interface Proposal {
 export interface Mutator {
   readonly id: string;
   readonly kind: MutatorKind;
+  /** What it is expected to earn, beside the others that have one; absent: nothing is expected, so it is tried first. */
+  readonly startWeight?: number | undefined;
   /** Up to `count` proposals, all different; fewer where there are no more. Ends early when the signal aborts. */
   propose(ground: MutationGround, count: number, signal: AbortSignal): AsyncIterable<Proposal>;
 }

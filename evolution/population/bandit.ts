@@ -5,6 +5,9 @@
  *
  * Costs are counted and never measured: one for a slot, one more for each thousandth of a US dollar. So a mutator that asks a model for a cent
  * must earn some three times as much per child, and every run repeats.
+ *
+ * Who comes with a weight begins as if it had been tried already, with rewards that go with the weight. That is outweighed by what is
+ * seen after as many slots.
  */
 
 /** Gains that the quantile looks back on. */
@@ -12,11 +15,24 @@ const GAINS_MAX = 256;
 /** Weight of what is not known: below the textbook's sqrt 2, because rewards are rare and small. */
 const CURIOSITY = 0.5;
 const USD_PER_COST = 0.001;
+/** Slots that a start weight stands for, ... */
+const START_PULLS = 20;
+/** ... and the mean reward of the largest: then the first slots go by the weights, roughly. */
+const START_REWARD = 0.3;
 
 /** What is known of one mutator. */
 interface Arm {
   pulls: number;
   reward: number;
+  /** What its weight stands for. */
+  readonly start: { readonly pulls: number; readonly reward: number };
+}
+
+/** Who may be given slots. */
+export interface Candidate {
+  readonly id: string;
+  /** Above 0; see the header. */
+  readonly startWeight?: number | undefined;
 }
 
 /** What is known of one mutator, to be told. */
@@ -33,8 +49,12 @@ export class Bandit {
   /** Gains above 0, the newest last. */
   readonly #gains: number[] = [];
 
-  constructor(mutators: readonly string[]) {
-    for (const mutator of mutators) this.#arms.set(mutator, { pulls: 0, reward: 0 });
+  constructor(candidates: readonly Candidate[]) {
+    const most = Math.max(...candidates.map(({ startWeight = 0 }) => startWeight));
+    for (const { id, startWeight: weight = 0 } of candidates) {
+      const reward = weight > 0 ? (START_PULLS * START_REWARD * weight) / most : 0;
+      this.#arms.set(id, { pulls: 0, reward: 0, start: { pulls: weight > 0 ? START_PULLS : 0, reward } });
+    }
   }
 
   /**
@@ -43,7 +63,7 @@ export class Bandit {
    */
   assign(slots: number, factorOf: (mutator: string, slot: number) => number): readonly string[] {
     const pending = new Map<string, number>();
-    const total = [...this.#arms.values()].reduce((sum, { pulls }) => sum + pulls, 0);
+    const total = [...this.#arms.values()].reduce((sum, { pulls, start }) => sum + pulls + start.pulls, 0);
     return Array.from({ length: slots }, (_, slot) => {
       let best = "";
       let bestValue = -Infinity;
@@ -57,10 +77,11 @@ export class Bandit {
     });
   }
 
-  #value({ pulls, reward }: Arm, pending: number, total: number): number {
+  #value({ pulls: own, reward: earned, start }: Arm, pending: number, total: number): number {
+    const [pulls, reward] = [own + start.pulls, earned + start.reward];
     const count = pulls + pending;
-    // One that was never tried comes before all that were, the least given away first.
-    if (pulls === 0) return 1_000 / (1 + pending);
+    // One that was never tried is thought to be as good as can be, until so many of its slots are given away.
+    if (pulls === 0) return (1 + CURIOSITY * Math.sqrt(Math.log(1 + total) * (1 + pending))) / (1 + pending);
     return reward / count + CURIOSITY * Math.sqrt(Math.log(1 + total) / count);
   }
 

@@ -74,7 +74,7 @@ export class Search {
     this.#settings = settings;
     this.#caseCount = settings.problem.cases.length;
     this.#holders = new CaseHolders(this.#caseCount);
-    this.#bandit = new Bandit(settings.mutators.map(({ id }) => id));
+    this.#bandit = new Bandit(settings.mutators);
     this.#islands = Array.from({ length: settings.islands }, () => []);
   }
 

@@ -88,7 +88,7 @@ describe("the bandit", () => {
   const even = (): number => 1;
 
   it("tries everybody, then gives more to who earns more", () => {
-    const bandit = new Bandit(["good", "bad", "idle"]);
+    const bandit = new Bandit([{ id: "good" }, { id: "bad" }, { id: "idle" }]);
     assert.deepEqual(new Set(bandit.assign(3, even)), new Set(["good", "bad", "idle"]));
     for (let round = 0; round < 60; round++)
       for (const mutator of bandit.assign(10, even))
@@ -101,8 +101,32 @@ describe("the bandit", () => {
     assert.ok((bandit.report()[2]?.pulls ?? 0) > 10 * idle, "nobody is forgotten once the good one earns no more");
   });
 
+  it("gives the first slots by start weights, and forgets them for what is seen", () => {
+    const bandit = new Bandit([
+      { id: "often", startWeight: 40 },
+      { id: "seldom", startWeight: 10 },
+      { id: "hardly", startWeight: 1 },
+      { id: "unknown" },
+    ]);
+    const counts = (slots: number): readonly number[] => {
+      const given = bandit.assign(slots, even);
+      return ["often", "seldom", "hardly", "unknown"].map((id) => given.filter((each) => each === id).length);
+    };
+    const [often = 0, seldom = 0, hardly = 0, unknown = 0] = counts(60);
+    assert.ok(often > 2 * seldom && seldom > 2 * hardly, `${often}, ${seldom}, ${hardly}`);
+    assert.ok(unknown > 3 && unknown < 30, "of whom nothing is known, something must be found out");
+    for (let round = 0; round < 30; round++)
+      for (const mutator of bandit.assign(10, even)) bandit.learn(mutator, mutator === "hardly" ? 0.1 : 0, 0);
+    const later = counts(60);
+    assert.ok((later[2] ?? 0) > 30, later.join(", "));
+    assert.ok(
+      bandit.report().every(({ reward, pulls }) => reward <= pulls),
+      "only what was earned is told",
+    );
+  });
+
   it("asks of a mutator that costs money that it earns more", () => {
-    const bandit = new Bandit(["free", "paid"]);
+    const bandit = new Bandit([{ id: "free" }, { id: "paid" }]);
     for (const mutator of ["free", "paid"])
       for (let pull = 0; pull < 20; pull++) bandit.learn(mutator, 0.1, mutator === "paid" ? 0.01 : 0);
     const [free, paid] = bandit.report();
@@ -110,7 +134,7 @@ describe("the bandit", () => {
   });
 
   it("does not let a loss, or one huge gain, count for more than it is", () => {
-    const bandit = new Bandit(["one"]);
+    const bandit = new Bandit([{ id: "one" }]);
     bandit.learn("one", -1, 0);
     assert.deepEqual(bandit.report(), [{ mutator: "one", pulls: 1, reward: 0 }]);
     bandit.learn("one", 1_000, 0);

@@ -1,9 +1,13 @@
 /** One search of the toy world, the same in every process: what is killed, resumed and run beside others must end with one hash. */
+import type { Mutator } from "../../../evolution/mutation/mutator.ts";
 import type { EvolveOptions } from "../../../evolution/population-options.ts";
 import { bitProblem, crossOver, flipEach, outOfOrder, someBits } from "./toy.ts";
 
+/** Its mutators are named. */
+type Searched = EvolveOptions & { readonly mutators: readonly Mutator[] };
+
 /** Four islands of six, forty generations: all rules, two migrations. Answers come in an order that `order` decides. */
-export function searched(order: number, onRun: () => void = () => undefined): EvolveOptions {
+export function searched(order: number, onRun: () => void = () => undefined): Searched {
   const bits = 48;
   const delay = outOfOrder(order);
   const { problem, runner } = bitProblem(
