@@ -1,5 +1,6 @@
 /**
- * Which mutator gets the next slot: UCB1 (Auer, Cesa-Bianchi and Fischer 2002) over what each slot earned for what it cost.
+ * Which mutator, or which island, gets the next slot: UCB1 (Auer, Cesa-Bianchi and Fischer 2002) over what each slot earned for what it
+ * cost.
  *
  *   reward = max(0, child - parent) / 90 % quantile of the gains so far, at most 1, / sqrt(cost)
  *

@@ -24,6 +24,8 @@ import { sampledCases } from "./selection/lexicase.ts";
 const SHOWN_MAX = 3;
 /** How much an island of crossover prefers mutators of its kind. */
 const CROSSOVER_FACTOR = 4;
+/** Of the slots, as many go round the islands: what differs from the best is kept going. */
+const EVEN_SHARE = 0.25;
 
 /** A slot that was planned. */
 export interface PlannedSlot {
@@ -55,6 +57,8 @@ export class Search {
   readonly #archive = new Archive();
   readonly #holders: CaseHolders;
   readonly #bandit: Bandit;
+  /** Which island gets a slot: it earns what a child is better than the island's best was. */
+  readonly #shares: Bandit;
   readonly #children = new Map<string, number>();
   /** Proposals that a mutator made for a parent, as `parent/mutator`. */
   readonly #drawn = new Map<string, number>();
@@ -75,6 +79,7 @@ export class Search {
     this.#caseCount = settings.problem.cases.length;
     this.#holders = new CaseHolders(this.#caseCount);
     this.#bandit = new Bandit(settings.mutators);
+    this.#shares = new Bandit(Array.from({ length: settings.islands }, (_, island) => ({ id: String(island) })));
     this.#islands = Array.from({ length: settings.islands }, () => []);
   }
 
@@ -115,8 +120,10 @@ export class Search {
   plan(): readonly PlannedSlot[] {
     const { islands, populationPerIsland, mutators } = this.#settings;
     const total = islands * populationPerIsland;
-    // Slots go round the islands, so a generation that is cut short is short for all of them.
-    const islandOf = (slot: number): number => slot % islands;
+    const shares = this.#shares.assign(total, (island, slot) =>
+      slot >= total * EVEN_SHARE || slot % islands === Number(island) ? 1 : 0,
+    );
+    const islandOf = (slot: number): number => Number(shares[slot]);
     const kinds = new Map(mutators.map((mutator) => [mutator.id, mutator]));
     const assigned = this.#bandit.assign(total, (id, slot) =>
       this.#ruleOf(islandOf(slot)) === "crossover" && kinds.get(id)?.kind === "crossover" ? CROSSOVER_FACTOR : 1,
@@ -176,7 +183,12 @@ export class Search {
   commit(filled: readonly FilledSlot[]): readonly SearchEvent[] {
     const cases = this.#cases();
     this.generation += 1;
+    const bests = this.#islands.map((members) => Math.max(...members.map(({ individual }) => individual.score)));
     const events = filled.flatMap((each) => this.#settled(each));
+    for (const { slot, child } of filled) {
+      const isWhole = child !== undefined && this.#isWhole(child);
+      this.#shares.learn(String(slot.island), isWhole ? child.score - (bests[slot.island] ?? 0) : 0, 0);
+    }
     this.#islands = this.#islands.map((members, island) => {
       const came = filled.flatMap(({ slot, child }) =>
         slot.island === island && child !== undefined && this.#isWhole(child) ? [{ individual: child }] : [],
@@ -296,7 +308,16 @@ export class Search {
     );
     const cells = this.#archive.elites().map(({ cell, individual }) => [cell, individual.id, individual.score]);
     const counts = [this.generation, this.evaluations, this.proposals, this.usd];
-    const all = [this.#hash, counts, islands, cells, this.#holders.ids(), this.#bandit.report(), this.#best?.id];
+    const all = [
+      this.#hash,
+      counts,
+      islands,
+      cells,
+      this.#holders.ids(),
+      this.#bandit.report(),
+      this.#shares.report(),
+      this.#best?.id,
+    ];
     this.#hash = createHash("sha256").update(JSON.stringify(all)).digest("hex");
   }
 

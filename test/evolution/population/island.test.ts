@@ -1,10 +1,12 @@
 /** Who becomes a parent and who stays, rule by rule; who travels, and which island starts again. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { Mutator } from "../../../evolution/mutation/mutator.ts";
 import type { IslandRule, Member } from "../../../evolution/population/island.ts";
 import { parentChooser, ranking, survivors } from "../../../evolution/population/island.ts";
 import { migrants, restarted } from "../../../evolution/population/migration.ts";
 import { seededRandom } from "../../../runtime/random.ts";
+import { Search } from "../../../evolution/population/search.ts";
 import { someone } from "./someone.ts";
 
 const RULES: readonly IslandRule[] = ["greedy", "lexicase", "novelty", "crossover"];
@@ -129,5 +131,41 @@ describe("between islands", () => {
       assert.deepEqual(others, []);
     }
     assert.deepEqual(next.islands.slice(2), islands.slice(2));
+  });
+});
+
+describe("slots of a generation", () => {
+  const problem = { name: "shares", seeds: ["seed"], entry: "f", cases: [{ id: "one", args: [] }], score: () => 0 };
+  const mutator: Mutator = { id: "any", kind: "ast", async *propose() {} };
+  const drawn = { refused: {}, count: 1, usd: 0, tokens: 0 };
+  const settings = { problem, mutators: [mutator], islands: 3, populationPerIsland: 8, seed: 1 };
+
+  /** Slots of each island, generation by generation, where the best of these islands rises with each child. */
+  const sharesWhere = (isRising: (island: number) => boolean, generations: number): readonly (readonly number[])[] => {
+    const search = new Search({ ...settings, rules: ["greedy"] });
+    search.seeded([someone("seed", [0.1])]);
+    return Array.from({ length: generations }, (_, generation) => {
+      const slots = search.plan();
+      search.commit(
+        slots.map((slot) => {
+          const score = isRising(slot.island) ? 0.1 + (generation + 1) / 100 : 0.05;
+          return { slot, drawn, child: someone(`${generation} ${slot.number}`, [score]) };
+        }),
+      );
+      return [0, 1, 2].map((island) => slots.filter((slot) => slot.island === island).length);
+    });
+  };
+
+  it("are as many for each island while none is better than another", () => {
+    for (const shares of sharesWhere(() => false, 5)) assert.deepEqual(shares, [8, 8, 8]);
+  });
+
+  it("go where the best rises, and nobody is left without any for long", () => {
+    const all = sharesWhere((island) => island === 1, 20);
+    const [rest = 0, rising = 0, other = 0] = [0, 1, 2].map((island) =>
+      all.slice(1).reduce((sum, shares) => sum + (shares[island] ?? 0), 0),
+    );
+    assert.ok(rising > 4 * rest && rising > 4 * other, `${rest}, ${rising}, ${other}`);
+    assert.ok(rest >= 19 * 2 && other >= 19 * 2, `${rest}, ${rising}, ${other}`);
   });
 });
