@@ -54,6 +54,8 @@ export interface TrialOptions {
   readonly at?: Point;
   /** Start from another shadow's state instead of the agent's. */
   readonly of?: Shadow;
+  /** Start from no state, as a new agent would; `begin` then makes the first one. */
+  readonly isNewborn?: boolean;
   readonly profile?: Profile;
   /** With the limits and the text of this one instead of the agent's. */
   readonly spec?: AgentSpec;
@@ -195,7 +197,8 @@ export class AgentControl {
   async shadow(options: TrialOptions): Promise<Shadow> {
     const { vault, pool, clock } = this.#host;
     const branch = options.of?.branch ?? this.#agent.branch;
-    const { limits, domain, host } = options.spec ?? this.#agent.spec;
+    const spec = options.spec ?? this.#agent.spec;
+    const { limits, domain, host } = spec;
     return Shadow.start({
       vault,
       pool,
@@ -209,7 +212,10 @@ export class AgentControl {
       text: options.spec?.text,
       host: this.#host.broker.surface(host),
       simulate: options.simulate,
-      from: options.at === undefined ? branch : await branch.at(options.at),
+      from:
+        options.isNewborn === true
+          ? { newborn: spec }
+          : { state: options.at === undefined ? branch : await branch.at(options.at) },
     });
   }
 

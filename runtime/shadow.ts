@@ -14,7 +14,8 @@ import { randomUUID } from "node:crypto";
 import { SandboxError } from "../sandbox/index.ts";
 import type { Artifact, CellExit, IsolateLimits, Loaded, Outcome } from "../sandbox/index.ts";
 import type { Branch, BranchId, Clock, Vault, View } from "../vault/index.ts";
-import { draftOps, readSpec, stateEntries } from "./agent-record.ts";
+import type { AgentSpec } from "./agent-record.ts";
+import { draftOps, readSpec, specOp, stateEntries } from "./agent-record.ts";
 import { CallIds } from "./call-ids.ts";
 import type { Profile } from "./cell-groups.ts";
 import type { CellPool, Tenant } from "./cell-pool.ts";
@@ -60,8 +61,8 @@ export interface ShadowOptions {
   readonly host: string;
   /** Answers what the live turn did not ask. Default: it is refused. */
   readonly simulate?: Simulate | undefined;
-  /** The state it starts from. */
-  readonly from: Branch | View;
+  /** The state it starts from; or none, and the settings with which a new agent would begin. */
+  readonly from: { readonly state: Branch | View } | { readonly newborn: AgentSpec };
 }
 
 /** How a shadow's cell was lost under it. */
@@ -91,7 +92,7 @@ export interface ShadowTurn {
 
 /** What runs in a shadow. */
 interface TrialTurn {
-  readonly kind: "call" | "cast" | "migrate" | "stop";
+  readonly kind: "init" | "call" | "cast" | "migrate" | "stop";
   readonly method: string;
   readonly text: string;
   readonly nowMs: number;
@@ -138,7 +139,11 @@ export class Shadow implements Tenant, AsyncDisposable {
   /** Forks and loads. Rejects with the sandbox's error when the code does not load, and leaves nothing behind. */
   static async start(options: ShadowOptions): Promise<Shadow> {
     const name = `${SHADOW_PREFIX}${options.agent}:${randomUUID()}`;
-    const { branch } = options.vault.fork(options.from, { name, durability: "memory" });
+    const { vault, from } = options;
+    const { branch } =
+      "state" in from
+        ? vault.fork(from.state, { name, durability: "memory" })
+        : vault.create({ name, ops: [specOp(from.newborn)], durability: "memory" });
     const shadow = new Shadow(options, name, branch);
     try {
       await shadow.#load();
@@ -176,6 +181,11 @@ export class Shadow implements Tenant, AsyncDisposable {
     const { simulate, limits } = this.#options;
     const effects = new TurnEffects({ recorded: turn.asks, simulate, bytesMax: limits.messageBytesMax });
     return this.#inTurn(effects, { kind, method, text, nowMs, seed, entropy }, callId);
+  }
+
+  /** Makes the first state, as the first start of an agent does. For shadows that began with none; others refuse. */
+  begin(nowMs: number): Promise<ShadowTurn> {
+    return this.#inTurn(noEffects(), { kind: "init", method: "init", text: "", nowMs, seed: 0 });
   }
 
   /** Runs `migrate` on the fork. Its chance begins with `seed`: 0, as where it counts. */

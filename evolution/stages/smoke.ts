@@ -1,7 +1,8 @@
 /**
  * Does it start, and does it remember? On forks of the real, present state, beside the running version on forks of the same:
  *
- *     load -> methods -> migrate -> the newest recorded turns -> the same turns again, beside a new life on its state -> stop
+ *     load -> methods -> migrate -> the newest recorded turns -> the same turns again, beside a new life on its state
+ *          -> the same turns as a new agent -> stop
  *
  * Invariants
  * 1. What the running version does as badly is not the candidate's fault: it is a note at most.
@@ -10,8 +11,11 @@
 import type { RecordedTurn, Shadow, ShadowTurn } from "../../runtime/index.ts";
 import { SandboxError } from "../../sandbox/index.ts";
 import type { VerdictCode } from "../errors.ts";
+import { settingsOf } from "../evidence/settings.ts";
+import { birthDefect } from "../smoke/birth.ts";
 import type { Memory } from "../smoke/kept.ts";
 import { lostNames, memoryOf } from "../smoke/kept.ts";
+import { LostShadow, settled } from "../smoke/lost.ts";
 import { changedReads, listed, missingMethods } from "../smoke/methods.ts";
 import type { Relived } from "../smoke/round-trip.ts";
 import { isSameTurn, relive, runInTime } from "../smoke/round-trip.ts";
@@ -59,9 +63,6 @@ async function smokeOnce(trial: Trial, isAlone: boolean): Promise<StageVerdict |
     return verdictOfError(error, "smoke");
   }
 }
-
-/** A shadow went with its cell, by whoever's doing. */
-class LostShadow extends Error {}
 
 async function load(trial: Trial, control: Shadow, isAlone: boolean): Promise<Shadow | StageVerdict> {
   for (let tries = 1; ; tries++) {
@@ -132,6 +133,8 @@ class Smoke {
       this.#cut() ??
       this.#memory(before) ??
       (await this.#roundTrip()) ??
+      this.#cut() ??
+      (await this.#birth()) ??
       this.#cut() ??
       (await this.#stop());
     const said = failure ?? { verdict: "pass", reason: "it loads on the present state, answers, and remembers" };
@@ -247,6 +250,21 @@ class Smoke {
     return undefined;
   }
 
+  async #birth(): Promise<StageVerdict | undefined> {
+    const trial = this.#trial;
+    const defect = await birthDefect(this.#turns, {
+      start: async (which) =>
+        await trialShadow(trial, {
+          artifact: which === "control" ? trial.champion.artifact : candidateOf(trial),
+          isNewborn: true,
+          isAlone: this.#isAlone,
+        }),
+      settings: settingsOf(trial),
+      nowMs: trial.control.nowMs,
+    });
+    return defect === undefined ? undefined : { verdict: "fail", ...defect };
+  }
+
   async #stop(): Promise<StageVerdict | undefined> {
     if (!this.#candidate.loaded.hasStop) return undefined;
     const { nowMs } = this.#trial.control;
@@ -271,12 +289,6 @@ class Smoke {
   async #fork(of: Shadow, artifact = candidateOf(this.#trial)): Promise<Shadow> {
     return await trialShadow(this.#trial, { artifact, of, isAlone: this.#isAlone });
   }
-}
-
-/** The turn, where it was not lost with its cell. */
-function settled(turn: ShadowTurn): ShadowTurn {
-  if (turn.outcome.kind === "lost") throw new LostShadow(turn.outcome.message);
-  return turn;
 }
 
 function codeOf(outcome: ShadowTurn["outcome"]): VerdictCode {

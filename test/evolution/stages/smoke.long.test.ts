@@ -30,6 +30,7 @@ export default agent({
 const ADD =
   "add(ctx, text: string) { ctx.state.notes.push(text); ctx.state.seen += 1; return ctx.state.notes.length; }";
 const VERSION = "version: 1,";
+const FIRST_STATE = 'state: () => ({ notes: [] as string[], title: "archive", seen: 0 }),';
 const migrating = (migrate: string): string => changed(NOTES, VERSION, `version: 2, migrate${migrate},`);
 const stopping = (body: string): string => changed(NOTES, "  on: {", `  stop(ctx) { ${body} },\n  on: {`);
 const FOREVER = "for (;;);";
@@ -125,6 +126,16 @@ describe("a candidate that can take over", () => {
     const { verdict, notes } = await saidOf(smokeStage, { runtime, agent: "notes", source });
     assert.equal(verdict, "pass");
     assert.match(notes?.join("\n") ?? "", /as the running version, it answers differently after a restart/);
+  });
+
+  it("passes with a first state that chance makes, as the running version's; and with more in it", async (t) => {
+    const born = changed(NOTES, "seen: 0", "seen: Math.floor(1_000 * Math.random())");
+    const runtime = await archive(t, born);
+    for (const source of [
+      changed(born, "1_000 *", "1000 *"),
+      changed(born, 'title: "archive"', 'title: "archive", pages: 1'),
+    ])
+      assert.equal((await saidOf(smokeStage, { runtime, agent: "notes", source })).verdict, "pass");
   });
 
   it("passes on an agent that was asked nothing yet", async (t) => {
@@ -293,6 +304,24 @@ const FAILING: readonly Case[] = [
     ),
     code: "EVOLUTION_STATE_LOST",
     reason: /after a restart (add writes something else|count answers differently)/,
+  },
+  {
+    title: "makes no state for a new agent",
+    source: changed(NOTES, FIRST_STATE, "state: () => 7 as never,"),
+    code: "EVOLUTION_LOAD_FAILED",
+    reason: /a new agent cannot begin with it: its state\(\) threw/,
+  },
+  {
+    title: "never ends making a state for a new agent",
+    source: changed(NOTES, "state: () => (", "state: () => ((() => { for (;;); })(), "),
+    code: "EVOLUTION_LOAD_FAILED",
+    reason: /its state\(\) SANDBOX_CPU_EXCEEDED/,
+  },
+  {
+    title: "makes a new agent know what it was never told",
+    source: changed(NOTES, "seen: 0", "seen: 5"),
+    code: "EVOLUTION_ANSWER_DIFFERS",
+    reason: /a new agent that begins with it gives another answer to count/,
   },
   {
     title: "has a stop() that does not end",
