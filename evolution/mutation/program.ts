@@ -57,7 +57,8 @@ export function withoutTypes(text: string): string | undefined {
   return readCode(text)?.code;
 }
 
-function readCode(text: string): { readonly code: string; readonly program: AnyNode } | undefined {
+/** The same with the tree of what is left, which is parsed for it anyway. */
+export function readCode(text: string): { readonly code: string; readonly program: AnyNode } | undefined {
   if (text.length > PROGRAM_UNITS_MAX) return undefined;
   if (!mayHaveTypeArguments(text)) {
     const parsed = parseScript(text);

@@ -14,10 +14,10 @@
  *    of its reach.
  */
 import type { AnyNode } from "../../../sandbox/index.ts";
-import { childrenOf, parseScript, PROGRAM_COUNTERS_MAX } from "../../../sandbox/index.ts";
+import { childrenOf, PROGRAM_COUNTERS_MAX } from "../../../sandbox/index.ts";
 import type { Edit } from "../../mutation/edit.ts";
 import { applyEdits } from "../../mutation/edit.ts";
-import { withoutTypes } from "../../mutation/program.ts";
+import { readCode } from "../../mutation/program.ts";
 import { exportEdits } from "./exports.ts";
 
 /** The names that the counters use, none of which the program has. */
@@ -48,12 +48,11 @@ export const PROGRAM_UNITS_MAX = 262_144;
 /** Puts the counters in. A text that is no program, or imports one, says why. */
 export function instrument(text: string): Instrumented | Unfit {
   if (text.length > PROGRAM_UNITS_MAX) return { reason: `it is longer than ${PROGRAM_UNITS_MAX} characters` };
-  const code = withoutTypes(text);
+  const read = readCode(text);
   // Types are blanked, so lengths are equal.
-  if (code?.length !== text.length) return { reason: "it does not parse" };
-  const parsed = parseScript(code);
-  if (!("program" in parsed)) return { reason: `it does not parse (${parsed.rule} at ${parsed.at})` };
-  const found = placesIn(parsed.program, code);
+  if (read?.code.length !== text.length) return { reason: "it does not parse" };
+  const { code, program } = read;
+  const found = placesIn(program, code);
   if (found.unfit !== undefined) return { reason: found.unfit };
   if (found.places.length > PROGRAM_COUNTERS_MAX) return { reason: "it has too many functions and loops" };
   const names = unusedNames(found.names);
