@@ -43,6 +43,8 @@ export type EvolutionErrorCode =
   | "EVOLUTION_RUN_MISMATCH"
   /** What is kept of the run does not repeat: a mutator, a score or a runner that is not the same each time. */
   | "EVOLUTION_REPLAY_DIVERGED"
+  /** The log of a search cannot be written. `details.path` is its file; `cause` says why. The run can be resumed. */
+  | "EVOLUTION_LOG_FAILED"
   /** An experiment was not given its data. `details.files` names what is missing; the message, where it comes from. */
   | "EVOLUTION_DATA_MISSING"
   /** A file of an experiment's data is not what it should be. `details` has the file and the line. */

@@ -3,7 +3,7 @@
  * The audit of the arbiter: candidates of which it is known beforehand whether they may be promoted go the whole road under live
  * traffic, and are shown to three common rules as well. See evolution/audit/.
  *
- *     node evolution/experiments/arbiter-audit.ts [--bad 90] [--good 20] [--lanes 2] [--seed 1] [--budget 1h] [--json]
+ *     node evolution/experiments/arbiter-audit.ts [--bad 90] [--good 20] [--lanes 2] [--seed 1] [--budget 1h|60e] [--json]
  */
 import { mkdtempDisposable } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -26,10 +26,7 @@ const USAGE = 2;
 export function arbiterAudit(size: AuditSize): Experiment {
   return {
     name: "arbiter-audit",
-    what: [
-      "Proposes candidates that are known to be bad or good to an agent under live traffic, each on the arbiter's whole road, and counts what is promoted, beside three common rules.",
-      `--bad <n> and --good <n> say how many (default: ${DEFAULT_SIZE.bad} and ${DEFAULT_SIZE.good}); --lanes <n>, or --workers, how many agents are audited side by side. A budget like 60e is a number of candidates. Candidates and requests repeat for a seed; what is measured does not.`,
-    ].join("\n"),
+    what: "Proposes candidates that are known to be bad or good to an agent under live traffic, each on the arbiter's whole road, and counts what is promoted, beside three common rules.",
     needs: [],
     figures: [
       { id: "harmful", title: "bad candidates that were promoted and stayed", unit: "%", better: "lower", digits: 1 },
@@ -66,6 +63,17 @@ export function arbiterAudit(size: AuditSize): Experiment {
     ],
     defaults: { seeds: [1], budget: { kind: "ms", ms: 3_600_000 } },
     canResume: false,
+    help: {
+      options: [
+        "  --lanes <n>         the same as --workers",
+        `  --bad <n>           bad candidates (default: ${DEFAULT_SIZE.bad})`,
+        `  --good <n>          good candidates (default: ${DEFAULT_SIZE.good})`,
+      ],
+      budget: "per seed: a time (20m, 2h), or the first so many of its candidates (60e)",
+      workers: "agents that are audited side by side (default: one per core)",
+      repeats:
+        "The same seed gives the same candidates and requests. What is measured of them (CPU time, latency) differs from run to run, and a verdict may with it. When the time is over, and at Ctrl-C, trials that are under way are not counted, and the report is of what was judged by then.",
+    },
     run: async (context) => await runSeed(size, context),
   };
 }

@@ -8,7 +8,6 @@
  */
 import { join } from "node:path";
 import { seededRandom } from "../../runtime/index.ts";
-import { evolve } from "../population/evolve.ts";
 import { openRunner } from "../population/run/runner.ts";
 import { drawInstances, readInstances, uniform, weibull, type Drawn } from "./bin-packing/instances.ts";
 import {
@@ -26,6 +25,7 @@ import { seedOf } from "./draws.ts";
 import { experimentCommand } from "./frame.ts";
 import type { Budget } from "./frame/arguments.ts";
 import type { Experiment, SeedContext, SeedReport } from "./frame/experiment.ts";
+import { evolveSearch } from "./frame/search.ts";
 
 /** Cases of a search, each of so many items: enough that a rule learns the distribution and not the instances. */
 const CASES = 16;
@@ -82,6 +82,7 @@ export const binPacking: Experiment = {
   ],
   defaults: { seeds: [1, 2, 3, 4, 5], budget: { kind: "ms", ms: 600_000 } },
   canResume: true,
+  searches: targets.map(({ id }) => id),
   run: runSeed,
 };
 
@@ -91,6 +92,7 @@ async function runSeed(context: SeedContext): Promise<SeedReport> {
   const details: Record<string, unknown> = {};
   let evaluations = 0;
   for (const target of targets) {
+    if (context.signal.aborted && evaluations > 0) break;
     const found = await runTarget(target, context, evaluations);
     evaluations += found.evaluations;
     figures[target.id] = found.excess;
@@ -112,23 +114,18 @@ interface Found {
 }
 
 async function runTarget(target: Target, context: SeedContext, before: number): Promise<Found> {
-  const { seed, workers, signal, vault, data = "" } = context;
+  const { seed, workers, data = "" } = context;
   const { kind, id } = target;
   await using runner = await openRunner({ workers });
   const problem = packingProblem(setsOf(target, seed));
-  const result = await evolve({
+  const result = await evolveSearch(context, id, {
     problem,
     mutators: [tableMutator, tableCrossover],
     islands: ISLANDS,
     populationPerIsland: POPULATION,
     rules: ["greedy"],
     budget: shareOf(context.budget, target.share),
-    seed,
-    workers,
     runner,
-    signal,
-    runId: `${id}-${seed}`,
-    ...(vault === undefined ? {} : { vault }),
     onProgress: ({ evaluations, best }) =>
       context.progress({ evaluations: before + evaluations, best: `${id} ${percent(best)} on drawn instances` }),
   });

@@ -60,6 +60,7 @@ export const circlePacking: Experiment = {
   ],
   defaults: { seeds: [1, 2, 3, 4, 5], budget: { kind: "ms", ms: 600_000 } },
   canResume: false,
+  help: { workers: "none" },
   run: runSeed,
 };
 

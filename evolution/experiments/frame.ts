@@ -11,9 +11,11 @@
  */
 import { availableParallelism, cpus } from "node:os";
 import { EvolutionError } from "../errors.ts";
-import { budgetText, parseExperimentArguments, type ExperimentRun } from "./frame/arguments.ts";
+import { parseExperimentArguments, type ExperimentRun } from "./frame/arguments.ts";
 import { checkData } from "./frame/data.ts";
-import type { Experiment } from "./frame/experiment.ts";
+import type { Experiment, SeedReport } from "./frame/experiment.ts";
+import { checkFiles, pathsOf } from "./frame/files.ts";
+import { helpText } from "./frame/help.ts";
 import { ProgressLine } from "./frame/progress.ts";
 import { experimentReport, renderExperiment, type ExperimentReport, type SeedResult } from "./frame/report.ts";
 
@@ -82,34 +84,38 @@ export async function runCommand(
 
 /**
  * Runs an experiment with every seed, one after the other.
- * @throws {EvolutionError} EVOLUTION_DATA_MISSING, EVOLUTION_OPTIONS_INVALID for a vault it has no use for, and what its search throws.
+ * @throws {EvolutionError} EVOLUTION_DATA_MISSING, EVOLUTION_OPTIONS_INVALID for what it has no use for and for files that cannot be
+ * written, and what its search throws.
  */
 export async function runExperiment(
   experiment: Experiment,
   run: Omit<ExperimentRun, "kind" | "isJson">,
   { signal, err }: { readonly signal: AbortSignal; readonly err: (text: string) => void },
 ): Promise<ExperimentReport> {
-  if (run.vault !== undefined && !experiment.canResume && experiment.vaultIsFor === undefined)
-    throw new EvolutionError(
-      "EVOLUTION_OPTIONS_INVALID",
-      `${experiment.name} keeps nothing in a vault: leave --vault out.`,
-    );
+  requireUse(experiment, run);
   await checkData(experiment.name, experiment.needs, run.data);
+  await checkFiles(experiment, run, run.seeds);
+  const paths = pathsOf(run, experiment, run.seeds);
   const seeds: SeedResult[] = [];
   for (const seed of run.seeds) {
     if (signal.aborted) break;
     const startedMs = performance.now();
     const line = new ProgressLine({ seed, budget: run.budget, nowMs: startedMs });
-    const report = await experiment.run({
-      ...run,
-      seed,
+    const say = (text: string | undefined): void => {
+      if (text !== undefined) err(`${experiment.name}: ${text}\n`);
+    };
+    const report = await unlessAborted(
       signal,
-      progress(update) {
-        const text = line.next(update, performance.now());
-        if (text !== undefined) err(`${experiment.name}: ${text}\n`);
-      },
-    });
-    seeds.push({ seed, ms: performance.now() - startedMs, report });
+      experiment.run({
+        ...run,
+        seed,
+        signal,
+        files: (search) => paths(seed, search),
+        say,
+        progress: (update) => say(line.next(update, performance.now())),
+      }),
+    );
+    if (report !== undefined) seeds.push({ seed, ms: performance.now() - startedMs, report });
   }
   const { budget, workers } = run;
   const machine = `${cpus()[0]?.model.trim() ?? "unknown processor"}, ${availableParallelism()} cores, Node ${process.versions.node}`;
@@ -123,26 +129,21 @@ export async function runExperiment(
   });
 }
 
-function helpText(experiment: Experiment): string {
-  const { name, what, needs, defaults, canResume, vaultIsFor } = experiment;
-  return [
-    `node evolution/experiments/${name}.ts [options]`,
-    "",
-    what,
-    "",
-    `  --seeds <1..5>      each is run and reported (default: ${defaults.seeds.join(",")})`,
-    "  --seed <n>          one of them",
-    `  --budget <10m>      per seed: a time (90s, 10m, 2h) or evaluations (20000e) (default: ${budgetText(defaults.budget)})`,
-    "  --workers <n>       processes for candidates (default: one per core)",
-    ...(needs.length > 0 ? [`  --data <folder>     with ${needs.map(({ file }) => file).join(", ")}`] : []),
-    ...(canResume ? ["  --vault <folder>    keeps the run; the same command takes it up again"] : []),
-    ...(vaultIsFor === undefined ? [] : [`  --vault <folder>    ${vaultIsFor}`]),
-    "  --json              the report as one object on stdout",
-    "",
-    "The same seed and a budget in evaluations give the same result. Ctrl-C ends the search and prints what was found.",
-    ...needs.map(
-      ({ file, origin, licence }) => `Data: ${file} is from ${origin} (${licence}) and not part of Planaria.`,
-    ),
-    "",
-  ].join("\n");
+/** What was said and would mean nothing is refused: whoever said it expects it to do something. */
+function requireUse(experiment: Experiment, { vault, areWorkersSaid }: Omit<ExperimentRun, "kind" | "isJson">): void {
+  const { name, canResume, vaultIsFor, help } = experiment;
+  if (vault !== undefined && !canResume && vaultIsFor === undefined)
+    throw new EvolutionError("EVOLUTION_OPTIONS_INVALID", `${name} keeps nothing in a vault: leave --vault out.`);
+  if (areWorkersSaid && help?.workers === "none")
+    throw new EvolutionError("EVOLUTION_OPTIONS_INVALID", `${name} searches in one process: leave --workers out.`);
+}
+
+/** What a seed found; `undefined` where Ctrl-C came before it found anything. */
+async function unlessAborted(signal: AbortSignal, run: Promise<SeedReport>): Promise<SeedReport | undefined> {
+  try {
+    return await run;
+  } catch (error) {
+    if (signal.aborted && error === signal.reason) return undefined;
+    throw error;
+  }
 }

@@ -42,6 +42,12 @@ export const sortingNetworkRed: Experiment = {
   ],
   defaults: { seeds: [1], budget: { kind: "evaluations", evaluations: EVALUATIONS } },
   canResume: false,
+  help: {
+    budget: "evaluations of each network (3000000e), or a time after which no further pair begins (10m)",
+    workers: "none",
+    repeats:
+      "The same seed and a budget in evaluations give the same result. Ctrl-C prints the pairs that are done by then.",
+  },
   run: runSeed,
 };
 

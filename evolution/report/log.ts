@@ -2,24 +2,32 @@
  * Writes the log of a search while it runs: one JSON object a line, in blocks. What is not written yet when the process is killed is
  * told again by the run that goes on.
  */
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
 import { availableParallelism, cpus, release, totalmem } from "node:os";
+import { EvolutionError } from "../errors.ts";
 import type { SearchEvent } from "../population/events.ts";
 import type { RecordLine, RunContext, RunMeasured } from "./record.ts";
 
 /** Characters that wait to be written. */
 const BLOCK_CHARACTERS = 1 << 18;
+const LINE_FEED = 10;
 
-/** See the header. `tell` fits `onEvent` of `evolve`. */
+/** How a log that is there already is taken: a run that is resumed adds to its own; any other begins anew. */
+export type LogStart = "added" | "anew";
+
+/** See the header. `tell` fits `onEvent` of `evolve`. What cannot be written is EVOLUTION_LOG_FAILED, thrown by whoever tells. */
 export class RunLog implements Disposable {
+  readonly #path: string;
   readonly #file: number;
   #isOpen = true;
   #waiting: string[] = [];
   #characters = 0;
 
-  /** Opens the file for appending: a run that is resumed adds to what is there. Throws what the file system says. */
-  constructor(path: string, context: RunContext) {
-    this.#file = openSync(path, "a");
+  /** Opens the file. A last line that was cut off with its writer is taken away before anything is added. */
+  constructor(path: string, context: RunContext, start: LogStart = "added") {
+    this.#path = path;
+    this.#file = guarded(path, () => openSync(path, start === "added" ? "a+" : "w"));
+    if (start === "added") guarded(path, () => cutTornLine(this.#file));
     this.#write(context);
   }
 
@@ -38,8 +46,11 @@ export class RunLog implements Disposable {
   [Symbol.dispose](): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.#flush();
-    closeSync(this.#file);
+    try {
+      this.#flush();
+    } finally {
+      closeSync(this.#file);
+    }
   }
 
   #write(line: RecordLine): void {
@@ -54,7 +65,40 @@ export class RunLog implements Disposable {
     const bytes = Buffer.from(this.#waiting.join(""));
     this.#waiting = [];
     this.#characters = 0;
-    for (let at = 0; at < bytes.length;) at += writeSync(this.#file, bytes, at);
+    guarded(this.#path, () => {
+      for (let at = 0; at < bytes.length;) at += writeSync(this.#file, bytes, at);
+    });
+  }
+}
+
+/** What is behind the last line feed: another line must not begin in its middle. */
+function cutTornLine(file: number): void {
+  const stat = fstatSync(file);
+  if (!stat.isFile()) return;
+  const block = Buffer.alloc(BLOCK_CHARACTERS);
+  for (let end = stat.size; end > 0;) {
+    const start = Math.max(0, end - block.length);
+    const count = readSync(file, block, 0, end - start, start);
+    const at = block.subarray(0, count).lastIndexOf(LINE_FEED);
+    if (at >= 0) {
+      ftruncateSync(file, start + at + 1);
+      return;
+    }
+    end = start;
+  }
+  ftruncateSync(file, 0);
+}
+
+function guarded<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const said = error instanceof Error ? error.message : String(error);
+    throw new EvolutionError(
+      "EVOLUTION_LOG_FAILED",
+      `the log ${path} cannot be written: ${said}; make room or give another file. A run that is kept in a vault can be resumed`,
+      { cause: error, details: { path } },
+    );
   }
 }
 

@@ -2,10 +2,10 @@
 /**
  * Makes the report of a search from its log: node evolution/report/main.ts <events.jsonl> --out report.html
  */
-import { open, rename, rm } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { readRecord } from "./read.ts";
 import { renderReport } from "./report.ts";
+import { writeWhole } from "./write.ts";
 
 const USAGE = `node evolution/report/main.ts <events.jsonl> [--out <report.html>]
 
@@ -40,23 +40,6 @@ export async function reportCommand(argv: readonly string[], say: (text: string)
     if (!(error instanceof Error) || !("code" in error)) throw error;
     say(`report: ${error.message} [${String(error.code)}]\n`);
     return String(error.code).startsWith("ERR_PARSE_ARGS_") ? MISUSED : FAILED;
-  }
-}
-
-/** Beside it first, then in its place. */
-async function writeWhole(path: string, text: string): Promise<void> {
-  const beside = `${path}.${process.pid}.part`;
-  try {
-    const file = await open(beside, "wx");
-    try {
-      await file.writeFile(text);
-    } finally {
-      await file.close();
-    }
-    await rename(beside, path);
-  } catch (error) {
-    await rm(beside, { force: true });
-    throw error;
   }
 }
 

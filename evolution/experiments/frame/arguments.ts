@@ -19,9 +19,14 @@ export interface ExperimentRun {
   /** A folder with what the experiment does not make by itself. */
   readonly data: string | undefined;
   readonly workers: number;
+  /** Whether somebody said how many. */
+  readonly areWorkersSaid: boolean;
   readonly isJson: boolean;
   /** A folder in which the run is kept, to be resumed. */
   readonly vault: string | undefined;
+  /** Files for the events of each search, and for its report; with several searches each has its name in the file's. */
+  readonly events: string | undefined;
+  readonly report: string | undefined;
 }
 
 /** What the words mean. */
@@ -50,6 +55,8 @@ const options = {
   data: { type: "string" },
   workers: { type: "string" },
   vault: { type: "string" },
+  events: { type: "string" },
+  report: { type: "string" },
   json: { type: "boolean", default: false },
   help: { type: "boolean", short: "h", default: false },
 } as const;
@@ -68,7 +75,10 @@ export function parseExperimentArguments(argv: readonly string[], defaults: Argu
       return refused(`a budget is a time like 90s, 10m, 2h, or a count of evaluations like 20000e: ${values.budget}`);
     const workers = values.workers === undefined ? defaults.workers : count(values.workers, WORKERS_MAX);
     if (workers === undefined) return refused(`--workers takes a number from 1 to ${WORKERS_MAX}: ${values.workers}`);
-    return { kind: "run", seeds, budget, workers, data: values.data, isJson: values.json, vault: values.vault };
+    const { data, vault, events, report } = values;
+    if ([data, vault, events, report].includes("")) return refused("a file or a folder has a name");
+    const areWorkersSaid = values.workers !== undefined;
+    return { kind: "run", seeds, budget, workers, areWorkersSaid, isJson: values.json, data, vault, events, report };
   } catch (error) {
     if (!isUsageError(error)) throw error;
     return refused(error.message.split("\n")[0] ?? "");

@@ -1,4 +1,5 @@
 /** What an experiment is, as its frame sees it: one search per seed, some figures, and what others published beside them. */
+import type { SearchPaths } from "../../report/search-files.ts";
 import type { Budget } from "./arguments.ts";
 
 /** A figure that every seed gives. */
@@ -43,6 +44,10 @@ export interface SeedContext {
   /** The folder of the data; there when the experiment needs some. */
   readonly data: string | undefined;
   readonly vault: string | undefined;
+  /** Where a search of this seed is told, by `evolveSearch`. Absent: nowhere. */
+  readonly files?: ((search: string) => SearchPaths) | undefined;
+  /** Takes a line for whoever looks on. */
+  readonly say?: ((text: string) => void) | undefined;
   /** Aborted by Ctrl-C: return what was found. */
   readonly signal: AbortSignal;
   /** Cheap: most updates are not printed. */
@@ -57,6 +62,18 @@ export interface SeedReport {
   readonly notes: readonly string[];
   /** The same as data, for `--json`. */
   readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** Words of `--help`; what is absent is what is true of most experiments. */
+export interface ExperimentHelp {
+  /** Options of its own, as they stand in the list. */
+  readonly options?: readonly string[] | undefined;
+  /** What a budget is. */
+  readonly budget?: string | undefined;
+  /** What workers are, or `none`: it searches in one process, and `--workers` is refused. */
+  readonly workers?: string | undefined;
+  /** What is the same when it is run again, and what Ctrl-C does. */
+  readonly repeats?: string | undefined;
 }
 
 /** See the header. */
@@ -75,6 +92,10 @@ export interface Experiment {
   readonly canResume: boolean;
   /** What else a vault is for, as the end of a sentence: then `--vault` is taken, and the run is not resumed. */
   readonly vaultIsFor?: string | undefined;
-  /** Searches with one seed. The same seed and a budget in evaluations give the same report. */
+  /** What each seed searches by `evolveSearch`, by name: then `--events` and `--report` are taken. */
+  readonly searches?: readonly string[] | undefined;
+  /** What `--help` says where it is not what is true of most. */
+  readonly help?: ExperimentHelp | undefined;
+  /** Searches with one seed. Rejecting with the reason of an aborted signal says that nothing was found. */
   run(context: SeedContext): Promise<SeedReport>;
 }

@@ -94,7 +94,8 @@ function seedLines(kinds: readonly FigureKind[], { seeds, figures }: ExperimentR
       seeds.length < 2
         ? ""
         : `  median ${figureText(kind, spread?.median)}, from ${figureText(kind, spread?.min)} to ${figureText(kind, spread?.max)}`;
-    return [`${kind.title} (${kind.better} is better)`, `  ${values.join(", ")}`, ...(summary === "" ? [] : [summary])];
+    const all = values.length === 0 ? "none" : values.join(", ");
+    return [`${kind.title} (${kind.better} is better)`, `  ${all}`, ...(summary === "" ? [] : [summary])];
   });
 }
 
@@ -103,9 +104,9 @@ function figureText({ digits, unit }: FigureKind, value: number | undefined): st
   return unit === "" || text === "none" ? text : `${text} ${unit}`;
 }
 
-function cutLines({ missing, isCutShort }: ExperimentReport): readonly string[] {
+function cutLines({ missing, isCutShort, seeds }: ExperimentReport): readonly string[] {
   return [
-    ...(isCutShort ? ["stopped    the last seed did not have its whole budget"] : []),
+    ...(isCutShort && seeds.length > 0 ? ["stopped    the last seed did not have its whole budget"] : []),
     ...(missing.length > 0 ? [`stopped    not run: seeds ${missing.join(", ")}`] : []),
   ];
 }

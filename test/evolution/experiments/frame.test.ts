@@ -50,16 +50,22 @@ describe("words of an experiment", () => {
       budget: { kind: "ms", ms: 600_000 },
       workers: 4,
       data: "x",
+      areWorkersSaid: true,
       isJson: true,
       vault: undefined,
+      events: undefined,
+      report: undefined,
     });
     assert.deepEqual(parseExperimentArguments(["--seed", "7"], defaults), {
       kind: "run",
       ...defaults,
       seeds: [7],
       data: undefined,
+      areWorkersSaid: false,
       isJson: false,
       vault: undefined,
+      events: undefined,
+      report: undefined,
     });
   });
   for (const argv of [

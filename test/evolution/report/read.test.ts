@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { reportCommand } from "../../../evolution/report/main.ts";
+import { runContext, RunLog } from "../../../evolution/report/log.ts";
 import { readRecord } from "../../../evolution/report/read.ts";
 import type { RunRecord } from "../../../evolution/report/record.ts";
 import { linesOf, logOf } from "./logs.ts";
@@ -80,6 +81,23 @@ describe("a log", () => {
   it("with a line without end is refused before it is in memory", async () => {
     await assert.rejects(readText("x".repeat(5 << 20)), { code: "EVOLUTION_DATA_INVALID" });
   });
+});
+
+describe("a log that is added to", () => {
+  for (const [what, cut] of [
+    ["in the middle of its last line", -20],
+    ["in the middle of its only line", 30 - linesOf(events).length],
+  ] as const)
+    it(`is whole again where its writer was killed ${what}`, async () => {
+      await using folder = await mkdtempDisposable(join(tmpdir(), "planaria-report-"));
+      const path = join(folder.path, "events.jsonl");
+      await writeFile(path, linesOf(events).slice(0, cut));
+      using log = new RunLog(path, runContext({}));
+      for (const event of events) log.tell(event);
+      log[Symbol.dispose]();
+      const { events: read } = await readRecord(path);
+      assert.deepEqual(read, events);
+    });
 });
 
 describe("the report command", () => {
