@@ -60,6 +60,9 @@ export interface Mutator {
   readonly kind: MutatorKind;
   /** What it is expected to earn, beside the others that have one; absent: nothing is expected, so it is tried first. */
   readonly startWeight?: number | undefined;
-  /** Up to `count` proposals, all different; fewer where there are no more. Ends early when the signal aborts. */
+  /**
+   * Up to `count` proposals, all different; fewer where there are no more. Ends early when the signal aborts. May throw: its slot is
+   * lost then; with EVOLUTION_MODEL_CALLS_SPENT, _TOKENS_SPENT, _MONEY_SPENT or EVOLUTION_MODEL_FAILING it is not asked any more.
+   */
   propose(ground: MutationGround, count: number, signal: AbortSignal): AsyncIterable<Proposal>;
 }

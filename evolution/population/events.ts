@@ -63,6 +63,16 @@ export type SearchEvent =
       readonly slot: number;
       readonly message: string;
     }
+  /** What the mutator may cost is spent, or too many of its questions failed: the search goes on without it. */
+  | {
+      readonly type: "mutator.retired";
+      readonly mutator: string;
+      readonly generation: number;
+      readonly slot: number;
+      /** EVOLUTION_MODEL_CALLS_SPENT, _TOKENS_SPENT, _MONEY_SPENT or EVOLUTION_MODEL_FAILING. */
+      readonly code: string;
+      readonly message: string;
+    }
   | {
       readonly type: "island.migrated";
       readonly generation: number;
@@ -97,4 +107,6 @@ export type RunEnd =
   | "usd"
   /** Nothing new is proposed any more. */
   | "exhausted"
+  /** No mutator is left: the caps of each are spent. Whoever calls again with larger ones goes on with the last. */
+  | "spent"
   | "aborted";

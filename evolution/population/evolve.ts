@@ -121,7 +121,7 @@ class Run {
   #seeds: readonly Individual[] = [];
 
   constructor({ options, journal, signal, runner }: RunParts) {
-    const { problem, fuel, evaluationMs, workers, clock, budget, onProgress, seed } = options;
+    const { problem, mutators, fuel, evaluationMs, workers, clock, budget, onProgress, seed } = options;
     const inWorkMax = workers * IN_WORK_PER_WORKER;
     this.#options = options;
     this.#journal = journal;
@@ -131,7 +131,7 @@ class Run {
     const untilAborted = options.signal ?? new AbortController().signal;
     this.#judge = new Evaluator({ problem, runner, fuel, evaluationMs, inWorkMax, clock, signal: untilAborted });
     const isNew = (program: Pick<Individual, "id" | "text">): boolean => this.#isNew(program);
-    const proposer = new Proposer({ journal, clock, signal, isNew });
+    const proposer = new Proposer({ journal, mutators, clock, signal, isNew });
     this.#generation = new Generation({ evaluator, proposer, journal, seed, problem });
     this.#progress = new ProgressTeller(clock, budget, onProgress);
   }
@@ -192,10 +192,14 @@ class Run {
       const slots = search.plan();
       const filled = await this.#generation.fill(slots, search.generation + 1, left);
       this.#signal.throwIfAborted();
+      if (filled.length === 0) return "spent";
       const events = search.commit(filled);
-      if (filled.length === slots.length) await this.#journal.endGeneration(search.generation, search.hash);
-      else await this.#journal.cutGeneration(left, search.hash);
+      const isWhole = filled.length === slots.length;
+      const children = filled.filter(({ child }) => child !== undefined).length;
+      if (isWhole) await this.#journal.endGeneration(search.generation, search.hash);
+      else await this.#journal.cutGeneration(children, search.hash);
       this.#tellAll(events);
+      if (!isWhole) return this.#whyEnd() ?? "spent";
     } catch (error) {
       if (!this.#signal.aborted || error !== this.#signal.reason) throw error;
       return this.#signal.reason === TIME_OVER ? "ms" : "aborted";

@@ -71,8 +71,8 @@ export class Generation {
   }
 
   /**
-   * Draws and runs until there are `childrenMax` children: then the slots that are left are missing in what it resolves with. Rejects
-   * with what proposer and evaluator reject with; nothing of it is kept in memory then.
+   * Draws and runs until there are `childrenMax` children, or no mutator is left: then the slots behind are missing in what it resolves
+   * with. Rejects with what proposer and evaluator reject with; nothing of it is kept in memory then.
    */
   async fill(slots: readonly PlannedSlot[], generation: number, childrenMax: number): Promise<readonly FilledSlot[]> {
     const { proposer, evaluator, journal } = this.#parts;
@@ -98,7 +98,7 @@ export class Generation {
     }
     await settled(asking);
     // Where everybody is asked everything at once, nobody is judged beside others.
-    const cut = drawnSlots.length < slots.length && this.#rungs.length > 1 ? childrenMax : undefined;
+    const cut = drawnSlots.length < slots.length && this.#rungs.length > 1 ? born.length : undefined;
     const climbers = born.map((each) => ({ ...each, known: journal.evaluated(each.asked.id, cut) }));
     const children = await this.#climb(climbers, generation, cut);
     return drawnSlots.map((each) => {

@@ -5,9 +5,13 @@
  *   slot 1 ──ask ─ ─ ─ ─ look ── none             and looked at in the order of the slots:
  *   slot 2 ──ask ─ ─ ─ ─ ─ ─ ─ ─ look ── child    so who comes first is never a race
  *
- * Invariant: what a slot draws depends on its ground and on the slots before it, never on when answers arrive.
+ * Invariants
+ * 1. What a slot draws depends on its ground and on the slots before it, never on when answers arrive.
+ * 2. A mutator whose caps are spent is not asked again. When nobody is left, the slots end there; the one that found it out is not
+ *    kept, so that whoever goes on with larger caps asks it once more.
  */
 import type { Clock } from "../../vault/index.ts";
+import type { EvolutionErrorCode } from "../errors.ts";
 import { EvolutionError } from "../errors.ts";
 import type { MutationGround, Mutator, Proposal } from "../mutation/mutator.ts";
 import { applyEdits } from "../mutation/edit.ts";
@@ -41,6 +45,8 @@ export interface Slot {
 /** What proposing works with. */
 export interface ProposerParts {
   readonly journal: RunJournal;
+  /** All of the run. */
+  readonly mutators: readonly Mutator[];
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** True for a program that was never run; from then on it was. */
@@ -53,10 +59,20 @@ export interface DrawnSlot {
   readonly drawn: Drawn;
 }
 
-/** See the header. One for a run: it remembers who failed in a row. */
+/** What a mutator throws that must not cost any more. */
+const SPENT: ReadonlySet<EvolutionErrorCode> = new Set([
+  "EVOLUTION_MODEL_CALLS_SPENT",
+  "EVOLUTION_MODEL_TOKENS_SPENT",
+  "EVOLUTION_MODEL_MONEY_SPENT",
+  "EVOLUTION_MODEL_FAILING",
+]);
+
+/** See the header. One for a run: it remembers who failed in a row, and who is spent. */
 export class Proposer {
   readonly #parts: ProposerParts;
   readonly #failures = new Map<string, number>();
+  /** By mutator, the code of what it threw. */
+  readonly #spent = new Map<string, string>();
 
   constructor(parts: ProposerParts) {
     this.#parts = parts;
@@ -68,7 +84,7 @@ export class Proposer {
    */
   async *draw(slots: readonly Slot[], childrenMax: number): AsyncGenerator<DrawnSlot, void, void> {
     const { journal, signal } = this.#parts;
-    const asked: Inquiry[] = [];
+    const asked = new Map<number, Inquiry>();
     let next = 0;
     let left = childrenMax;
     try {
@@ -76,20 +92,22 @@ export class Proposer {
         if (left <= 0) return;
         for (; next < slots.length && next < slot.number + Math.min(left, AHEAD_MAX); next++) {
           const ahead = slots[next];
-          if (ahead !== undefined && journal.proposed(ahead.number, askedOf(ahead)) === undefined)
-            asked.push(this.#ask(ahead));
+          if (ahead === undefined || this.#spent.has(ahead.mutator.id)) continue;
+          if (journal.proposed(ahead.number, askedOf(ahead)) === undefined) asked.set(ahead.number, this.#ask(ahead));
         }
         const known = journal.proposed(slot.number, askedOf(slot));
-        const inquiry = known === undefined ? asked.shift() : undefined;
-        const drawn = known ?? (inquiry === undefined ? NOTHING : await this.#look(slot, inquiry));
+        const inquiry = asked.get(slot.number);
+        asked.delete(slot.number);
+        const drawn = known ?? (inquiry === undefined ? this.#unasked(slot) : await this.#look(slot, inquiry));
         signal.throwIfAborted();
         if (known !== undefined) this.#remember(slot, known);
+        else if (this.#isNobodyLeft) return;
         journal.keepProposed(slot.number, askedOf(slot), drawn);
         if (drawn.child !== undefined) left -= 1;
         yield { slot, drawn };
       }
     } finally {
-      for (const { end } of asked) end();
+      for (const { end } of asked.values()) end();
     }
   }
 
@@ -140,21 +158,44 @@ export class Proposer {
     }
   }
 
-  #failed({ mutator }: Slot, error: unknown): { readonly failure: string } {
+  /** Its mutator was spent before it could be asked. */
+  #unasked({ mutator }: Slot): Drawn {
+    const spent = this.#spent.get(mutator.id);
+    return spent === undefined ? NOTHING : { ...NOTHING, spent };
+  }
+
+  get #isNobodyLeft(): boolean {
+    return this.#parts.mutators.every(({ id }) => this.#spent.has(id));
+  }
+
+  #failed({ mutator }: Slot, error: unknown): { readonly failure: string; readonly spent?: string } {
     this.#parts.signal.throwIfAborted();
+    if (error instanceof EvolutionError && SPENT.has(error.code)) {
+      this.#spent.set(mutator.id, error.code);
+      // Out of questions is an end; out of answers is a fault.
+      if (error.code !== "EVOLUTION_MODEL_FAILING" || !this.#isNobodyLeft)
+        return { failure: error.message, spent: error.code };
+      throw this.#over(mutator, "cannot be asked any more, and nobody else is left", error);
+    }
     const failures = (this.#failures.get(mutator.id) ?? 0) + 1;
     this.#failures.set(mutator.id, failures);
     const message = error instanceof Error ? error.message : String(error);
     if (failures < FAILURES_MAX) return { failure: message };
-    throw new EvolutionError(
+    throw this.#over(mutator, `failed ${failures} times in a row`, error);
+  }
+
+  #over({ id }: Mutator, what: string, cause: unknown): EvolutionError {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    return new EvolutionError(
       "EVOLUTION_MUTATOR_FAILED",
-      `${mutator.id} failed ${failures} times in a row, the last time with: ${message}; mend it and run again: the run goes on where it ended`,
-      { cause: error, details: { mutator: mutator.id } },
+      `${id} ${what}, the last time with: ${message}; mend it and run again: the run goes on where it ended`,
+      { cause, details: { mutator: id } },
     );
   }
 
   /** What was drawn before is not new any more. */
-  #remember({ ground }: Slot, { child }: Drawn): void {
+  #remember({ ground, mutator }: Slot, { child, spent }: Drawn): void {
+    if (spent !== undefined) this.#spent.set(mutator.id, spent);
     if (child === undefined) return;
     const text = applyEdits(ground.parent.text, child.edits);
     this.#parts.isNew({ id: programId(text), text });

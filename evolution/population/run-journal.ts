@@ -32,6 +32,8 @@ export interface Drawn {
   readonly tokens: number;
   /** The mutator threw this. */
   readonly failure?: string;
+  /** The mutator's caps are spent: it is not asked any more. The code of its error. */
+  readonly spent?: string;
 }
 
 /** What a run is: two that differ here cannot go on for each other. */

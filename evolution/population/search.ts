@@ -62,6 +62,8 @@ export class Search {
   readonly #children = new Map<string, number>();
   /** Proposals that a mutator made for a parent, as `parent/mutator`. */
   readonly #drawn = new Map<string, number>();
+  /** Mutators that are not asked any more. */
+  readonly #spent = new Set<string>();
   /** Programs that were run or refused. */
   readonly seen = new SeenPrograms();
   /** Generations that are whole; the seeds are none. */
@@ -125,9 +127,11 @@ export class Search {
     );
     const islandOf = (slot: number): number => Number(shares[slot]);
     const kinds = new Map(mutators.map((mutator) => [mutator.id, mutator]));
-    const assigned = this.#bandit.assign(total, (id, slot) =>
-      this.#ruleOf(islandOf(slot)) === "crossover" && kinds.get(id)?.kind === "crossover" ? CROSSOVER_FACTOR : 1,
-    );
+    const assigned = this.#bandit.assign(total, (id, slot) => {
+      if (this.#spent.has(id)) return 0;
+      const isFavoured = this.#ruleOf(islandOf(slot)) === "crossover" && kinds.get(id)?.kind === "crossover";
+      return isFavoured ? CROSSOVER_FACTOR : 1;
+    });
     const cases = this.#cases();
     const elites = this.#archive.members();
     const choosers = this.#islands.map((members, island) =>
@@ -211,14 +215,7 @@ export class Search {
     this.#drawn.set(key, (this.#drawn.get(key) ?? 0) + drawn.count);
     this.staleProposals = child === undefined ? this.staleProposals + drawn.count : 0;
     const events: SearchEvent[] = [];
-    if (drawn.failure !== undefined)
-      events.push({
-        type: "mutator.failed",
-        mutator: mutator.id,
-        generation: this.generation,
-        slot: number,
-        message: drawn.failure,
-      });
+    events.push(...this.#failed(slot, drawn));
     if (Object.keys(drawn.refused).length > 0) events.push({ type: "proposal.refused", ...place, why: drawn.refused });
     const isWhole = child !== undefined && this.#isWhole(child);
     this.#bandit.learn(mutator.id, isWhole ? child.score - parent.score : 0, drawn.usd);
@@ -226,6 +223,17 @@ export class Search {
     this.evaluations += 1;
     this.#children.set(parent.id, (this.#children.get(parent.id) ?? 0) + 1);
     return [...events, this.#taken(child)];
+  }
+
+  /** A mutator that is spent is told once. */
+  #failed({ mutator: { id }, number: slot }: PlannedSlot, { failure, spent }: Drawn): readonly SearchEvent[] {
+    const { generation } = this;
+    const message = failure ?? "";
+    if (spent === undefined)
+      return failure === undefined ? [] : [{ type: "mutator.failed", mutator: id, generation, slot, message }];
+    if (this.#spent.has(id)) return [];
+    this.#spent.add(id);
+    return [{ type: "mutator.retired", mutator: id, generation, slot, code: spent, message }];
   }
 
   /** Into the stores that belong to no island. */

@@ -64,6 +64,7 @@ const SHAPES: Readonly<Record<RecordLine["type"], Readonly<Record<string, Check>
   },
   "proposal.refused": { ...place, mutator: isText, why: mapOf(isCount) },
   "mutator.failed": { mutator: isText, generation: isCount, slot: isCount, message: isText },
+  "mutator.retired": { mutator: isText, generation: isCount, slot: isCount, code: isText, message: isText },
   "island.migrated": { generation: isCount, island: isIsland, ids: listOf(isText) },
   "island.restarted": { generation: isCount, island: isIsland, id: isText },
   "generation.ended": {

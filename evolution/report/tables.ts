@@ -14,6 +14,7 @@ const ENDS: Readonly<Record<RunEnd, string>> = {
   ms: "time over",
   usd: "budget of money spent",
   exhausted: "nothing new is proposed any more",
+  spent: "no mutator is left: what each may cost is spent",
   aborted: "stopped",
 };
 

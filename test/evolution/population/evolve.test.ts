@@ -1,11 +1,16 @@
 /** What `evolve` promises, as far as it can be shown in a moment; `evolve.long.test.ts` and `resume.long.test.ts` show the rest. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { EvolutionErrorCode } from "../../../evolution/errors.ts";
+import { EvolutionError } from "../../../evolution/errors.ts";
 import { defaultMutators } from "../../../evolution/mutation/default-mutators.ts";
+import type { Mutator } from "../../../evolution/mutation/mutator.ts";
 import { operators } from "../../../evolution/mutation/operators.ts";
+import type { EvolveOptions } from "../../../evolution/population-options.ts";
 import type { SearchEvent } from "../../../evolution/population/events.ts";
 import { evolve } from "../../../evolution/population/evolve.ts";
 import type { Problem } from "../../../evolution/population/problem.ts";
+import { code } from "../../support/evolution-error.ts";
 import { tempFolder } from "../../support/temp-vault.ts";
 import { searched } from "./searched.ts";
 import { ToyRunner } from "./toy.ts";
@@ -82,5 +87,62 @@ describe("a search without mutators of its own", () => {
     assert.equal(new Set(ids).size, ids.length);
     assert.ok(ids.includes("operator") && ids.includes("subtree") && ids.length < operators.length);
     assert.ok(mutators.every(({ startWeight = 0, kind }) => startWeight > 0 && kind !== "llm"));
+  });
+});
+
+describe("a mutator whose caps are spent", () => {
+  const { mutators } = searched(1);
+  const [flips] = mutators;
+  /** Asks `flips` so many times, then it is spent. */
+  const paid = (calls: number, code: EvolutionErrorCode = "EVOLUTION_MODEL_CALLS_SPENT"): Mutator => {
+    let left = calls;
+    return {
+      id: "paid",
+      kind: "llm",
+      async *propose(...given) {
+        if (left-- <= 0) throw new EvolutionError(code, "no more of it");
+        if (flips !== undefined) yield* flips.propose(...given);
+      },
+    };
+  };
+  const run = async (options: Partial<EvolveOptions>) => {
+    const told: SearchEvent[] = [];
+    const budget = { evaluations: 90 };
+    const onEvent = (event: SearchEvent): void => void told.push(event);
+    const result = await evolve({ ...searched(1), budget, ...options, onEvent });
+    return { result, told };
+  };
+
+  it("drops out, is told of once, and the run goes on with the others, however often it is begun again", async (t) => {
+    const vault = tempFolder(t);
+    const { result, told } = await run({ mutators: [paid(9), ...mutators], vault });
+    assert.deepEqual([result.why, result.evaluations], ["evaluations", 90]);
+    const spent = told.filter((event) => event.type === "mutator.retired");
+    assert.deepEqual(
+      spent.map(({ mutator, code, message }) => [mutator, code, message]),
+      [["paid", "EVOLUTION_MODEL_CALLS_SPENT", "no more of it"]],
+    );
+    const children = told.filter((event) => event.type === "individual.evaluated" && event.mutator === "paid");
+    assert.ok(children.length > 4 && children.length <= 9, `${children.length} children`);
+    const again = await run({ mutators: [paid(0), ...mutators], vault });
+    assert.equal(again.result.hash, result.hash, "what is on record is not asked again");
+  });
+
+  it("and is the last one ends the run with all that was found; larger caps go on", async (t) => {
+    const vault = tempFolder(t);
+    const { result } = await run({ mutators: [paid(30)], vault });
+    assert.equal(result.why, "spent");
+    assert.ok(result.evaluations > 20 && result.evaluations <= 34, `${result.evaluations}`);
+    const more = await run({ mutators: [paid(1_000)], vault });
+    assert.deepEqual([more.result.why, more.result.evaluations], ["evaluations", 90]);
+    assert.equal(more.result.hash, (await run({ mutators: [paid(1_000)] })).result.hash);
+    assert.equal((await run({ mutators: [paid(0)] })).result.why, "spent", "before it made any child");
+  });
+
+  it("and gave no answers ends the run with an error where nobody else is left: EVOLUTION_MUTATOR_FAILED", async () => {
+    const failing = (): Mutator => paid(3, "EVOLUTION_MODEL_FAILING");
+    await assert.rejects(run({ mutators: [failing()] }), code("EVOLUTION_MUTATOR_FAILED"));
+    const { result } = await run({ mutators: [failing(), ...mutators], budget: { evaluations: 40 } });
+    assert.equal(result.why, "evaluations");
   });
 });
