@@ -16,6 +16,8 @@ export interface CellConfig {
   readonly poolSize: number;
   readonly poolRefillSize: number;
   readonly poolHeapMb: number;
+  /** An isolate has several realms, one after the other (isolate-pool.ts). */
+  readonly isRenewing: boolean;
   readonly frameBytesMax: number;
   readonly slotMax: number;
   /** The cell gives a sign of life at least this often while it has work. */

@@ -113,7 +113,10 @@ export class CellHost {
   }
 
   #dispose(slot: number): void {
-    this.#options.lane.discard(this.#resident(slot), () => {
+    const resident = this.#resident(slot);
+    const isolate = resident.leave();
+    if (isolate !== undefined && !this.#options.pool.giveBack(isolate, resident.spec.heapMb)) isolate.dispose();
+    this.#options.lane.discard(resident, () => {
       this.#residents.delete(slot);
       this.#options.writer.add(RecordType.gone, slot, 0, "");
       this.#speakUp();

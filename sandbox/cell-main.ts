@@ -55,7 +55,7 @@ function dropPermissions(): readonly string[] {
 
 function main(config: CellConfig): void {
   for (const fd of config.strayFds) closeSync(fd);
-  const engine = new Engine({ file: config.engineFile, prelude: PLANARIA_PRELUDE });
+  const engine = new Engine({ file: config.engineFile, prelude: PLANARIA_PRELUDE, isRenewable: config.isRenewing });
   const dropped = dropPermissions();
   const socket = new Socket({ fd: CELL_FD.pipe, readable: true, writable: true });
   const writer = new FrameWriter({
@@ -72,6 +72,7 @@ function main(config: CellConfig): void {
     heapMb: config.poolHeapMb,
     clock: cellClock,
     make: (heapMb) => engine.create(heapMb),
+    isRenewing: config.isRenewing,
   });
   const parts = { writer, pen: new BlackBoxPen(CELL_FD.blackBox), clock: cellClock };
   const lane = config.lane === "sync" ? new SyncLane(parts) : new AsyncLane(parts);

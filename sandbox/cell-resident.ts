@@ -110,6 +110,14 @@ export class CellResident {
     if (this.#answers.length > 0) this.#answers = [];
   }
 
+  /** Hands its isolate over, where one turn at least came to its end and nothing is in progress or waits: it is nobody's then. */
+  leave(): Isolate | undefined {
+    if (this.isBusy || this.ticket === LOAD_TICKET) return undefined;
+    const isolate = this.#isolate;
+    this.#isolate = undefined;
+    return isolate;
+  }
+
   /** Throws the isolate away, also while it runs, and forgets what waited. */
   discard(): void {
     this.#isolate?.dispose();

@@ -148,7 +148,8 @@ export class Cell implements AsyncDisposable {
   /** As `start`, with given layers and a given program in the cell's place. For tests of this floor. */
   static async startWith(options: CellOptions, layers: Layers, bundle: string): Promise<Cell> {
     const { clock, limits, lane, poolSize, poolRefillSize, poolHeapMb } = options;
-    const pool = { poolSize, poolRefillSize, poolHeapMb };
+    const isRenewing = options.holds === "programs" && lane === "sync";
+    const pool = { poolSize, poolRefillSize, poolHeapMb, isRenewing };
     const startedMs = clock.monotonicMs();
     const { slotMax } = new SlotTable(limits.isolatesMax);
     const blackBox = new BlackBox({ slotMax });

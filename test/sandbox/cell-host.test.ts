@@ -20,6 +20,7 @@ const config: CellConfig = {
   poolSize: 0,
   poolRefillSize: 0,
   poolHeapMb: 8,
+  isRenewing: false,
   frameBytesMax: FRAME_BYTES_MAX,
   slotMax: SLOT_MAX,
   beatMs: BEAT_MS,

@@ -160,3 +160,28 @@ export const GRASPING: readonly Hostile[] = [
   },
   { what: "changes its arguments", text: "function f(x) { arguments[0] = 5; return x }", ends: gives(1) },
 ];
+
+/** Programs that answer, and leave behind what whoever comes next might find. */
+export const LITTERING: readonly Hostile[] = Object.entries({
+  "leaves globals":
+    "function f(x) { for (const name of ['left', 'f', '$f0', 'seen']) globalThis[name] = 42; return x }",
+  "leaves registered symbols": "function f(x) { for (let i = 0; i < 2000; i++) Symbol.for('left' + i); return x }",
+  "leaves microtasks":
+    "function f(x) { for (let i = 0; i < 99; i++) Promise.resolve().then(() => { globalThis.left = i }).then(() => f(x)); return x }",
+  "leaves rejections": "function f(x) { for (let i = 0; i < 30; i++) Promise.reject(new Error('left')); return x }",
+  "leaves waiting functions":
+    "let go; const gate = new Promise((r) => { go = r }); function f(x) { (async () => { await gate; globalThis.left = go })(); return x }",
+  "leaves a heap of garbage":
+    "function f(x) { let a = []; for (let i = 0; i < 3e3; i++) a.push(new Array(99).fill(i)); return x }",
+  "leaves buffers":
+    "function f(x) { globalThis.left = Array.from({ length: 8 }, () => new Uint8Array(1e6).fill(1)); return x }",
+  "leaves everything frozen":
+    "function f(x) { for (const key of Object.getOwnPropertyNames(globalThis)) { const v = globalThis[key]; if (v && v.prototype) { Object.freeze(v.prototype); Object.freeze(v) } } return x }",
+  "leaves nothing":
+    "function f(x) { const all = globalThis, { deleteProperty } = Reflect; for (const key of Reflect.ownKeys(all)) deleteProperty(all, key); return x }",
+  "leaves a match": "function f(x) { return /(left)/.exec('left')[1] === RegExp.$1 && x }",
+  "leaves a formatter of stacks":
+    "function f(x) { try { Error.prepareStackTrace = () => 42; Error.stackTraceLimit = 1 } catch {} return typeof new Error().stack === 'string' && x }",
+  "leaves iterators spoiled":
+    "function f(x) { Object.getPrototypeOf([][Symbol.iterator]()).next = () => ({ done: true }); Array.prototype[Symbol.species] = 1; Promise.prototype.then = () => 42; return x }",
+}).map(([what, text]) => ({ what, text, ends: gives(1) }));
