@@ -42,6 +42,8 @@ export interface LiveTenant extends Tenant, Movable {}
 export interface CellPoolOptions {
   readonly cellsSpread: number;
   readonly agentsPerCell: number;
+  /** Warm cells that wait, per profile in use: 0 or 1. */
+  readonly spares: number;
   readonly clock: Clock;
   readonly recycle: RecycleLimits;
   /** A cell was replaced. */
@@ -267,7 +269,7 @@ export class CellPool {
   }
 
   #spareLater(spare: Spare): void {
-    if (spare.isDue || this.#isClosed) return;
+    if (this.#options.spares === 0 || spare.isDue || this.#isClosed) return;
     spare.isDue = true;
     this.#options.clock.after(SPARE_CALM_MS, () => {
       spare.isDue = false;

@@ -519,6 +519,7 @@ export class Runtime implements AsyncDisposable {
       start,
       cellsSpread: options.cells,
       agentsPerCell: options.agentsPerCell,
+      spares: options.spares,
       clock: this.#clock,
       recycle: options.recycle,
       onRecycled: (told) => this.events.emit({ type: "cell.recycled", ...told }),

@@ -41,6 +41,7 @@ class Lives {
     this.pool = new CellPool({
       cellsSpread: 2,
       agentsPerCell: 1,
+      spares: 1,
       clock: systemClock,
       recycle: { ageMs: 3_600_000, memoryMb: 512, placements: 1_000 },
       onRecycled: () => undefined,

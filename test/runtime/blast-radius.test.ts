@@ -196,7 +196,7 @@ async function contained(runtime: Runtime, id: number): Promise<FailureReport> {
 
 describe("a failure in a running system", () => {
   it("kill -9 of a cell touches its agents, loses nothing acknowledged, and runs what was waiting", async (t) => {
-    const runtime = await withRuntime(t, { durability: "disk", cells: 2 });
+    const runtime = await withRuntime(t, { durability: "disk", cells: 2, spares: 1 });
     const refs = await Promise.all(["a", "b", "c"].map((id) => runtime.spawn({ id, source: COUNTER })));
     for (const ref of refs) await ref.call("add", 1);
     const { cellPid = 0 } = (await refs[0]?.info()) ?? {};

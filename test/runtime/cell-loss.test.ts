@@ -20,7 +20,7 @@ const KILLS_MAX = 12;
 
 describe("an agent that is inside the guest whenever its cell is lost", () => {
   it("is charged for it also while it loads, and is parked in the end instead of costing cells for ever", async (t) => {
-    const runtime = await withRuntime(t, { cells: 1, limits: { loadMs: 10_000, wallMs: 10_000 } });
+    const runtime = await withRuntime(t, { cells: 1, spares: 1, limits: { loadMs: 10_000, wallMs: 10_000 } });
     const slow = await runtime.spawn({ id: "slow", source: SLOW_TO_LOAD, intensity: 2, periodMs: 60_000 });
     const before = await slow.info();
     const parked = eventOf(runtime, (event) => event.type === "agent.parked");

@@ -29,7 +29,7 @@ const byFirstLetter = (agent: string): string => agent[0] ?? "";
 
 describe("agents of different domains", () => {
   it("never share a cell: not at first, not when cells are lost and spares step in, not when cells are replaced", async (t) => {
-    const runtime = await withRuntime(t, { cells: 1, agentsPerCell: 2, recycle: { ageMs: 1_000 } });
+    const runtime = await withRuntime(t, { cells: 1, spares: 1, agentsPerCell: 2, recycle: { ageMs: 1_000 } });
     for (const domain of ["a", "b", undefined]) {
       for (let no = 0; no < 2; no++)
         await runtime.spawn({ id: `${domain ?? "none"}${no}`, source: COUNTER, domain, intensity: 100 });

@@ -55,7 +55,7 @@ describe("the page of limits", () => {
     );
     assert.deepEqual(
       ofRuntimes.map(({ name }) => name),
-      ["cellMemoryMb", "agentsPerCell", "cells"],
+      ["cellMemoryMb", "agentsPerCell", "cells", "spares"],
     );
   });
 

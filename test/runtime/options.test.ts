@@ -128,6 +128,7 @@ describe("options of Runtime.open", () => {
       durability: "disk",
       cells: Math.max(2, availableParallelism()),
       agentsPerCell: 25,
+      spares: 1,
       cellMemoryMb: 1_024,
       osSandbox: "auto",
       sandbox: {},

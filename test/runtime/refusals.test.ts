@@ -169,7 +169,7 @@ describe("calling", () => {
   });
 
   it("gives up after its time, says whether the turn may have happened, and a late reply reaches nobody", async (t) => {
-    const runtime = await withRuntime(t, { limits: { cpuMs: 2_000, wallMs: 2_000 } });
+    const runtime = await withRuntime(t, { limits: { cpuMs: 300, wallMs: 300 } });
     const counter = await runtime.spawn({ id: "counter", source: COUNTER });
     const busy = counter.call("loop", undefined, { timeoutMs: 50 });
     const behind = counter.call("add", 1, { timeoutMs: 10_000 });

@@ -23,7 +23,7 @@ export default agent({ version: 1, state: () => ({}), on: { spin() { for (;;); }
 describe("an agent whose cell is lost while it is idle", () => {
   for (const restart of ["permanent", "transient", "temporary"] as const) {
     it(`is re-homed also when it is ${restart}: no exit, no charge, and whoever watches hears nothing`, async (t) => {
-      const runtime = await withRuntime(t, { cells: 1 });
+      const runtime = await withRuntime(t, { cells: 1, spares: 1 });
       const counter = await runtime.spawn({ id: "counter", source: COUNTER, restart, intensity: 0 });
       await counter.call("add", 3);
       const heard: string[] = [];
@@ -100,7 +100,7 @@ export default { version: 1, state: () => ({}), on: {
 
 describe("an agent whose cell had to be killed for what it did", () => {
   it("has a cell of its own from the first time on; the others live on without it", async (t) => {
-    const runtime = await withRuntime(t, { cells: 1 });
+    const runtime = await withRuntime(t, { cells: 1, spares: 1 });
     const neighbour = await runtime.spawn({ id: "neighbour", source: COUNTER });
     const limits = { cpuMs: 50, wallMs: 50 };
     const stuck = await runtime.spawn({ id: "stuck", source: STUCK, periodMs: 60_000, limits });

@@ -82,7 +82,7 @@ describe("a tree under blows", () => {
     const random = seededRandom(seed);
     const pick = <T>(from: readonly T[]): T =>
       from[random.next32() % from.length] ?? assert.fail("nothing to pick from");
-    const runtime = await withRuntime(t, { cells: 3, agentsPerCell: 12, seed });
+    const runtime = await withRuntime(t, { cells: 3, agentsPerCell: 12, spares: 1, seed });
     const { wrong, pids } = watchEpochs(runtime);
     const tree = await runtime.supervise(TREE);
     for (const id of ["p0", "p1", "p2", "p3", "p4", "p5"]) await runtime.supervisor("tree/pool").startChild({ id });

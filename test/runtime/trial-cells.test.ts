@@ -18,6 +18,7 @@ describe("rooms for code on trial", () => {
     const pool = new CellPool({
       cellsSpread: 1,
       agentsPerCell: 60,
+      spares: 1,
       clock,
       recycle: { ageMs: 3_600_000, memoryMb: 512, placements: 1_000 },
       onRecycled: () => undefined,
