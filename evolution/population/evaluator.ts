@@ -9,10 +9,10 @@ import type { Clock } from "../../vault/index.ts";
 import { EvolutionError } from "../errors.ts";
 import { DESCRIPTOR_MAX } from "./archive.ts";
 import { Turnstile, within } from "./bounded.ts";
-import type { CaseFailure, Evaluation } from "./individual.ts";
+import type { CaseFailure, Evaluation, Individual } from "./individual.ts";
 import { behaviourText, shownOutcome } from "./outcome-text.ts";
 import type { Case, Problem } from "./problem.ts";
-import type { CallOutcome, ProgramRun, ProgramRunner } from "./program-runner.ts";
+import type { CallOutcome, ProgramRun, ProgramRunner, RunDetail } from "./program-runner.ts";
 
 /** Failures that mutators are told of. */
 const FAILURES_MAX = 8;
@@ -50,6 +50,8 @@ export function unasked(id: string, text: string): Asked {
 export class Evaluator {
   readonly #parts: EvaluatorParts;
   readonly #turnstile: Turnstile;
+  /** Whether the runner counts what programs pass; `undefined` until one that loads was run. */
+  #isCounting: boolean | undefined;
   /** After the first fault nobody is asked any more. */
   #broken: EvolutionError | undefined;
 
@@ -67,6 +69,7 @@ export class Evaluator {
     if (cases.length === 0 || asked.isUnfit) return;
     await this.#turnstile.pass(async () => {
       const run = await this.#run(asked, cases);
+      if (run.outcomes[0]?.kind !== "unfit") this.#isCounting = run.coverage !== undefined;
       for (const [index, test] of cases.entries()) {
         const outcome = run.outcomes[index];
         if (outcome === undefined)
@@ -80,6 +83,12 @@ export class Evaluator {
           asked.failures.push({ caseId: test.id, args: test.args, outcome: shownOutcome(outcome), score });
       }
     });
+  }
+
+  /** Runs the program once more, and tells of each of these cases what it passed; `undefined` where the runner cannot tell. */
+  async detail({ id, text }: Pick<Individual, "id" | "text">, cases: readonly Case[]): Promise<RunDetail | undefined> {
+    if (this.#isCounting === false) return undefined;
+    return await this.#turnstile.pass(async () => (await this.#run(unasked(id, text), cases, true)).detail);
   }
 
   /** Mean score on other cases, which nothing is chosen by. */
@@ -112,7 +121,7 @@ export class Evaluator {
     };
   }
 
-  async #run(asked: Asked, cases: readonly Case[]): Promise<ProgramRun> {
+  async #run(asked: Asked, cases: readonly Case[], isDetailed?: true): Promise<ProgramRun> {
     const { problem, runner, fuel, evaluationMs, clock, signal } = this.#parts;
     signal.throwIfAborted();
     if (this.#broken !== undefined) throw this.#broken;
@@ -121,7 +130,7 @@ export class Evaluator {
       const work = runner.run(
         program,
         cases.map(({ args }) => args),
-        { fuel, signal },
+        { fuel, signal, isDetailed },
       );
       const late = (): Error => new Error(`no answer within ${evaluationMs} ms`);
       return await within(work, { clock, ms: evaluationMs, signal, late });

@@ -32,6 +32,7 @@ import { openRunner } from "./run/runner.ts";
 import type { RunIdentity } from "./run-journal.ts";
 import { RunJournal } from "./run-journal.ts";
 import { Search } from "./search.ts";
+import { Spectra } from "./spectra.ts";
 
 /** What a search found. */
 export interface EvolveResult {
@@ -131,7 +132,9 @@ class Run {
     const untilAborted = options.signal ?? new AbortController().signal;
     this.#judge = new Evaluator({ problem, runner, fuel, evaluationMs, inWorkMax, clock, signal: untilAborted });
     const isNew = (program: Pick<Individual, "id" | "text">): boolean => this.#isNew(program);
-    const proposer = new Proposer({ journal, mutators, clock, signal, isNew });
+    const spectra = new Spectra({ evaluator, problem });
+    const coverageOf = (parent: Individual): ReturnType<Spectra["of"]> => spectra.of(parent);
+    const proposer = new Proposer({ journal, mutators, clock, signal, coverageOf, isNew });
     this.#generation = new Generation({ evaluator, proposer, journal, seed, problem });
     this.#progress = new ProgressTeller(clock, budget, onProgress);
   }

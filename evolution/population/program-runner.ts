@@ -4,6 +4,8 @@
  * an `exceeded`, and that never scores.
  */
 
+import type { TextRange } from "./problem.ts";
+
 /** How one call ended. `value` comes out of a candidate: plain data, bounded by the runner, and hostile. */
 export type CallOutcome =
   /** A copy of what it returned. */
@@ -28,7 +30,17 @@ export interface RunnableProgram {
 export interface RunCallsOptions {
   /** Counters that each call may pass: function entries and turns of loops. */
   readonly fuel: number;
+  /** Tell of each call which blocks it passed, branches as well. Outcomes and fuel are the same; it takes longer. */
+  readonly isDetailed?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** Which parts of a program each call passed. */
+export interface RunDetail {
+  /** Functions, turns of loops and branches, in the program's text. Blocks may lie in one another. */
+  readonly blocks: readonly TextRange[];
+  /** One for each call: how often it passed each block; `undefined` for a call that exceeded. */
+  readonly counts: readonly (ArrayLike<number> | undefined)[];
 }
 
 /** What a program did. */
@@ -39,6 +51,8 @@ export interface ProgramRun {
   readonly fuelUsed: readonly number[];
   /** How often each counter was passed, all calls together; `undefined` where nothing was counted. */
   readonly coverage: Uint32Array | undefined;
+  /** Where it was asked for, and the program loads. A runner that cannot tell leaves it out. */
+  readonly detail?: RunDetail | undefined;
   /** CPU time inside the isolate, without loading. Measured, so never the same twice: for reports only. */
   readonly cpuMs: number;
 }

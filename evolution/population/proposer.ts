@@ -13,7 +13,7 @@
 import type { Clock } from "../../vault/index.ts";
 import type { EvolutionErrorCode } from "../errors.ts";
 import { EvolutionError } from "../errors.ts";
-import type { MutationGround, Mutator, Proposal } from "../mutation/mutator.ts";
+import type { Coverage, MutationGround, Mutator, Proposal } from "../mutation/mutator.ts";
 import { applyEdits } from "../mutation/edit.ts";
 import type { Edit } from "../mutation/edit.ts";
 import { PROGRAM_CHARACTERS_MAX } from "../population-options.ts";
@@ -49,6 +49,8 @@ export interface ProposerParts {
   readonly mutators: readonly Mutator[];
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** What the parent's cases passed; for mutators of syntax trees. */
+  readonly coverageOf: (parent: Individual) => Promise<Coverage | undefined>;
   /** True for a program that was never run; from then on it was. */
   readonly isNew: (program: Pick<Individual, "id" | "text">) => boolean;
 }
@@ -112,12 +114,15 @@ export class Proposer {
   }
 
   #ask({ mutator, ground }: Slot): Inquiry {
-    const { clock, signal } = this.#parts;
+    const { clock, signal, coverageOf } = this.#parts;
     const count = mutator.kind === "llm" ? DRAWS_MAX_PAID : DRAWS_MAX;
     let proposals: AsyncIterator<Proposal> | undefined;
     const next = async (): Promise<Answer> => {
       try {
-        proposals ??= mutator.propose(ground, count, signal)[Symbol.asyncIterator]();
+        if (proposals === undefined) {
+          const coverage = mutator.kind === "ast" ? await coverageOf(ground.parent) : undefined;
+          proposals = mutator.propose({ ...ground, coverage }, count, signal)[Symbol.asyncIterator]();
+        }
         return { result: await within(proposals.next(), { clock, ms: SILENCE_MS, signal, late: silent }) };
       } catch (error) {
         return { error }; // looked at when it is the slot's turn
@@ -170,6 +175,8 @@ export class Proposer {
 
   #failed({ mutator }: Slot, error: unknown): { readonly failure: string; readonly spent?: string } {
     this.#parts.signal.throwIfAborted();
+    // Not its own: the program that it was to change could not be run.
+    if (error instanceof EvolutionError && error.code === "EVOLUTION_EVALUATOR_FAILED") throw error;
     if (error instanceof EvolutionError && SPENT.has(error.code)) {
       this.#spent.set(mutator.id, error.code);
       // Out of questions is an end; out of answers is a fault.

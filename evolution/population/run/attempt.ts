@@ -27,6 +27,8 @@ export interface Work {
   /** Of each call. */
   readonly fuel: number;
   readonly heapMb: number;
+  /** One call a turn, and the counts of each. */
+  readonly isDetailed: boolean;
 }
 
 /** What an attempt came to. */
@@ -35,6 +37,8 @@ export interface Attempt {
   readonly outcomes: readonly CallOutcome[];
   readonly fuelUsed: readonly number[];
   readonly counts: Uint32Array;
+  /** Of each of these calls, where that was asked for. */
+  readonly callCounts: readonly Uint32Array[];
   readonly cpuMs: number;
   /** What stopped it before the last call. */
   readonly stop?: Stop | undefined;
@@ -72,7 +76,7 @@ export async function attempt(
   options: { readonly callsPerTurn: number; readonly signal: AbortSignal | undefined },
 ): Promise<Attempt> {
   const { fuel, lists } = work;
-  const turns = chunksOf(lists, Math.min(options.callsPerTurn, PROGRAM_CALLS_MAX));
+  const turns = chunksOf(lists, Math.min(work.isDetailed ? 1 : options.callsPerTurn, PROGRAM_CALLS_MAX));
   const resident = place(cell, work, wallMsOf(fuel, turns[0]?.length ?? 1));
   const dispose = (): void => resident.dispose();
   options.signal?.addEventListener("abort", dispose, { once: true });
@@ -130,6 +134,7 @@ class Tally {
   readonly #outcomes: CallOutcome[] = [];
   readonly #fuelUsed: number[] = [];
   readonly #counts: Uint32Array;
+  readonly #callCounts: Uint32Array[] = [];
   #cpuMs = 0;
   #stop: Stop | undefined;
 
@@ -143,6 +148,7 @@ class Tally {
       outcomes: this.#outcomes,
       fuelUsed: this.#fuelUsed,
       counts: this.#counts,
+      callCounts: this.#callCounts,
       cpuMs: this.#cpuMs,
       stop: this.#stop,
     };
@@ -172,6 +178,7 @@ class Tally {
 
   #addFigures({ calls, counts }: ProgramReply): void {
     for (const { fuelUsed } of calls) this.#fuelUsed.push(fuelUsed);
+    if (this.#work.isDetailed) this.#callCounts.push(counts);
     for (const [index, count] of counts.entries()) this.#counts[index] = (this.#counts[index] ?? 0) + count;
   }
 }

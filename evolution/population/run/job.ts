@@ -22,6 +22,8 @@ export class Progress {
   readonly #outcomes: CallOutcome[] = [];
   readonly #fuelUsed: number[] = [];
   readonly #counts: Uint32Array;
+  /** One for each outcome where they are asked for; `undefined` where nobody knows. */
+  readonly #callCounts: (Uint32Array | undefined)[] = [];
   #cpuMs = 0;
   #exceeded = 0;
   #isAlone = false;
@@ -49,10 +51,16 @@ export class Progress {
     return { outcomes: this.#outcomes, fuelUsed: this.#fuelUsed, coverage: this.#counts, cpuMs: this.#cpuMs };
   }
 
+  /** Of each call, where the work asked for them. */
+  get callCounts(): readonly (Uint32Array | undefined)[] {
+    return this.#callCounts;
+  }
+
   /** Takes what an attempt at `rest` came to. */
-  add({ outcomes, fuelUsed, counts, cpuMs, stop }: Attempt): void {
+  add({ outcomes, fuelUsed, counts, callCounts, cpuMs, stop }: Attempt): void {
     this.#outcomes.push(...outcomes);
     this.#fuelUsed.push(...fuelUsed);
+    this.#callCounts.push(...callCounts);
     for (const [index, count] of counts.entries()) this.#counts[index] = (this.#counts[index] ?? 0) + count;
     this.#cpuMs += cpuMs;
     if (stop === undefined) return;
@@ -73,6 +81,7 @@ export class Progress {
     for (let index = 0; index < count; index++) {
       this.#outcomes.push(outcome);
       this.#fuelUsed.push(0);
+      this.#callCounts.push(undefined);
     }
   }
 }

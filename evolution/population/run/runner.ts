@@ -12,7 +12,6 @@
 import { encode } from "../../../sandbox/index.ts";
 import { EvolutionError } from "../../errors.ts";
 import type { CallOutcome, ProgramRun, ProgramRunner, RunCallsOptions, RunnableProgram } from "../program-runner.ts";
-import type { Work } from "./attempt.ts";
 import { instrument } from "./instrument.ts";
 import { Progress } from "./job.ts";
 import type { RunnerOptions } from "./run-options.ts";
@@ -89,7 +88,7 @@ class Runner implements CellRunner {
   async run(
     { text, entry }: RunnableProgram,
     calls: readonly (readonly unknown[])[],
-    { fuel, signal }: RunCallsOptions,
+    { fuel, signal, isDetailed = false }: RunCallsOptions,
   ): Promise<ProgramRun> {
     checkFuel(fuel);
     if (!ENTRY_NAME.test(entry))
@@ -97,11 +96,13 @@ class Runner implements CellRunner {
     signal?.throwIfAborted();
     if (this.#isClosed) throw closed();
     const lists = calls.map((list) => this.#encode(list));
-    const program = instrument(text);
+    const program = instrument(text, isDetailed);
     if ("reason" in program) return unfit(program.reason, calls.length);
-    const { counters } = program;
-    const work = { script: scriptOf(program, entry), counters, lists, fuel, heapMb: this.#heapMb };
-    return await this.#enqueue(work, signal);
+    const { counters, blocks } = program;
+    const work = { script: scriptOf(program, entry), counters, lists, fuel, heapMb: this.#heapMb, isDetailed };
+    const progress = new Progress(work);
+    const run = await this.#enqueue(progress, signal);
+    return isDetailed ? { ...run, detail: { blocks, counts: progress.callCounts } } : run;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -118,12 +119,12 @@ class Runner implements CellRunner {
     return text;
   }
 
-  async #enqueue(work: Work, signal: AbortSignal | undefined): Promise<ProgramRun> {
+  async #enqueue(progress: Progress, signal: AbortSignal | undefined): Promise<ProgramRun> {
     if (this.#waiting.size >= WAITING_MAX) {
       const message = `${WAITING_MAX} programs wait already: await some before you run more`;
       throw new EvolutionError("EVOLUTION_QUEUE_FULL", message);
     }
-    const job: Job = { progress: new Progress(work), signal, settled: Promise.withResolvers(), isOver: false };
+    const job: Job = { progress, signal, settled: Promise.withResolvers(), isOver: false };
     const abort = (): void => this.#fail(job, signal?.reason);
     signal?.addEventListener("abort", abort, { once: true });
     this.#waiting.add(job);

@@ -10,10 +10,11 @@ import type { EvolveOptions } from "../../../evolution/population-options.ts";
 import type { SearchEvent } from "../../../evolution/population/events.ts";
 import { evolve } from "../../../evolution/population/evolve.ts";
 import type { Problem } from "../../../evolution/population/problem.ts";
+import type { ProgramRunner } from "../../../evolution/population/program-runner.ts";
 import { code } from "../../support/evolution-error.ts";
 import { tempFolder } from "../../support/temp-vault.ts";
 import { searched } from "./searched.ts";
-import { ToyRunner } from "./toy.ts";
+import { halves, ToyRunner } from "./toy.ts";
 
 /** Four first parents, then generations of 24 slots, most of which find something to run: three of them, the last one cut. */
 const WHOLE = 70;
@@ -144,5 +145,41 @@ describe("a mutator whose caps are spent", () => {
     await assert.rejects(run({ mutators: [failing()] }), code("EVOLUTION_MUTATOR_FAILED"));
     const { result } = await run({ mutators: [failing(), ...mutators], budget: { evaluations: 40 } });
     assert.equal(result.why, "evaluations");
+  });
+});
+
+describe("where failing cases were, and passing ones were not", () => {
+  it("is told to mutators of syntax trees, once for each parent, and to no others", async () => {
+    const { mutators, runner, ...options } = searched(1);
+    assert.ok(runner !== undefined);
+    const located: string[] = [];
+    const told: Parameters<Mutator["propose"]>[0][] = [];
+    const counting: Pick<ProgramRunner, "run"> = {
+      run: (program, calls, given) => {
+        if (given.isDetailed === true) located.push(program.text);
+        return halves(runner).run(program, calls, given);
+      },
+    };
+    const watched = mutators.map((mutator) => ({
+      ...mutator,
+      propose: (...given: Parameters<typeof mutator.propose>) => (told.push(given[0]), mutator.propose(...given)),
+    }));
+    const run = await evolve({ ...options, mutators: watched, runner: counting, budget: { evaluations: 60 } });
+    assert.equal(
+      run.hash,
+      (await evolve({ ...searched(1), budget: { evaluations: 60 } })).hash,
+      "it costs no evaluation",
+    );
+    assert.equal(new Set(located).size, located.length);
+    for (const { parent, coverage } of told) {
+      if (!located.includes(parent.text)) assert.equal(coverage, undefined);
+      if (coverage === undefined) continue;
+      const failed = coverage.runs.filter(({ hasPassed }) => !hasPassed).length;
+      assert.equal(failed, Math.min(12, parent.scores.filter((score) => score < 1).length));
+      assert.equal(coverage.blocks[1]?.end, parent.text.length);
+    }
+    assert.ok(
+      told.some(({ coverage }) => coverage !== undefined) && told.some(({ coverage }) => coverage === undefined),
+    );
   });
 });

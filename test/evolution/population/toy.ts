@@ -35,6 +35,23 @@ export class ToyRunner {
   };
 }
 
+/** A toy's answers, and which half of the text each call passed, as the cases have it by turns. */
+export function halves(runner: Pick<ProgramRunner, "run">): Pick<ProgramRunner, "run"> {
+  return {
+    run: async (program, calls, options) => {
+      const run = await runner.run(program, calls, options);
+      const [middle, end] = [program.text.length >> 1, program.text.length];
+      const blocks = [
+        { start: 0, end: middle },
+        { start: middle, end },
+      ];
+      const counts = calls.map(([block]) => (Number(block) % 2 === 0 ? [1, 0] : [0, 1]));
+      const detail = options.isDetailed === true ? { blocks, counts } : undefined;
+      return { ...run, coverage: new Uint32Array(2), detail };
+    },
+  };
+}
+
 /** Answers after some turns of the event loop, as many as chance says. */
 export function outOfOrder(seed: number): () => Promise<void> {
   const random = seededRandom(seed);

@@ -14,24 +14,28 @@ interface Gate {
   make(): (...args: unknown[]) => unknown;
 }
 
-function instrumented(text: string): Instrumented {
-  const program = instrument(text);
+function instrumented(text: string, isDetailed?: boolean): Instrumented {
+  const program = instrument(text, isDetailed);
   assert.ok("code" in program, "reason" in program ? program.reason : "");
   return program;
 }
 
 /** The script of a program, evaluated here: these programs are ours. */
-function gateOf(text: string, entry = "f"): Gate {
+function gateOf(text: string, entry = "f", isDetailed = false): Gate {
   const context: { __planariaDefinition?: () => Gate } = {};
-  runInNewContext(scriptOf(instrumented(text), entry), context);
+  runInNewContext(scriptOf(instrumented(text, isDetailed), entry), context);
   const made = context.__planariaDefinition?.();
   assert.ok(made);
   return made;
 }
 
 /** What the call gives with so much fuel, and how much it used. */
-function callWith(fuel: number, text: string, ...args: unknown[]): readonly [value: unknown, used: number] {
-  const gate = gateOf(text);
+function callWith(
+  { fuel, isDetailed = false }: { readonly fuel: number; readonly isDetailed?: boolean },
+  text: string,
+  ...args: unknown[]
+): readonly [value: unknown, used: number] {
+  const gate = gateOf(text, "f", isDetailed);
   gate.refill(fuel);
   const value = gate.make()(...args);
   return [value, fuel - gate.left()];
@@ -61,7 +65,8 @@ describe("counters", () => {
     ["function f() { return typeof arguments[0] }", "number", 1],
   ] as const) {
     it(`change nothing about ${text}`, () => {
-      assert.deepEqual(callWith(100, text, 3), [value, used]);
+      for (const isDetailed of [false, true])
+        assert.deepEqual(callWith({ fuel: 100, isDetailed }, text, 3), [value, used]);
     });
   }
 
@@ -72,6 +77,30 @@ describe("counters", () => {
     gate.refill(100);
     gate.make()(1);
     assert.deepEqual([...gate.counts], [1, 3, 2, 0]);
+  });
+
+  it("stand in every branch where that is asked for, cost nothing there, and say what they count", () => {
+    const text = `function f(n: number) {
+      if (n > 1) n = n > 2 ? n && 9 : 8; else if (n) { n = 7 } else n++
+      switch (n) { case 1: case 9: n--; break; default: { n = 0 } }
+      return n || (n => n ? 1 : 2)(n)
+    }`;
+    const counted = (arg: number): readonly string[] => {
+      const { blocks } = instrumented(text, true);
+      const gate = gateOf(text, "f", true);
+      gate.refill(2); // two functions
+      gate.make()(arg);
+      assert.ok(gate.left() >= 0);
+      return blocks.flatMap(({ start, end }, index) => ((gate.counts[index] ?? 0) > 0 ? [text.slice(start, end)] : []));
+    };
+    assert.deepEqual(counted(3).slice(1), ["n = n > 2 ? n && 9 : 8;", "n && 9", "9", "n--; break;"]);
+    assert.deepEqual(counted(0).slice(2, 3), ["n++"]);
+    const [, rest, seven, other, or, arrow, two] = counted(1);
+    assert.match(rest ?? "", /^if \(n\) \{ n = 7 \} else n\+\+$/);
+    assert.deepEqual(
+      [seven, other, or, arrow, two],
+      ["{ n = 7 }", "{ n = 0 }", "(n => n ? 1 : 2)(n)", "n => n ? 1 : 2", "2"],
+    );
   });
 
   it("let a default export be called", () => {

@@ -42,6 +42,28 @@ describe("a program", () => {
     assert.ok(cpuMs >= 0);
   });
 
+  it("says of each call which ways it took, where that is asked for", async () => {
+    const text = "function f(n) { if (n > 1) return 1; while (n < 0) n--; return 0 }";
+    const program = { text, entry: "f" };
+    const calls = [[2], [0], [-1]];
+    const plain = await runner.run(program, calls, { fuel: 50 });
+    const { detail, outcomes, fuelUsed } = await runner.run(program, calls, { fuel: 50, isDetailed: true });
+    assert.deepEqual([outcomes, fuelUsed], [plain.outcomes, plain.fuelUsed]);
+    assert.equal(plain.detail, undefined);
+    assert.deepEqual(
+      detail?.blocks.map(({ start, end }) => text.slice(start, end)),
+      [text, "return 1;", "n--;"],
+    );
+    assert.deepEqual(
+      detail?.counts.map((counts) => Array.from(counts ?? [])),
+      [
+        [1, 1, 0],
+        [1, 0, 0],
+        [1, 0, 49],
+      ],
+    );
+  });
+
   it("gives and takes values that JSON does not know", async () => {
     const list = [undefined, NaN, -0, 5n, new Map([["a", new Set([1])]]), new Date(7), new Uint8Array([1, 2])];
     assert.deepEqual(await values("const f = (...list) => list", [list]), [list]);
