@@ -66,6 +66,13 @@ export interface Attack {
     readonly method: string;
     /** Encoded argument. */
     readonly text: string;
+    /** What the world says in answer to the handler's questions, in order for each subject; what is not here is refused. */
+    readonly answers?: readonly {
+      /** What is asked: its verb, and which capability or step. */
+      readonly subject: string;
+      /** Encoded value; absent: this one is refused. */
+      readonly text?: string;
+    }[];
   }[];
   readonly found: { readonly decision?: string; readonly timeMs: number; readonly what: string };
 }

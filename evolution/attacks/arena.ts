@@ -6,22 +6,38 @@
  *                   `-- candidate (migrated)  `-- round 2 ...
  *
  * Invariants
- * 1. Both get the same messages, with the same time and the same chance, in the same order; the control first.
+ * 1. Both get the same messages, with the same time and the same chance, in the same order; the control first. What they ask the
+ *    outside is answered alike (`outside.ts`), and reaches nobody.
  * 2. Who has lost its isolate has another one before the next message.
  */
-import type { RecordedTurn, Shadow, ShadowTurn } from "../../runtime/index.ts";
+import type { RecordedTurn, Shadow } from "../../runtime/index.ts";
+import type { Loaded } from "../../sandbox/index.ts";
 import { relive, runAndStay } from "../smoke/round-trip.ts";
 import type { StageVerdict, Trial } from "../stage.ts";
 import { candidateOf } from "../stage.ts";
 import { migrateIfNeeded } from "../stages/smoke.ts";
 import { trialShadow } from "../trial-shadow.ts";
 import type { AttackMessage } from "./attack.ts";
-import { harmOf } from "./harm.ts";
+import type { HowDiffering, Meeting } from "./harm.ts";
+import { differenceIn, harmOf } from "./harm.ts";
+import { Outside } from "./outside.ts";
+import type { Usual } from "./subject.ts";
+import { usualAnswers } from "./subject.ts";
 
-/** How a message went for both. */
-interface Meeting {
-  readonly candidate: ShadowTurn;
-  readonly control: ShadowTurn;
+/** What became of messages. */
+export interface Played {
+  /** What one of them did to the candidate that it did not do to the control; those behind it were not given. */
+  readonly harm: string | undefined;
+  /** The messages, with the answers that were made up for them. */
+  readonly messages: readonly AttackMessage[];
+  /** Those that the control answered, and the candidate did not answer alike. No harm; told all the same. */
+  readonly differences: readonly MessageDifference[];
+}
+
+/** A message that both did not answer alike. */
+export interface MessageDifference {
+  readonly message: AttackMessage;
+  readonly how: HowDiffering;
 }
 
 /** `differs`: from what a new life on the same state answers or writes. */
@@ -34,9 +50,14 @@ export class Arena implements AsyncDisposable {
   readonly #control: Shadow;
   /** One time and one chance for all messages, so that what happened happens again. */
   readonly #nowMs: number;
+  readonly #usual: Usual;
+  readonly #usualVerbs: ReadonlySet<string>;
   #spentMs = 0;
 
   private constructor(trial: Trial, candidate: Shadow, control: Shadow) {
+    const turns = trial.traffic();
+    this.#usual = usualAnswers(turns);
+    this.#usualVerbs = new Set(turns.flatMap(({ asks }) => asks.map(({ verb }) => verb)));
     this.#trial = trial;
     this.#candidate = candidate;
     this.#control = control;
@@ -60,9 +81,9 @@ export class Arena implements AsyncDisposable {
     }
   }
 
-  /** Methods of the running version. */
-  get methods(): readonly string[] {
-    return this.#control.loaded.methods.map(({ name }) => name);
+  /** Methods of the running version, and whether they only read. */
+  get methods(): Loaded["methods"] {
+    return this.#control.loaded.methods;
   }
 
   /**
@@ -75,14 +96,19 @@ export class Arena implements AsyncDisposable {
 
   /** Two new shadows on forks of the two states. `isAlone`: the candidate has a cell of its own. */
   async begin(options: { readonly isAlone?: boolean } = {}): Promise<Round> {
-    const { champion } = this.#trial;
-    const control = await trialShadow(this.#trial, { artifact: champion.artifact, of: this.#control });
+    const { champion, control: agent, options: given } = this.#trial;
+    const bytesMax = agent.spec.limits.messageBytesMax;
+    const outside = new Outside({ usual: this.#usual, simulate: given.simulate, bytesMax });
+    const ofControl = { artifact: champion.artifact, of: this.#control, simulate: outside.simulate("control") };
+    const control = await agent.shadow(ofControl);
     try {
       const artifact = candidateOf(this.#trial);
       const { isAlone = false } = options;
-      const candidate = await trialShadow(this.#trial, { artifact, of: this.#candidate, isAlone });
+      const simulate = outside.simulate("candidate");
+      const candidate = await agent.shadow({ artifact, of: this.#candidate, isAlone, simulate });
       const spent = (ms: number): void => void (this.#spentMs += ms);
-      return new Round(this.#trial, { candidate, control, nowMs: this.#nowMs, spent });
+      const usualVerbs = this.#usualVerbs;
+      return new Round(this.#trial, { candidate, control, nowMs: this.#nowMs, outside, usualVerbs, spent });
     } catch (error) {
       await control.drop();
       throw error;
@@ -101,8 +127,9 @@ export class Round implements AsyncDisposable {
   readonly #candidate: Shadow;
   readonly #control: Shadow;
   readonly #nowMs: number;
+  readonly #outside: Outside;
+  readonly #usualVerbs: ReadonlySet<string>;
   readonly #spent: (ms: number) => void;
-  #refused = 0;
 
   constructor(
     trial: Trial,
@@ -110,6 +137,10 @@ export class Round implements AsyncDisposable {
       readonly candidate: Shadow;
       readonly control: Shadow;
       readonly nowMs: number;
+      /** Answers both shadows. */
+      readonly outside: Outside;
+      /** Verbs that the running version was recorded to ask. */
+      readonly usualVerbs: ReadonlySet<string>;
       /** Is told what each message cost. */
       readonly spent: (ms: number) => void;
     },
@@ -118,31 +149,44 @@ export class Round implements AsyncDisposable {
     this.#candidate = parts.candidate;
     this.#control = parts.control;
     this.#nowMs = parts.nowMs;
+    this.#outside = parts.outside;
+    this.#usualVerbs = parts.usualVerbs;
     this.#spent = parts.spent;
   }
 
-  /** Messages that the candidate met with an error and the control answered. No harm; told all the same. */
-  get refused(): number {
-    return this.#refused;
-  }
-
-  /** Gives both a message. What it did to the candidate that it did not do to the control; `undefined`: nothing. */
-  async harmBy(message: AttackMessage): Promise<string | undefined> {
-    const { limits } = this.#trial.control.spec;
-    const meeting = await this.#meet(turnOf(message, this.#nowMs, this.#trial.seed));
-    const { outcome } = meeting.candidate;
-    this.#spent("meter" in outcome ? outcome.meter.cpuMs : limits.wallMs);
-    if (outcome.kind === "threw" && meeting.control.outcome.kind === "done") this.#refused += 1;
-    return harmOf(meeting, limits);
-  }
-
-  /** As `harmBy`, message by message, until one does harm. */
-  async harmByAll(messages: readonly AttackMessage[]): Promise<string | undefined> {
+  /**
+   * Gives both the messages, one after the other, until one does harm. With a seed the world's answers are made up; without, they are
+   * those that the messages name.
+   */
+  async play(messages: readonly AttackMessage[], seed?: number): Promise<Played> {
+    const played: AttackMessage[] = [];
+    const differences: MessageDifference[] = [];
     for (const message of messages) {
-      const harm = await this.harmBy(message);
-      if (harm !== undefined) return harm;
+      this.#outside.begin(message, seed);
+      const meeting = await this.#meet(turnOf(message, this.#nowMs, this.#trial.seed));
+      const told = this.#outside.end() ?? message;
+      played.push(told);
+      const { limits } = this.#trial.control.spec;
+      const { outcome } = meeting.candidate;
+      this.#spent("meter" in outcome ? outcome.meter.cpuMs : limits.wallMs);
+      const harm = harmOf(meeting, limits);
+      if (harm !== undefined) return { harm, messages: [...played, ...messages.slice(played.length)], differences };
+      const how = differenceIn(meeting);
+      if (how !== undefined) differences.push({ message: told, how });
     }
-    return undefined;
+    return { harm: undefined, messages: played, differences };
+  }
+
+  /**
+   * Whether the candidate, as it stands, fails one of these turns where the control answers. Cheap, and only a hint: whoever asks gives
+   * turns that only read, or the round goes on from another state.
+   */
+  async stumbles(turns: readonly RecordedTurn[]): Promise<boolean> {
+    for (const turn of turns) {
+      const { control, candidate } = await this.#meet(turn);
+      if (control.outcome.kind === "done" && candidate.outcome.kind !== "done") return true;
+    }
+    return false;
   }
 
   /** Of these turns those that both answer, and answer alike on another life on the same state. */
@@ -184,13 +228,17 @@ export class Round implements AsyncDisposable {
   async #meet(turn: RecordedTurn): Promise<Meeting> {
     let control = await runAndStay(this.#control, turn);
     // Its cell went with another shadow: the same turn again, on the state it still has.
-    if (control.outcome.kind === "lost") control = await runAndStay(this.#control, turn);
-    return { control, candidate: await runAndStay(this.#candidate, turn) };
+    if (control.outcome.kind === "lost") {
+      this.#outside.again("control");
+      control = await runAndStay(this.#control, turn);
+    }
+    const candidate = await runAndStay(this.#candidate, turn);
+    return { control, candidate, told: this.#outside.told("candidate"), usualVerbs: this.#usualVerbs };
   }
 }
 
 /** A message as a turn that nothing was recorded of. */
-function turnOf(message: AttackMessage, nowMs: number, seed: number): RecordedTurn {
+function turnOf({ kind, method, text }: AttackMessage, nowMs: number, seed: number): RecordedTurn {
   const nothing = { asks: [], result: { ok: true, reply: "null" }, cpuMs: 0, beforeSeq: 0 } as const;
-  return { ...nothing, ...message, nowMs, seed };
+  return { ...nothing, kind, method, text, nowMs, seed };
 }

@@ -9,6 +9,9 @@ import type { Attack } from "../stage.ts";
 /** One message of an attack. */
 export type AttackMessage = Attack["messages"][number];
 
+/** One answer of the world within an attack. */
+export type AttackAnswer = NonNullable<AttackMessage["answers"]>[number];
+
 /** An attack that is kept, and what is known of it. */
 export interface KeptAttack extends Attack {
   /** Candidates that it brought down, the one it was found with included. */
@@ -25,6 +28,9 @@ const MESSAGES_MAX = 20;
 /** Text of all messages of one attack, in UTF-16 units: a hostile text is rarely better for being longer. */
 export const TEXT_UNITS_MAX: number = 256 << 10;
 const METHOD_UNITS_MAX = 256;
+/** Answers of the world to one message. */
+export const ANSWERS_MAX = 16;
+const SUBJECT_UNITS_MAX = 256;
 const WHAT_UNITS_MAX = 1_000;
 const NAME_UNITS_MAX = 512;
 
@@ -65,28 +71,55 @@ export function parseAttack(value: unknown): KeptAttack | string {
 
 /** 128 bits of SHA-256 over agent and messages. */
 function idOf(agent: string, messages: readonly AttackMessage[]): string {
-  const content = JSON.stringify([agent, messages.map(({ kind, method, text }) => [kind, method, text])]);
+  const content = JSON.stringify([
+    agent,
+    messages.map(({ kind, method, text, answers }) => [
+      kind,
+      method,
+      text,
+      ...(answers === undefined ? [] : [answers]),
+    ]),
+  ]);
   return createHash("sha256").update(content).digest("hex").slice(0, 32);
 }
 
 function messageOf(value: unknown): Partial<AttackMessage> {
-  const { kind, method, text } = recordOf(value);
+  const { kind, method, text, answers } = recordOf(value);
   return {
+    ...(Array.isArray(answers) ? { answers: answers.slice(0, ANSWERS_MAX + 1).map(answerOf) } : {}),
     ...(kind === "call" || kind === "cast" ? { kind } : {}),
     ...(typeof method === "string" ? { method } : {}),
     ...(typeof text === "string" ? { text } : {}),
   };
 }
 
+/** What is no answer has a subject that none has. */
+function answerOf(value: unknown): AttackAnswer {
+  const { subject, text } = recordOf(value);
+  const isSound = typeof subject === "string" && (text === undefined || typeof text === "string");
+  if (!isSound) return { subject: "" };
+  return { subject, ...(text === undefined ? {} : { text }) };
+}
+
+function problemOfAnswers(answers: readonly AttackAnswer[]): string | undefined {
+  if (answers.length > ANSWERS_MAX) return `a message must have at most ${ANSWERS_MAX} answers`;
+  const isSound = answers.every(
+    ({ subject, text = "null" }) => subject !== "" && isText(subject, SUBJECT_UNITS_MAX) && isEncoded(text),
+  );
+  return isSound ? undefined : "an answer must have a subject, and an encoded value or none";
+}
+
 function problemOf(messages: readonly Partial<AttackMessage>[]): string | undefined {
   if (messages.length === 0 || messages.length > MESSAGES_MAX) return `it must have 1 to ${MESSAGES_MAX} messages`;
   let units = 0;
-  for (const { kind, method, text } of messages) {
+  for (const { kind, method, text, answers = [] } of messages) {
     if (kind === undefined) return "kind of a message must be call or cast";
     if (!isText(method, METHOD_UNITS_MAX) || method === "") return "method of a message must be the name of a method";
     if (text === undefined) return "text of a message must be an encoded argument";
-    units += text.length;
+    units += text.length + answers.reduce((sum, answer) => sum + answer.subject.length + (answer.text ?? "").length, 0);
     if (units > TEXT_UNITS_MAX) return `its messages have more than ${TEXT_UNITS_MAX} characters`;
+    const problem = problemOfAnswers(answers);
+    if (problem !== undefined) return problem;
   }
   return messages.every(({ text = "" }) => isEncoded(text)) ? undefined : "text of a message is no encoded argument";
 }

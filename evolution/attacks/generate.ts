@@ -34,6 +34,8 @@ export interface CaseSources {
 const SAMPLES_MAX = 4;
 /** Text of an argument that is varied: a longer one costs more to vary than it is worth. */
 const SAMPLE_UNITS_MAX = 32 << 10;
+/** Worlds that one honest message meets. */
+const WORLDS = 12;
 /** So few that each of them meets every place of a usual argument within one agent's share of the cases. */
 const VALUES_AT_ONCE = 7;
 
@@ -63,6 +65,24 @@ export function generateCases(sources: CaseSources): readonly Case[] {
     }
   }
   return cases;
+}
+
+/**
+ * Honest messages of turns that asked the outside, each several times: what is hostile is the world's answer. The newest of each method
+ * that differ, method by method; at most a quarter of `count`.
+ */
+export function behindQuestions(turns: readonly RecordedTurn[], count: number): readonly Case[] {
+  const asking = turns.filter(({ asks }) => asks.length > 0);
+  const methods = [...new Set(asking.map(({ method }) => method))];
+  const messages = methods.flatMap((method) => {
+    const texts = new Map(asking.filter((turn) => turn.method === method).map((turn) => [turn.text, turn]));
+    return [...texts.values()].slice(-SAMPLES_MAX);
+  });
+  const wanted = messages.length === 0 ? 0 : Math.min(Math.floor(count / 4), messages.length * WORLDS);
+  return Array.from({ length: wanted }, (_, index) => {
+    const { kind, method, text } = messages[index % messages.length]!; // within the list
+    return { message: { kind, method, text }, what: "made-up answers of the outside" };
+  });
 }
 
 /** The newest arguments of a method that differ; one without an argument where there are none. */

@@ -184,6 +184,18 @@ describe(`an adversary (seed ${SEED})`, () => {
     assert.ok(lengths.length > 0 && lengths.every((length) => length < 250), lengths.join(", "));
   });
 
+  it("keeps as many messages as it takes, and no more", async () => {
+    const source = changed(
+      changed(DESK, IN_SEARCH, `if (typeof text !== "string") { (ctx.state as any).armed = 1; return []; }`),
+      "ctx.state.tags += 1;",
+      'ctx.state.tags += 1; if (typeof tag?.group !== "string" && (ctx.state as any).armed) (ctx.state as any).titles = null;',
+    );
+    const { said, attacks } = await tried(source);
+    assert.equal(said.verdict, "fail", said.reason);
+    const methods = attacks.of("desk").map(({ messages }) => messages.map(({ method }) => method));
+    assert.deepEqual(methods, [["search", "tag"]]);
+  });
+
   it("runs attacks of several messages in their order", async () => {
     const attacks = await freshAttacks();
     const messages = ["one", "two"].map(
@@ -210,6 +222,123 @@ describe(`an adversary (seed ${SEED})`, () => {
   it("fails a candidate that cannot take the state over", async () => {
     const { said } = await tried(changed(DESK, "version: 1", "version: 2"));
     assert.deepEqual([said.verdict, said.code], ["fail", "EVOLUTION_MIGRATE_FAILED"]);
+  });
+});
+
+describe("what a handler does behind its first question", () => {
+  const SHOP = `
+import { agent } from "planaria/agent";
+export default agent({
+  version: 1,
+  state: () => ({ last: [] as number[], asked: 0 }),
+  on: {
+    async quote(ctx, item: string) {
+      const answer: any = await ctx.call("stock", "find", String(item));
+      const prices = Array.isArray(answer?.prices) ? answer.prices : [];
+      let sum = 0;
+      for (const price of prices) sum += Number(price) || 0;
+      ctx.state.last = prices.map((price: unknown) => Number(price) || 0);
+      return sum;
+    },
+    last: { reads: true, handle: (ctx) => ctx.state.last.length },
+  },
+});
+`;
+  const STOCK = `
+import { agent } from "planaria/agent";
+export default agent({
+  version: 1,
+  state: () => ({ asked: 0 }),
+  on: {
+    find(ctx, item: string) { ctx.state.asked += 1; return { item, prices: [1, 2, item.length], total: 3 }; },
+    asked: (ctx) => ctx.state.asked,
+  },
+});
+`;
+  const SUM = "let sum = 0;";
+  let own: Runtime;
+
+  before(async () => {
+    own = await withRuntime({ after: (cleanUp) => void cleanUps.push(cleanUp) });
+    await own.spawn({ id: "stock", source: STOCK });
+    const shop = await own.spawn({ id: "shop", source: SHOP, limits: LIMITS });
+    for (const item of ["pear", "apple", "fig"]) await shop.call("quote", item);
+    await shop.call("last");
+  });
+
+  const store = (name: string): Promise<Attacks> =>
+    Attacks.open({ events: own.events, journal: () => own.journal(`shop-${name}`) });
+
+  for (const [what, name, source, reason] of [
+    [
+      "does not end on what it is told",
+      "hangs",
+      changed(SHOP, SUM, `${SUM} for (let at = 0; "total" in Object(answer) && at !== answer.total; at++);`),
+      /it does not end after quote\(/,
+    ],
+    [
+      "writes what it cannot read",
+      "writes",
+      changed(SHOP, "prices.map((price: unknown) => Number(price) || 0)", "answer?.prices"),
+      /it no longer answers last after quote\(/,
+    ],
+    [
+      "obeys what it is told",
+      "obeys",
+      changed(SHOP, SUM, `${SUM} if (answer !== null && !Array.isArray(answer?.prices)) await ctx.stop("stock");`),
+      /it asks the outside \(stop\)/,
+    ],
+  ] as const) {
+    it(`is attacked, too: a candidate that ${what} fails, and what it was told is kept`, async () => {
+      const attacks = await store(name);
+      const parts = { runtime: own, agent: "shop", seed: SEED, attacks };
+      const said = await saidOf(adversaryStage, { ...parts, source });
+      assert.deepEqual([said.verdict, said.code], ["fail", "EVOLUTION_ATTACK_SUCCEEDED"], said.reason);
+      assert.match(said.reason, reason);
+      const kept = attacks.of("shop");
+      assert.ok(
+        kept.some(({ messages }) => (messages[0]?.answers?.length ?? 0) > 0),
+        JSON.stringify(kept),
+      );
+      // It fails every later one by what is kept alone, whatever its seed.
+      const again = await saidOf(adversaryStage, { ...parts, source, seed: SEED + 1, options: { generatedCases: 0 } });
+      assert.deepEqual([again.verdict, again.figures?.["generated"]], ["fail", 0], again.reason);
+      const honest = changed(SHOP, "sum += Number(price) || 0", "sum = sum + (Number(price) || 0)");
+      const well = await saidOf(adversaryStage, { ...parts, source: honest, options: { generatedCases: 0 } });
+      assert.equal(well.verdict, "pass", well.reason);
+    });
+  }
+
+  it("fails no candidate that is as good, or more careful, and nobody is asked", async () => {
+    const asked = await own.ref("stock").call("asked");
+    for (const [index, source] of [
+      changed(SHOP, "sum += Number(price) || 0", "sum = sum + (Number(price) || 0)"),
+      changed(SHOP, SUM, `${SUM} if (prices.length === 0) await ctx.call("stock", "find", "pear").catch(() => 0);`),
+      changed(SHOP, SUM, `${SUM} if (prices.length > 1000) throw new RangeError("too many prices");`),
+    ].entries()) {
+      const attacks = await store(`good-${index}`);
+      const said = await saidOf(adversaryStage, { runtime: own, agent: "shop", source, seed: SEED, attacks });
+      assert.equal(said.verdict, "pass", said.reason);
+    }
+    assert.equal(await own.ref("stock").call("asked"), asked);
+  });
+});
+
+describe("an answer that differs", () => {
+  it("is counted and shown, and fails nobody by itself", async () => {
+    const { said } = await tried(changed(DESK, IN_SEARCH, 'if (typeof text !== "string") return ["no text"];'));
+    assert.equal(said.verdict, "pass", said.reason);
+    assert.ok((said.figures?.["otherwise"] ?? 0) > 0);
+    assert.match(said.reason, /; \d+ are answered otherwise than the running version answers them \(search\(/);
+  });
+
+  it("is looked into at once: a state that is damaged fails, though a later message mends it", async () => {
+    const damage = 'if (typeof text !== "string") { (ctx.state as any).titles = null; return ["no text"]; }';
+    const mends = "ctx.state.tags += 1; (ctx.state as any).titles ??= [];";
+    const { said, attacks } = await tried(changed(changed(DESK, IN_SEARCH, damage), "ctx.state.tags += 1;", mends));
+    assert.deepEqual([said.verdict, said.code], ["fail", "EVOLUTION_ATTACK_SUCCEEDED"], said.reason);
+    assert.match(said.reason, /it no longer answers (add|list|search) after search\(/);
+    assert.ok(attacks.of("desk").every(({ messages }) => messages.length === 1));
   });
 });
 
@@ -265,7 +394,7 @@ describe("the ratchet", () => {
     const verdicts: (string | undefined)[] = [];
     for (const [source, options] of [
       [hangs, {}],
-      [changed(hangs, "return levels;", "return levels + 0 * Number(tree);"), { generatedCases: 0 }],
+      [changed(hangs, "return levels;", "return levels + 0;"), { generatedCases: 0 }],
     ] as const) {
       await using own = await Runtime.open({ vault });
       if (verdicts.length === 0) await desk(own);
