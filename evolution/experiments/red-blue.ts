@@ -1,8 +1,8 @@
 /**
  * Red against blue: three versions of a desk that takes comments in, each with holes, evolve against programs that attack them.
  *
- *     arms   evolved   attackers are paid for what they break and for rare ways through the versions, and stay
- *            blind     attackers are paid for what they break alone, and stay
+ *     arms   evolved   attackers are paid for what they break, and stay
+ *            guided    the same, and they are paid for rare ways through the versions as well (coverage)
  *            drawn     attackers are drawn anew each round, by the same changes
  *            first     only the sessions that the first attackers made
  *
@@ -36,8 +36,8 @@ export const redBlue: Experiment = {
   figures: [
     { id: "evolved", title: "held attacks stood, bred with evolved attackers", unit: "%", better: "higher", digits: 1 },
     {
-      id: "blind",
-      title: "held attacks stood, bred with attackers evolved by harm alone",
+      id: "guided",
+      title: "held attacks stood, bred with evolved attackers that are paid for coverage, too",
       unit: "%",
       better: "higher",
       digits: 1,
@@ -131,7 +131,7 @@ function figuresOf(played: Played): Readonly<Record<string, number>> {
   const evolved = armOf(played, "evolved");
   return {
     evolved: held("evolved"),
-    blind: held("blind"),
+    guided: held("guided"),
     drawn: held("drawn"),
     first: held("first"),
     before: Math.max(...played.before.map((standing) => standing.held)),

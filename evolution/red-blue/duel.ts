@@ -36,7 +36,10 @@ export interface DuelOptions {
   /** Ends before the round that would spend more. */
   readonly evaluations: number;
   readonly rounds?: number;
-  /** Whether attackers are paid as well for rare ways through the versions. Default true. */
+  /**
+   * Whether attackers are paid as well for rare ways through the versions. Default false: they find more attacks, and what is bred
+   * against those does not stand more (experiment red-blue, arm `guided`).
+   */
   readonly isGuided?: boolean;
   /** False: the versions stay as they are, and only attackers evolve. Default true. */
   readonly isBlueEvolving?: boolean;
@@ -102,7 +105,7 @@ class Duel {
   #cost = 0;
 
   constructor(options: DuelOptions) {
-    const { defence, runner, signal, seed, pressure, isGuided = true } = options;
+    const { defence, runner, signal, seed, pressure, isGuided = false } = options;
     this.#options = options;
     this.#champion = defence.versions[0] ?? "";
     this.#bouts = new Bouts({ defence, runner, fuel: FUEL, signal });

@@ -58,7 +58,7 @@ export interface Standing {
 }
 
 /** What is compared: where attacks come from, and by what attackers are chosen. */
-export type ArmName = "evolved" | "blind" | "drawn" | "first";
+export type ArmName = "evolved" | "guided" | "drawn" | "first";
 
 /** One arm. */
 export interface Arm {
@@ -77,8 +77,8 @@ export interface Played {
 }
 
 const ARMS: readonly { readonly name: ArmName; readonly pressure: Pressure; readonly isGuided: boolean }[] = [
-  { name: "evolved", pressure: "evolved", isGuided: true },
-  { name: "blind", pressure: "evolved", isGuided: false },
+  { name: "evolved", pressure: "evolved", isGuided: false },
+  { name: "guided", pressure: "evolved", isGuided: true },
   { name: "drawn", pressure: "drawn", isGuided: false },
   { name: "first", pressure: "first", isGuided: false },
 ];
@@ -130,7 +130,6 @@ async function heldKinds(
     runner,
     seed: other,
     pressure: "evolved",
-    isGuided: false,
     isBlueEvolving: false,
   } as const;
   const { successes } = await duel({ ...options, evaluations: Infinity, rounds: HELD_ROUNDS, signal });

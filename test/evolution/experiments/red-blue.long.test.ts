@@ -74,7 +74,7 @@ describe("the experiment red-blue", () => {
       JSON.parse(out) as { seeds: { report: { figures: Record<string, number>; details: Record<string, string> } }[] }
     ).seeds;
     const { figures = {}, details = {} } = seed?.report ?? {};
-    for (const id of ["evolved", "blind", "drawn", "first", "before"])
+    for (const id of ["evolved", "guided", "drawn", "first", "before"])
       assert.ok((figures[id] ?? -1) >= 0 && (figures[id] ?? 101) <= 100, `${id}: ${figures[id]}`);
     const lines = details["attackLines"] ?? "";
     assert.equal(lines.trimEnd().split("\n").length, figures["cases"]);

@@ -104,6 +104,7 @@ describe("a duel", () => {
     assert.equal(one?.rounds.length, 5);
     assert.ok((one?.successes.length ?? 0) > 5);
     assert.notEqual((await duel(small({ seed: 4 }))).hash, one?.hash);
+    assert.notEqual((await duel(small({ isGuided: true }))).hash, one?.hash);
   });
 
   it("ends before the round that its budget does not cover", async () => {
@@ -199,7 +200,7 @@ describe("an attack that is kept", () => {
   });
 
   function textIn(session: Session): string {
-    const [first] = session as readonly [{ readonly message: { readonly text?: unknown } }];
-    return String(first.message.text);
+    const message = session[0]?.message as { readonly text?: unknown } | undefined;
+    return String(message?.text);
   }
 });
