@@ -19,7 +19,8 @@ import type { Artifact, RowOp } from "../sandbox/index.ts";
 import type { Op, View } from "../vault/index.ts";
 import { withGrants } from "./capabilities/grants.ts";
 import { RuntimeError } from "./errors.ts";
-import { AGENT_LIMITS, QUARANTINE } from "./options.ts";
+import { AGENT_LIMITS } from "./limit-options.ts";
+import { QUARANTINE } from "./options.ts";
 import type { ParsedSpawnOptions } from "./options.ts";
 
 const STATE_PREFIX = "s:";

@@ -10,7 +10,7 @@ import type { AgentRecord, DefinitionFiles } from "./agent-file.ts";
 import type { AgentSpec } from "./agent-record.ts";
 import { RuntimeError } from "./errors.ts";
 import type { ParsedSpawnOptions } from "./options.ts";
-import { parseAgentId } from "./options.ts";
+import { parseAgentId } from "./name-options.ts";
 
 /** What the files say. */
 export interface Definition {

@@ -6,7 +6,8 @@
 export { Runtime } from "./runtime.ts";
 export { requireNode } from "./node-version.ts";
 export type { RuntimeParts } from "./runtime.ts";
-export type { AgentLimits, DefinitionOptions, RuntimeOptions, SpawnOptions } from "./options.ts";
+export type { AgentLimits } from "./limit-options.ts";
+export type { DefinitionOptions, RuntimeOptions, SpawnOptions } from "./options.ts";
 
 /** What agents may do outside of their isolates, where they are granted it by name. */
 export { defineCapability } from "./capabilities/define.ts";

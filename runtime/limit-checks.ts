@@ -3,7 +3,7 @@
  * agents that never start or cells that the system ends.
  */
 import { totalmem } from "node:os";
-import type { AgentLimits } from "./options.ts";
+import type { AgentLimits } from "./limit-options.ts";
 
 const MEBIBYTE = 1024 * 1024;
 

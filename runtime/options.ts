@@ -5,59 +5,20 @@
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import type { IsolateLimits } from "../sandbox/index.ts";
 import type { Durability, Point, RetentionRule } from "../vault/index.ts";
+import { AGENT_LIMITS, limitsSchema, withDefaults } from "./limit-options.ts";
+import type { AgentLimits } from "./limit-options.ts";
+import { agentId, agentPath } from "./name-options.ts";
 import type { Capability } from "./capabilities/contract.ts";
 import type { HostGrants, HostOptions } from "./capabilities/grants.ts";
 import { withGrants } from "./capabilities/grants.ts";
 import { Capabilities } from "./capabilities/registry.ts";
 import { contradictions, recycleLimits, recycleSchema, sandboxSchema } from "./cell-options.ts";
 import type { RecycleOptions, SandboxOptions } from "./cell-options.ts";
-import { RuntimeError } from "./errors.ts";
 import { cellContradictions, limitContradictions, machineMb } from "./limit-checks.ts";
+import { count, invalid, parse } from "./parse-options.ts";
 import type { RecycleLimits } from "./recycling.ts";
 import type { RestartType } from "./supervision/contract.ts";
-
-/** Limits of one agent. All have defaults; all are enforced. */
-export interface AgentLimits extends IsolateLimits {
-  /** Messages that may wait. */
-  readonly mailboxMax: number;
-  /** Durable timers (`ctx.after`, `ctx.cron`) set at once. */
-  readonly timersMax: number;
-  /** Topics subscribed to at once. */
-  readonly subscriptionsMax: number;
-  /** Subagents of its own. */
-  readonly subagentsMax: number;
-  /** Generations of subagents below a top-level agent; 0: none. */
-  readonly subagentDepthMax: number;
-  /** Subagents below a top-level agent, of all generations. */
-  readonly subtreeMax: number;
-}
-
-/** What every agent gets where its spec says nothing. */
-export const AGENT_LIMITS: AgentLimits = {
-  heapMb: 32,
-  cpuMs: 250, // the thread's own CPU clock is charged, so a busy machine does not use it up
-  wallMs: 500, // twice the CPU budget: V8's timeout is wall time and must not stop honest turns under load
-  loadMs: 1_000, // a 200 KB bundle compiles and runs in about 11 ms; the rest is room for a busy machine
-  messageBytesMax: 1 << 20,
-  replyBytesMax: 1 << 20,
-  stateBytesMax: 16 << 20, // half the default heap
-  asksPerTurnMax: 256, // room for every step and its two questions, and for as many calls inside
-  stepsPerTurnMax: 64,
-  stepBytesPerTurnMax: 4 << 20, // an eighth of the default heap
-  outboxPerTurnMax: 256,
-  logBytesPerTurnMax: 64 << 10,
-  tableReadsPerTurnMax: 4_096, // pages of 256 KiB: a gigabyte, more than any turn has the CPU time to look at
-  tableBytesPerTurnMax: 8 << 20, // a quarter of the default heap, where they stand until the turn ends
-  rowBytesMax: 1 << 20, // as a message: it crosses in one piece
-  mailboxMax: 1_000,
-  timersMax: 1_000, // as many messages as may wait, should all of them fall due together
-  subscriptionsMax: 50, // each may have 16 messages on their way: together they leave room in a mailbox
-  subagentsMax: 50, // two cells full
-  subagentDepthMax: 8, // deeper than any division of labour that a person could follow
-  subtreeMax: 200, // each has an isolate: eight cells full
-};
 
 /** When words are a poison, where a spec says nothing; `SpawnOptions` has the reasons. */
 export const QUARANTINE = { quarantineDeaths: 3, quarantineMs: 600_000 } as const;
@@ -247,33 +208,7 @@ export interface ParsedSpawnOptions {
   readonly supervisor?: string;
 }
 
-/** A whole number from 1 to `max`. */
-export const count = (max: number): z.ZodNumber => z.number().int().min(1).max(max);
 const durability = z.enum(["disk", "os", "memory"]);
-
-const limits = z.strictObject({
-  heapMb: z.number().int().min(8).max(4096).optional(),
-  cpuMs: count(600_000).optional(),
-  wallMs: count(600_000).optional(),
-  loadMs: count(600_000).optional(),
-  messageBytesMax: count(64 << 20).optional(),
-  replyBytesMax: count(64 << 20).optional(),
-  stateBytesMax: count(1 << 30).optional(),
-  asksPerTurnMax: count(65_536).optional(), // what a cell accepts
-  stepsPerTurnMax: count(4_096).optional(),
-  stepBytesPerTurnMax: count(64 << 20).optional(),
-  outboxPerTurnMax: count(65_536).optional(), // what a cell accepts
-  logBytesPerTurnMax: count(16 << 20).optional(),
-  tableReadsPerTurnMax: count(65_536).optional(),
-  tableBytesPerTurnMax: count(32 << 20).optional(), // with state and reply it has to fit into a commit of 64 MiB
-  rowBytesMax: count(16 << 20).optional(),
-  mailboxMax: count(10_000_000).optional(),
-  timersMax: z.number().int().min(0).max(1_000_000).optional(),
-  subscriptionsMax: z.number().int().min(0).max(100_000).optional(),
-  subagentsMax: z.number().int().min(0).max(100_000).optional(),
-  subagentDepthMax: z.number().int().min(0).max(100).optional(),
-  subtreeMax: z.number().int().min(0).max(1_000_000).optional(),
-});
 
 /** Publications that a topic keeps. */
 export const retain: z.ZodNumber = count(1_000_000);
@@ -313,21 +248,8 @@ const runtimeSchema = z.strictObject({
   audit: z.strictObject({ countMax: count(10_000_000).optional(), bytesMax: count(1 << 30).optional() }).optional(),
   capabilities: z.array(z.unknown()).max(1_000).optional(), // each is checked where it is registered
   seed: z.number().int().min(0).max(0xffff_ffff).optional(),
-  limits: limits.optional(),
+  limits: limitsSchema.optional(),
 });
-
-/** Agent ids are names in the vault; `~` is kept for the runtime's own branches. */
-const agentIdPattern = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
-
-const ID_RULE = "letters, digits and . _ : - only, at most 128 characters";
-const agentId = z.string().regex(agentIdPattern, `${ID_RULE}; what is called a/b is started by a`);
-
-/** A child of a supervisor, or of another agent, is called by its path: `pool/worker-1`. Fits a vault's name with room to spare. */
-const PATH_LENGTH_MAX = 200;
-/** The name of an agent that may be a child: a path. */
-export const agentPath: z.ZodString = z
-  .string()
-  .refine(isAgentId, `${ID_RULE}; a path joins such names with /, at most ${PATH_LENGTH_MAX}`);
 
 const fileUrl = z.instanceof(URL).refine(({ protocol }) => protocol === "file:", "a URL of a file begins with file:");
 
@@ -355,7 +277,7 @@ const spawnObject = z.strictObject({
   durability: durability.optional(),
   profile: z.enum(["trusted", "hardened"]).optional(),
   domain: z.string().regex(domainPattern, "letters, digits and . _ : - only, at most 64 characters").optional(),
-  limits: limits.optional(),
+  limits: limitsSchema.optional(),
   contextBudget: count(Number.MAX_SAFE_INTEGER).optional(),
   random: z.enum(["seeded", "real"]).optional(),
   text: definitionText.optional(),
@@ -513,51 +435,7 @@ export function parseExitReason(input: unknown, agent: string): string {
   return parse(exitReason, input, `${agent}: exit`);
 }
 
-/** Whether a text can be the name of an agent: one segment, or a path of them. */
-export function isAgentId(id: string): boolean {
-  return (
-    agentIdPattern.test(id) ||
-    (id.length <= PATH_LENGTH_MAX && id.split("/").every((part) => agentIdPattern.test(part)))
-  );
-}
-
-/** Checks the name of an agent that may be a child: a path. Throws RUNTIME_OPTIONS_INVALID. */
-export function parseAgentPath(input: unknown): string {
-  return parse(agentPath, input, "agent id");
-}
-
-/** Checks the name of a new top-level agent. Throws RUNTIME_OPTIONS_INVALID. */
-export function parseAgentId(input: unknown): string {
-  return parse(agentId, input, "agent id");
-}
-
 /** The rule without what was not said. */
 function ruleOf({ label, count: newest, ageMs }: z.infer<typeof retentionRule>): RetentionRule {
   return { label, ...(newest === undefined ? {} : { count: newest }), ...(ageMs === undefined ? {} : { ageMs }) };
-}
-
-/** Defaults overlaid with what was given; an explicit `undefined` means the default. */
-function withDefaults(defaults: AgentLimits, given: z.infer<typeof limits> | undefined): AgentLimits {
-  const set = Object.entries(given ?? {}).filter(([, value]) => value !== undefined);
-  const merged = { ...defaults, ...Object.fromEntries(set) };
-  // The backstop follows the budget, and the budget the backstop: whoever allows more or less of one means the other, too.
-  if (given?.wallMs === undefined) return { ...merged, wallMs: Math.max(merged.wallMs, 2 * merged.cpuMs) };
-  return given.cpuMs === undefined ? { ...merged, cpuMs: Math.min(merged.cpuMs, merged.wallMs) } : merged;
-}
-
-/** What a schema makes of an input. Throws RUNTIME_OPTIONS_INVALID with every issue and its path. */
-export function parse<T>(schema: z.ZodType<T>, input: unknown, where: string): T {
-  const result = schema.safeParse(input);
-  if (result.success) return result.data;
-  const issues = result.error.issues.map((issue) => ({
-    path: issue.path.join("."),
-    message: issue.message,
-    ...(issue.code === "unrecognized_keys" ? { keys: issue.keys } : {}),
-  }));
-  throw invalid(where, issues);
-}
-
-function invalid(where: string, issues: readonly { readonly path: string; readonly message: string }[]): RuntimeError {
-  const lines = issues.map((issue) => (issue.path === "" ? issue.message : `${issue.path}: ${issue.message}`));
-  return new RuntimeError("RUNTIME_OPTIONS_INVALID", `${where}: ${lines.join("; ")}`, { details: { issues } });
 }

@@ -5,7 +5,9 @@
 import { z } from "zod";
 import { TOPIC_RULE, isTopicName } from "../sandbox/index.ts";
 import type { AuditFilter } from "./capabilities/audit.ts";
-import { agentPath, count, parse, retain } from "./options.ts";
+import { agentPath } from "./name-options.ts";
+import { count, parse } from "./parse-options.ts";
+import { retain } from "./options.ts";
 import type { TimerQuery } from "./timer-list.ts";
 import type { TopicOverflow } from "./topic-buffer.ts";
 import type { TopicReading } from "./topic-reader.ts";

@@ -24,7 +24,7 @@ import { RuntimeError } from "./errors.ts";
 import type { Keeper } from "./keeper.ts";
 import { infoOf } from "./make-ref.ts";
 import type { ParsedSpawnOptions } from "./options.ts";
-import { isAgentId } from "./options.ts";
+import { isAgentId } from "./name-options.ts";
 import type { AgentNode } from "./tree.ts";
 
 /** What the registry needs. */

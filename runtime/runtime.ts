@@ -36,15 +36,10 @@ import type { Caller, Letter, Message } from "./message.ts";
 import { logEvents } from "./log.ts";
 import type { LogDestination } from "./log.ts";
 import { requireNode } from "./node-version.ts";
-import { parseAgentId, parseAgentPath, parseDefinition, parseRuntimeOptions, parseSpawnOptions } from "./options.ts";
-import type {
-  AgentLimits,
-  DefinitionOptions,
-  ParsedRuntimeOptions,
-  RuntimeOptions,
-  SpawnOptions,
-  WatchOptions,
-} from "./options.ts";
+import { parseAgentId, parseAgentPath } from "./name-options.ts";
+import { parseDefinition, parseRuntimeOptions, parseSpawnOptions } from "./options.ts";
+import type { AgentLimits } from "./limit-options.ts";
+import type { DefinitionOptions, ParsedRuntimeOptions, RuntimeOptions, SpawnOptions, WatchOptions } from "./options.ts";
 import type { AuditQuery, DeadLetterFilter, TimerFilter } from "./reading-options.ts";
 import { parseAuditQuery, parseDeadLetterFilter, parseTimerQuery, parseTopicName } from "./reading-options.ts";
 import type { Random } from "./random.ts";

@@ -7,7 +7,8 @@
  */
 import { RuntimeError } from "./errors.ts";
 import type { ParsedSpawnOptions, SpawnDefaults, SpawnOptions } from "./options.ts";
-import { isAgentId, parseSpawnOptions } from "./options.ts";
+import { isAgentId } from "./name-options.ts";
+import { parseSpawnOptions } from "./options.ts";
 import type { Checked } from "./supervision/child-spec.ts";
 import { checkChildSpec, checkFlags } from "./supervision/child-spec.ts";
 import type { AutoShutdown, ChildSpec as CoreSpec, Definition, Flags, RestartType } from "./supervision/contract.ts";

@@ -10,7 +10,7 @@
 import { RuntimeError } from "./errors.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import type { SpawnDefaults } from "./options.ts";
-import { parseAgentPath } from "./options.ts";
+import { parseAgentPath } from "./name-options.ts";
 import type { AgentRef } from "./ref.ts";
 import { accepted, refusalError } from "./supervise-refusals.ts";
 import type { SupervisorPlan } from "./supervise-spec.ts";

@@ -4,7 +4,7 @@
  */
 import { setTimeout as after } from "node:timers/promises";
 import { Cell, compile, type CellOptions, type PlaceOptions, type Resident } from "../../sandbox/index.ts";
-import { AGENT_LIMITS } from "../../runtime/options.ts";
+import { AGENT_LIMITS } from "../../runtime/limit-options.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { figure, type Bar, type Findings, type Tools } from "../suite.ts";
 import { residentMb } from "./memory.ts";

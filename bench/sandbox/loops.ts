@@ -7,7 +7,7 @@
  * In turns, so that a machine that grows slow or fast in the meantime does so for all three.
  */
 import { setTimeout as after } from "node:timers/promises";
-import { AGENT_LIMITS } from "../../runtime/options.ts";
+import { AGENT_LIMITS } from "../../runtime/limit-options.ts";
 import { openLab, refusalOf, type Lab, type Probe } from "../probe.ts";
 import { percentile } from "../statistics.ts";
 import { barWithin, duration, type Findings, type Tools } from "../suite.ts";

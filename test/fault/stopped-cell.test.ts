@@ -12,7 +12,7 @@ import type { ExitReason } from "../../runtime/exit-reason.ts";
 import type { IncarnationHost } from "../../runtime/incarnation.ts";
 import { Incarnation } from "../../runtime/incarnation.ts";
 import { messageOf } from "../../runtime/message.ts";
-import { AGENT_LIMITS } from "../../runtime/options.ts";
+import { AGENT_LIMITS } from "../../runtime/limit-options.ts";
 import { StepSlots } from "../../runtime/step-slots.ts";
 import { Replies } from "../../runtime/traffic-replies.ts";
 import { compile } from "../../sandbox/index.ts";

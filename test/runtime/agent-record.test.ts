@@ -18,7 +18,8 @@ import {
   tableOf,
 } from "../../runtime/agent-record.ts";
 import type { AgentSpec, CurrentCode, StateOp } from "../../runtime/agent-record.ts";
-import { AGENT_LIMITS, parseSpawnOptions } from "../../runtime/options.ts";
+import { AGENT_LIMITS } from "../../runtime/limit-options.ts";
+import { parseSpawnOptions } from "../../runtime/options.ts";
 import type { Op, RangeOptions, View } from "../../vault/index.ts";
 import { check } from "../support/random-runs.ts";
 

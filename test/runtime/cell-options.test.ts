@@ -1,13 +1,8 @@
 /** The part of the runtime's door that is about cells: who shares one, when one is replaced, what must protect them. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import {
-  AGENT_LIMITS,
-  parseDefinition,
-  parseRecordSettings,
-  parseRuntimeOptions,
-  parseSpawnOptions,
-} from "../../runtime/options.ts";
+import { AGENT_LIMITS } from "../../runtime/limit-options.ts";
+import { parseDefinition, parseRecordSettings, parseRuntimeOptions, parseSpawnOptions } from "../../runtime/options.ts";
 
 const open = (options: Readonly<Record<string, unknown>>) => parseRuntimeOptions({ vault: "./data", ...options });
 const defaults = { durability: "os", limits: AGENT_LIMITS } as const;

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { RuntimeError } from "../../runtime/index.ts";
 import { cellContradictions, limitContradictions, machineMb } from "../../runtime/limit-checks.ts";
-import { AGENT_LIMITS, parseRuntimeOptions, parseSpawnOptions } from "../../runtime/options.ts";
+import { AGENT_LIMITS } from "../../runtime/limit-options.ts";
+import { parseRuntimeOptions, parseSpawnOptions } from "../../runtime/options.ts";
 
 const root = join(import.meta.dirname, "../..");
 const text = (path: string): string => readFileSync(join(root, path), "utf8");

@@ -5,7 +5,9 @@ import { describe, test } from "node:test";
 import { machineMb } from "../../runtime/limit-checks.ts";
 import { RuntimeError } from "../../runtime/errors.ts";
 import { Capabilities } from "../../runtime/capabilities/registry.ts";
-import { AGENT_LIMITS, parseAgentId, parseRuntimeOptions, parseSpawnOptions } from "../../runtime/options.ts";
+import { AGENT_LIMITS } from "../../runtime/limit-options.ts";
+import { parseAgentId } from "../../runtime/name-options.ts";
+import { parseRuntimeOptions, parseSpawnOptions } from "../../runtime/options.ts";
 
 type Json = Record<string, unknown>;
 

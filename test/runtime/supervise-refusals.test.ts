@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { RuntimeError } from "../../runtime/index.ts";
 import type { SupervisorSpec } from "../../runtime/index.ts";
-import { AGENT_LIMITS } from "../../runtime/options.ts";
+import { AGENT_LIMITS } from "../../runtime/limit-options.ts";
 import { parseChildSpec, parseSupervisorSpec, parseUpgrade } from "../../runtime/supervise-spec.ts";
 import { withRuntime } from "../../runtime/testing.ts";
 import { COUNTER, codeOf } from "../support/agents.ts";
