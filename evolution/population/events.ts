@@ -9,6 +9,8 @@ export type RefusedProposal =
   | "same"
   /** It was run or refused before. */
   | "seen"
+  /** A model changed the same parent in nearly the same words before. */
+  | "alike"
   /** It changes what must not change. */
   | "outside"
   /** Its edits overlap or leave the text. */

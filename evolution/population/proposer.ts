@@ -18,6 +18,7 @@ import { applyEdits } from "../mutation/edit.ts";
 import type { Edit } from "../mutation/edit.ts";
 import { PROGRAM_CHARACTERS_MAX } from "../population-options.ts";
 import { within } from "./bounded.ts";
+import { Echoes } from "./echoes.ts";
 import { difference, isWithin } from "./evolvable.ts";
 import type { RefusedProposal } from "./events.ts";
 import { programId } from "./individual.ts";
@@ -73,6 +74,7 @@ const SPENT: ReadonlySet<EvolutionErrorCode> = new Set([
 export class Proposer {
   readonly #parts: ProposerParts;
   readonly #failures = new Map<string, number>();
+  readonly #echoes = new Echoes();
   /** By mutator, the code of what it threw. */
   readonly #spent = new Map<string, string>();
 
@@ -149,12 +151,12 @@ export class Proposer {
         usd += proposal.meta?.usd ?? 0;
         tokens += (proposal.meta?.tokensIn ?? 0) + (proposal.meta?.tokensOut ?? 0);
         const child = childOf(slot.ground.parent, proposal);
-        if (typeof child !== "string" && this.#parts.isNew(child)) {
+        const why = typeof child === "string" ? child : this.#whyKnown(slot, child);
+        if (typeof child !== "string" && why === undefined) {
           const note = proposal.note === undefined ? {} : { note: proposal.note };
           return { child: { edits: child.edits, ...note }, refused, count: looked, usd, tokens };
         }
-        const why = typeof child === "string" ? child : "seen";
-        refused[why] = (refused[why] ?? 0) + 1;
+        if (why !== undefined) refused[why] = (refused[why] ?? 0) + 1;
         if (looked === count) break;
       }
       return { refused, count: looked, usd, tokens };
@@ -171,6 +173,15 @@ export class Proposer {
 
   get #isNobodyLeft(): boolean {
     return this.#parts.mutators.every(({ id }) => this.#spent.has(id));
+  }
+
+  /** Why the child is not run; it is known from here on where it is. What is alike is not remembered: a replay does not see it. */
+  #whyKnown({ mutator, ground: { parent } }: Slot, child: Child): "alike" | "seen" | undefined {
+    const change = { parent, edits: child.edits, id: child.id };
+    if (mutator.kind === "llm" && this.#echoes.has(change)) return "alike";
+    if (!this.#parts.isNew(child)) return "seen";
+    if (mutator.kind === "llm") this.#echoes.add(change);
+    return undefined;
   }
 
   #failed({ mutator }: Slot, error: unknown): { readonly failure: string; readonly spent?: string } {
@@ -204,8 +215,11 @@ export class Proposer {
   #remember({ ground, mutator }: Slot, { child, spent }: Drawn): void {
     if (spent !== undefined) this.#spent.set(mutator.id, spent);
     if (child === undefined) return;
-    const text = applyEdits(ground.parent.text, child.edits);
-    this.#parts.isNew({ id: programId(text), text });
+    const { parent } = ground;
+    const text = applyEdits(parent.text, child.edits);
+    const id = programId(text);
+    this.#parts.isNew({ id, text });
+    if (mutator.kind === "llm") this.#echoes.add({ parent, edits: child.edits, id });
   }
 }
 
@@ -229,11 +243,18 @@ function silent(): Error {
 
 const NOTHING: Drawn = { refused: {}, count: 0, usd: 0, tokens: 0 };
 
+/** A program that a proposal makes. */
+interface Child {
+  readonly id: string;
+  readonly text: string;
+  readonly edits: readonly Edit[];
+}
+
 /** The text that a proposal makes of its parent, with its edits; or why there is none. */
 export function childOf(
   parent: Pick<Individual, "id" | "text" | "evolvable">,
   { edits: proposed }: Pick<Proposal, "edits">,
-): { readonly id: string; readonly text: string; readonly edits: readonly Edit[] } | Exclude<RefusedProposal, "seen"> {
+): Child | Exclude<RefusedProposal, "seen" | "alike"> {
   const edits = "full" in proposed ? [difference(parent.text, proposed.full)] : proposed;
   const length = edits.reduce((sum, edit) => sum + edit.text.length - (edit.end - edit.start), parent.text.length);
   if (length > PROGRAM_CHARACTERS_MAX) return "too_large";

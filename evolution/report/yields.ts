@@ -31,7 +31,7 @@ export interface FunnelStage {
 type Tally = { -readonly [K in keyof MutatorYield]: MutatorYield[K] };
 
 const INVALID: readonly RefusedProposal[] = ["torn", "outside", "too_large"];
-const KNOWN: readonly RefusedProposal[] = ["same", "seen"];
+const KNOWN: readonly RefusedProposal[] = ["same", "seen", "alike"];
 /** Mutators that a table shows: what the engine takes. */
 const MUTATORS_MAX = 1_000;
 

@@ -5,6 +5,9 @@ import { Bandit } from "../../../evolution/population/bandit.ts";
 import { Turnstile, within } from "../../../evolution/population/bounded.ts";
 import { goesOn, rungsOf } from "../../../evolution/population/cascade.ts";
 import { below, randomAt, shuffled, weighted } from "../../../evolution/population/chance.ts";
+import { Echoes } from "../../../evolution/population/echoes.ts";
+import { evolve } from "../../../evolution/population/evolve.ts";
+import type { SearchEvent } from "../../../evolution/population/events.ts";
 import { difference, isWithin, movedRanges } from "../../../evolution/population/evolvable.ts";
 import { programId } from "../../../evolution/population/individual.ts";
 import { behaviourText, readOutcome, shownOutcome, writeOutcome } from "../../../evolution/population/outcome-text.ts";
@@ -12,11 +15,14 @@ import { childOf } from "../../../evolution/population/proposer.ts";
 import { epsilonsOf, lexicase, sampledCases } from "../../../evolution/population/selection/lexicase.ts";
 import { noveltiesOf } from "../../../evolution/population/selection/novelty.ts";
 import { parentWeight } from "../../../evolution/population/selection/weight.ts";
+import type { Edit } from "../../../evolution/mutation/edit.ts";
+import type { Mutator } from "../../../evolution/mutation/mutator.ts";
 import { applyEdits } from "../../../evolution/mutation/edit.ts";
 import { seededRandom } from "../../../runtime/random.ts";
 import { SimulatedClock } from "../../support/simulated-clock.ts";
 import { Chance } from "../../support/chance.ts";
 import { someone } from "./someone.ts";
+import { bitProblem } from "./toy.ts";
 
 describe("chance by place", () => {
   it("is the same for the same place and purpose, and unrelated for any other", () => {
@@ -245,6 +251,80 @@ describe("what may change of a text", () => {
       ],
       ["same", "outside", "torn", "too_large"],
     );
+  });
+});
+
+describe("what models say of one parent", () => {
+  const lines = Array.from({ length: 120 }, (_, line) => `  total = total + parts[${line}] * ${line};`);
+  const text = `function f(parts) {\n  let total = 0;\n${lines.join("\n")}\n  return total;\n}`;
+  const parent = { id: "parent", text };
+  const change = (edits: readonly Edit[], of = parent) => ({ parent: of, edits, id: applyEdits(of.text, edits) });
+  /** A block of these lines, as a model gives it back. */
+  const block = (from: number, changed: (line: string) => string): readonly Edit[] => {
+    const before = lines.slice(from, from + 60).join("\n");
+    const start = text.indexOf(before);
+    const after = lines.slice(from, from + 60).map(changed);
+    return [{ start, end: start + before.length, text: after.join("\n") }];
+  };
+  const rewritten = block(10, (line) => line.replace("total +", "total -"));
+  const echoes = new Echoes();
+  echoes.add(change(rewritten));
+
+  it("is an echo where a long change is made once more with a word of it changed, and not for another parent", () => {
+    const again = block(10, (line) => line.replace("total +", "total -").replace("parts[30] * 30", "parts[30] * 31"));
+    assert.ok(echoes.has(change(again)));
+    assert.ok(!echoes.has(change(again, { ...parent, id: "other" })));
+    assert.ok(!echoes.has(change(rewritten)), "the very same child is known by its name");
+  });
+
+  it("is none where small changes of a long program differ in place or word, or a long one differs", () => {
+    const small = block(10, (line) => line.replace("parts[30] * 30", "parts[30] * 31"));
+    echoes.add(change(small));
+    for (const other of [
+      block(10, (line) => line.replace("parts[30] * 30", "parts[30] * 32")),
+      block(10, (line) => line.replace("parts[50] * 50", "parts[50] * 31")),
+      block(10, (line) => line.replace("total +", "total *")),
+      block(40, (line) => line.replace("total +", "total -")),
+    ])
+      assert.ok(!echoes.has(change(other)));
+  });
+
+  it("is refused as alike, of models alone, and counted for whoever said it", async () => {
+    const long = `let sum = 0;\n${lines.slice(0, 60).join("\n")}`;
+    const says: (kind: "llm" | "ast") => Mutator = (kind) => ({
+      id: kind,
+      kind,
+      async *propose({ proposed = 0 }, count) {
+        for (let number = 0; number < count; number++) {
+          yield {
+            edits: [{ start: text.length, end: text.length, text: `${long} sum += ${kind} ${proposed + number};` }],
+          };
+        }
+      },
+    });
+    const told: SearchEvent[] = [];
+    const problem = { name: "echo", entry: "f", seeds: [text], cases: [{ id: "one", args: [] }], score: () => 0.5 };
+    const { runner } = bitProblem("echo", [], 1, () => 0);
+    await evolve({
+      problem,
+      runner,
+      mutators: [says("llm"), says("ast")],
+      formOf: () => undefined,
+      islands: 1,
+      populationPerIsland: 6,
+      budget: { generations: 1 },
+      onEvent: (event) => void told.push(event),
+    });
+    const children = (mutator: string): number =>
+      told.filter((event) => event.type === "individual.evaluated" && event.mutator === mutator).length;
+    const alike = told.flatMap((event) =>
+      event.type === "proposal.refused" && event.why.alike !== undefined ? [[event.mutator, event.why.alike]] : [],
+    );
+    assert.deepEqual([children("llm"), children("ast")], [1, 3]);
+    assert.deepEqual(alike, [
+      ["llm", 2],
+      ["llm", 2],
+    ]);
   });
 });
 
