@@ -8,15 +8,16 @@ import { Actor, brief, isRunning, OPTIONS, plainLayers, Program, recorder, until
 async function startProgram(
   code: string,
   changes: Partial<CellOptions["limits"]> = {},
+  timeMs = 50,
 ): Promise<{ cell: Cell; program: Program; actor: Actor }> {
   const program = new Program(HEAD + code);
   const options = { ...OPTIONS, limits: { ...OPTIONS.limits, frameBytesMax: 65_536, ...changes } };
   const cell = await Cell.startWith(options, await plainLayers(), program.file);
   // Small limits: a text that never ends is over them soon, also on a busy machine.
   const limits = {
-    wallMs: 50,
-    cpuMs: 50,
-    loadMs: 50,
+    wallMs: timeMs,
+    cpuMs: timeMs,
+    loadMs: timeMs,
     stateBytesMax: 1_000,
     replyBytesMax: 1_000,
     messageBytesMax: 1_000,
@@ -68,7 +69,8 @@ describe("a cell that sends what no honest cell sends is killed for bad_frame:",
   ];
   for (const [what, code, outcomes] of cases) {
     it(what, async () => {
-      const { cell, program, actor } = await startProgram(code);
+      // Time enough that no busy machine ends it for being silent before it has said too much.
+      const { cell, program, actor } = await startProgram(code, {}, 10_000);
       using _ = program;
       const turns = await Promise.all([actor.call("add"), actor.call("add")]);
       const exit = await cell.exited;

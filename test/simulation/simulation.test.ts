@@ -1,5 +1,5 @@
 /**
- * Four hundred random worlds, and those that once went wrong. `SEED=<number>` begins the random ones there; what went wrong names
+ * Random worlds, and those that once went wrong. `SEED=<number>` begins the random ones there; what went wrong names
  * the seed of its world, which `SEED=<that> npm run test:simulation` shows event by event.
  */
 import assert from "node:assert/strict";
