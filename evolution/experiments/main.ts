@@ -17,6 +17,7 @@ export const experiments: readonly (readonly [name: string, what: string])[] = [
   ["program-repair", "small functions with a bug, in the format of HumanEvalFix (--data)"],
   ["red-blue", "versions of a program against programs that attack them"],
   ["arbiter-audit", "known-bad and known-good candidates on the arbiter's road, beside three common rules"],
+  ["self-improving-agent", "an agent under traffic improves itself, with bad proposals and killed cells in between"],
 ];
 
 /** Runs what `argv` names and resolves with its exit code; without a name, or with one that is none, the list: 0 or 2. */
@@ -47,7 +48,7 @@ function ignore(): void {
 }
 
 function list(): string {
-  const lines = experiments.map(([name, what]) => `  ${name.padEnd(20)} ${what}`);
+  const lines = experiments.map(([name, what]) => `  ${name.padEnd(21)} ${what}`);
   return `npm run experiment -- <name> [--help] [--seeds 1..5] [--budget 10m]\n\n${lines.join("\n")}\n`;
 }
 
