@@ -10,8 +10,8 @@
 import {
   apply,
   defineProperty,
-  getOwnPropertyDescriptor,
   getPrototypeOf,
+  hasOwn,
   isArray,
   NativeRangeError,
   NativeTypeError,
@@ -24,8 +24,9 @@ const LENGTH_MAX = 2 ** 22;
 const NORMALIZE_MAX = 2 ** 16;
 /** Digits of a BigInt that may be parsed; the work grows faster than their number. */
 const DIGITS_MAX = 2 ** 17;
-/** The same limit for printing: as a power of two. */
-const PRINTABLE_MAX = 2n ** BigInt(Math.floor(DIGITS_MAX * Math.log2(10)));
+/** The same limit for printing: as a power of two, whose 54 KB are made when the first one is printed. */
+const PRINTABLE_BITS = BigInt(Math.floor(DIGITS_MAX * Math.log2(10)));
+let printableMax: bigint | undefined;
 
 type Check = (self: unknown, args: readonly unknown[]) => void;
 type Method = (this: unknown, ...args: never[]) => unknown;
@@ -144,8 +145,9 @@ const typedPrototype: object = getPrototypeOf(Uint8Array.prototype) ?? Uint8Arra
 const noCheck: Check = () => {};
 
 const printCheck: Check = (self) => {
-  if (typeof self === "bigint" && (self > PRINTABLE_MAX || self < -PRINTABLE_MAX))
-    throw tooLong("toString", DIGITS_MAX);
+  if (typeof self !== "bigint") return;
+  printableMax ??= 2n ** PRINTABLE_BITS;
+  if (self > printableMax || self < -printableMax) throw tooLong("toString", DIGITS_MAX);
 };
 
 function installBigIntRails(): void {
@@ -195,13 +197,14 @@ function guardLengthening(name: "repeat" | "padStart" | "padEnd"): void {
 }
 
 function wrap(target: object, name: string, wrapperOf: (native: Method) => { readonly wrapped: Method }): void {
-  const property = getOwnPropertyDescriptor(target, name);
-  const native: unknown = property?.value;
-  if (typeof native !== "function" || property === undefined) return;
+  if (!hasOwn(target, name)) return;
+  const methods = target as Record<string, unknown>; // its own, by the check above
+  const native = methods[name];
+  if (typeof native !== "function") return;
   // oxlint-disable-next-line typescript/unbound-method -- a method off its holder is the point
   const { wrapped } = wrapperOf(native as Method); // a function, by the check above
-  nativeLike(name, native.length, wrapped);
-  defineProperty(target, name, { ...property, value: wrapped });
+  // An assignment leaves the property as it is but for its value, and costs a fraction of a descriptor.
+  methods[name] = nativeLike(name, native.length, wrapped);
 }
 
 function arrayCheck(name: string): Check {

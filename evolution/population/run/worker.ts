@@ -125,7 +125,7 @@ export class Worker implements AsyncDisposable {
         osSandbox: "auto",
         lane: "sync",
         poolSize: INSIDE_MAX,
-        poolRefillSize: INSIDE_MAX,
+        poolRefillSize: 0, // Isolates come back sooner.
         poolHeapMb: heapMb,
         limits: {
           memoryMb: MEMORY_MB + INSIDE_MAX * heapMb,
