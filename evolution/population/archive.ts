@@ -4,16 +4,22 @@
  *
  *   size:  floor(2 log2 characters)      fuel: floor(log2 steps)      behaviour: quantiles of the first descriptors seen
  *
+ * A description of more than six numbers has no grid that is not mostly empty: it alone says the kind then, as one of 256 regions.
+ *
  * Invariants
  * 1. Borders never move once a program lies between them: those of behaviour are set from the first `SAMPLE_COUNT` descriptors, and
  *    nobody lies in the grid before.
  * 2. A cell holds one program, and gives it up to a better one only.
  * 3. Bounded: at most `CELLS_MAX` cells; what falls in a further one is left out.
  */
+import type { Random } from "../../runtime/index.ts";
 import type { Individual } from "./individual.ts";
+import { regionsFor } from "./regions.ts";
 
 /** Numbers a description may have. */
-export const DESCRIPTOR_MAX: number = 6;
+export const DESCRIPTOR_MAX: number = 32;
+/** Numbers that a grid may have beside size and steps: two buckets each. */
+const GRID_MAX = 6;
 /** Programs whose descriptors set the borders. */
 const SAMPLE_COUNT = 32;
 /** Kinds of behaviour, over all its numbers together. */
@@ -22,7 +28,7 @@ const CELLS_MAX = 4_096;
 
 /** The best of its kind. */
 export interface Elite {
-  /** Which cell, as `size/fuel/behaviour…`. */
+  /** Which cell, as `size/fuel/behaviour…` or `region/number`. */
   readonly cell: string;
   readonly individual: Individual;
 }
@@ -30,13 +36,19 @@ export interface Elite {
 /** See the header. */
 export class Archive {
   readonly #cells = new Map<string, Individual>();
-  /** Behaviour's borders, per number; `undefined` until they are set. */
-  #borders: readonly (readonly number[])[] | undefined;
+  readonly #random: Random;
+  /** Names the cell of a program; `undefined` until borders are set. */
+  #cellOf: ((individual: Individual) => string) | undefined;
   #waiting: Individual[] = [];
+
+  /** The chance is for regions, where there are some. */
+  constructor(random: Random) {
+    this.#random = random;
+  }
 
   /** Takes an individual that was asked all cases. True when it is the best of its kind now; false as well while borders are not set. */
   offer(individual: Individual): boolean {
-    if (individual.descriptor.length > 0 && this.#borders === undefined) {
+    if (individual.descriptor.length > 0 && this.#cellOf === undefined) {
       this.#waiting.push(individual);
       if (this.#waiting.length >= SAMPLE_COUNT) this.#freeze();
       return false;
@@ -46,7 +58,7 @@ export class Archive {
 
   /** Sets the borders with what there is; they stay. Nothing where they are set already. */
   freeze(): void {
-    if (this.#borders === undefined && this.#waiting.length > 0) this.#freeze();
+    if (this.#cellOf === undefined && this.#waiting.length > 0) this.#freeze();
   }
 
   /** In the order of their cells' names. */
@@ -63,19 +75,29 @@ export class Archive {
 
   #freeze(): void {
     const sample = this.#waiting.map(({ descriptor }) => descriptor);
-    this.#borders = bordersOf(sample);
+    this.#cellOf = kindsOf(sample, this.#random);
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const individual of waiting) this.#place(individual);
   }
 
   #place(individual: Individual): boolean {
-    const cell = cellOf(individual, this.#borders ?? []);
+    const cell = this.#cellOf?.(individual) ?? cellOf(individual, []);
     const holder = this.#cells.get(cell);
     if (holder === undefined ? this.#cells.size >= CELLS_MAX : holder.score >= individual.score) return false;
     this.#cells.set(cell, individual);
     return true;
   }
+}
+
+/** What names cells, by the first descriptors seen. */
+function kindsOf(sample: readonly (readonly number[])[], random: Random): (individual: Individual) => string {
+  if ((sample[0]?.length ?? 0) <= GRID_MAX) {
+    const borders = bordersOf(sample);
+    return (individual) => cellOf(individual, borders);
+  }
+  const regionOf = regionsFor(sample, random);
+  return ({ descriptor }) => `region/${String(regionOf(descriptor)).padStart(3, "0")}`;
 }
 
 /** Borders at quantiles, as many per number as keep the grid small; equal ones are one. */

@@ -34,7 +34,10 @@ export interface Problem {
    * waited for, with a bound. Equal arguments must give equal scores.
    */
   score(test: Case, outcome: CallOutcome): number | PromiseLike<number>;
-  /** How the program behaves, beside how well: up to six finite numbers, always as many, for the archive. */
+  /**
+   * How the program behaves, beside how well: up to 32 finite numbers, always as many, for the archive. Up to six are axes of a grid
+   * beside size and steps; more say the kind of a program alone, as one of 256 regions.
+   */
   describe?(text: string, outcomes: readonly CallOutcome[]): readonly number[];
   /** What of the first seed's text may change; default: all of it. */
   readonly evolvable?: readonly TextRange[] | undefined;

@@ -54,7 +54,7 @@ export class Search {
   readonly #settings: SearchSettings;
   readonly #caseCount: number;
   #islands: readonly (readonly Member[])[];
-  readonly #archive = new Archive();
+  readonly #archive: Archive;
   readonly #holders: CaseHolders;
   readonly #bandit: Bandit;
   /** Which island gets a slot: it earns what a child is better than the island's best was. */
@@ -80,6 +80,7 @@ export class Search {
     this.#settings = settings;
     this.#caseCount = settings.problem.cases.length;
     this.#holders = new CaseHolders(this.#caseCount);
+    this.#archive = new Archive(randomAt(settings.seed, { island: 0, generation: 0, slot: 0 }, "regions"));
     this.#bandit = new Bandit(settings.mutators);
     this.#shares = new Bandit(Array.from({ length: settings.islands }, (_, island) => ({ id: String(island) })));
     this.#islands = Array.from({ length: settings.islands }, () => []);
