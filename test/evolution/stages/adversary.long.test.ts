@@ -309,6 +309,38 @@ export default agent({
     });
   }
 
+  it("is told what is documented of capabilities that nobody has asked yet", async () => {
+    const looks = `
+import { agent } from "planaria/agent";
+export default agent({
+  version: 1,
+  state: () => ({}),
+  on: {
+    async look(ctx, url: string) {
+      if (url === "") return 0;
+      const page: any = await ctx.host.fetch("https://shop.invalid/");
+      const answer: any = await ctx.host.llm.chat({ messages: [{ role: "user", content: String(page?.text) }] });
+      return String(answer?.text).length;
+    },
+  },
+});
+`;
+    const given = { fetch: { allow: ["https://shop.invalid"] } };
+    const ref = await own.spawn({ id: "looks", source: looks, limits: LIMITS, host: given });
+    await ref.call("look", "");
+    const hangs = changed(looks, "return String", "for (let at = 0; at !== answer?.text.length; at++); return String");
+    const attacks = await store("looks");
+    const said = await saidOf(adversaryStage, { runtime: own, agent: "looks", source: hangs, seed: SEED, attacks });
+    assert.equal(said.verdict, "fail", said.reason);
+    assert.match(said.reason, /it does not end after look\(/);
+    const subjects = attacks.of("looks").flatMap(({ messages }) => messages[0]?.answers?.map(({ subject }) => subject));
+    assert.ok(subjects.includes("host llm.chat"), subjects.join());
+    assert.ok(
+      subjects.some((subject) => subject?.startsWith("host fetch")),
+      subjects.join(),
+    );
+  });
+
   it("fails no candidate that is as good, or more careful, and nobody is asked", async () => {
     const asked = await own.ref("stock").call("asked");
     for (const [index, source] of [
