@@ -58,14 +58,14 @@ export function selfImprovingAgent(size: ImprovementSize = SIZE): Experiment {
     ],
     published: [
       {
-        who: "Darwin Gödel Machine (2025)",
-        value: "20.0 to 50.0 % on SWE-bench",
+        who: "Darwin Gödel Machine (arXiv 2505.22954)",
+        value: "20.0 to 50.0 % on SWE-bench, 14.2 to 30.7 % on Polyglot",
         protocol:
-          "agents that rewrite themselves with a language model; versions are chosen by the benchmark that is reported",
+          "agents that rewrite themselves with a language model; each change is tried on the benchmark that is reported",
       },
     ],
     caveats: [
-      "Agents, tasks and means differ from what is published: beside it stands the kind of claim, not the figure. Here versions are chosen, promoted and reported by three streams of requests that share nothing.",
+      "Agents, tasks and means differ from what is published: beside it stands the kind of claim, not the figure. Here no request both chose and promoted a version, and those that are reported did neither.",
       "The desk, its traffic and its first rule are made up; only the rule's body may change. The best rule there is sends about 92 % right, because chance has a part.",
       "A bad proposal is the present code with a fault of the arbiter's audit, and brings no gain. The control meets neither faults nor kills.",
       "Harmful: a bad proposal that stayed, or a version two points less right than the one before, or one that answers otherwise where nobody asked for it.",

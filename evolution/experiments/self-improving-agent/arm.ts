@@ -87,6 +87,11 @@ export interface ArmOptions {
   readonly onRound: (rounds: readonly Round[]) => void;
 }
 
+/** Requests before each round: what the arbiter promotes by is fresh, and after a roll-back there is something recorded again. */
+const FRESH_REQUESTS = 100;
+/** Purpose of a seed: both arms are asked the same. */
+const TRAFFIC = 0x7aff;
+
 /** Runs an arm until its budget is over. The agent, named like the arm, stays in the runtime. */
 export async function runArm(options: ArmOptions): Promise<ArmResult> {
   const { runtime, arm, seed, over } = options;
@@ -110,7 +115,7 @@ export async function runArm(options: ArmOptions): Promise<ArmResult> {
   const giveUp = (): void => void arbiter.close(); // waited for where it is disposed of
   over.addEventListener("abort", giveUp, { once: true });
   try {
-    const traffic = new Traffic({ runtime, desk, seed: seedOf(seed, arm.length) });
+    const traffic = new Traffic({ runtime, desk, seed: seedOf(seed, TRAFFIC) });
     await traffic.warmUp(options.warmUp, over);
     const run = new Arm(options, { arbiter, traffic, killer });
     await run.toEnd();
@@ -152,6 +157,7 @@ class Arm {
   async toEnd(): Promise<void> {
     const { evaluations, over, onRound } = this.#options;
     while (!over.aborted && this.#evaluations < evaluations) {
+      await this.#traffic.warmUp(FRESH_REQUESTS, over);
       this.#traffic.start();
       try {
         const round = await this.#round(this.#rounds.length);
@@ -172,6 +178,7 @@ class Arm {
     const before = this.#evaluations;
     await this.#thawed();
     const { trouble, bad } = await this.#troubled(number);
+    await this.#thawed();
     const proposed = this.#options.arm === "chosen" ? await this.#chosen(number) : await this.#drawn(number);
     return { number, trouble, bad, evaluations: this.#evaluations - before, ...proposed };
   }
@@ -228,11 +235,11 @@ class Arm {
     return this.#options.runtime.control(this.#options.arm).code.artifact.source;
   }
 
-  /** Whoever kills cells has void measurements, and knows why. */
+  /** Killed cells make void measurements; the report says how often it came to this. */
   async #thawed(): Promise<void> {
     if (this.#arbiter.frozen === undefined) return;
     this.#freezes += 1;
-    await this.#arbiter.thaw("cells were killed on purpose");
+    await this.#arbiter.thaw("the experiment knows why, and counts it");
   }
 }
 
