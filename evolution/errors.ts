@@ -45,6 +45,8 @@ export type EvolutionErrorCode =
   | "EVOLUTION_REPLAY_DIVERGED"
   /** The log of a search cannot be written. `details.path` is its file; `cause` says why. The run can be resumed. */
   | "EVOLUTION_LOG_FAILED"
+  /** A file names no problem to search on: it is missing, does not load, or exports none. `details.path` is the file. */
+  | "EVOLUTION_PROBLEM_INVALID"
   /** An experiment was not given its data. `details.files` names what is missing; the message, where it comes from. */
   | "EVOLUTION_DATA_MISSING"
   /** A file of an experiment's data is not what it should be. `details` has the file and the line. */

@@ -11,6 +11,7 @@ import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { register as registerDemo } from "./demo.ts";
 import { register as registerDoctor } from "./doctor.ts";
+import { register as registerEvolve } from "./evolve.ts";
 import { exitCode } from "./exit-code.ts";
 import { register as registerExplain } from "./explain.ts";
 import { register as registerSimulate } from "./simulate.ts";
@@ -20,6 +21,7 @@ import { register as registerVault } from "./vault.ts";
 const verbs: readonly ((program: Command) => void)[] = [
   registerDemo,
   registerDoctor,
+  registerEvolve,
   registerExplain,
   registerSimulate,
   registerVault,

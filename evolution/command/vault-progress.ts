@@ -10,10 +10,13 @@ const EVERY_MS = 200;
 export class Progress {
   readonly #isTerminal: boolean;
   readonly #isWanted: boolean;
+  readonly #everyMs: number;
   #nextMs: number;
   #isShown = false;
 
-  constructor(isAsked: boolean) {
+  /** `lineMs`: between two lines where no terminal is. */
+  constructor(isAsked: boolean, lineMs: number = EVERY_MS) {
+    this.#everyMs = process.stderr.isTTY ? EVERY_MS : lineMs;
     this.#isTerminal = process.stderr.isTTY;
     this.#isWanted = isAsked || this.#isTerminal;
     this.#nextMs = performance.now() + QUIET_MS;
@@ -22,7 +25,7 @@ export class Progress {
   /** Shows `text`, unless something was shown just now. */
   tell(text: () => string): void {
     if (!this.#isWanted || performance.now() < this.#nextMs) return;
-    this.#nextMs = performance.now() + EVERY_MS;
+    this.#nextMs = performance.now() + this.#everyMs;
     this.#isShown = true;
     process.stderr.write(this.#isTerminal ? `\r\u001b[K${text()}` : `${text()}\n`);
   }

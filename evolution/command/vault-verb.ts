@@ -52,7 +52,13 @@ const USAGE: readonly string[] = [
   "VAULT_BRANCH_UNKNOWN",
   "VAULT_POINT_UNKNOWN",
   "VAULT_POINT_EXPIRED",
+  "EVOLUTION_OPTIONS_INVALID",
+  "EVOLUTION_PROBLEM_INVALID",
+  "EVOLUTION_RUN_MISMATCH",
 ];
+
+/** Added to a signal's number. */
+const SIGNAL_BASE = 128;
 
 /** Loads the vault floor and nothing above it. */
 export async function loadVault(): Promise<VaultFloor> {
@@ -69,8 +75,12 @@ export function verb(group: Command, usage: string, { says, example }: { says: s
     .addHelpText("after", `\nExample:\n  ${example}`);
 }
 
-/** Runs a verb: whatever ends it becomes a line and an exit code. */
-export async function run(options: VerbOptions, work: (context: VerbContext) => Promise<void>): Promise<void> {
+/** Runs a verb: whatever ends it becomes a line and an exit code. `advice`: what to do about refusals, by code. */
+export async function run(
+  options: VerbOptions,
+  work: (context: VerbContext) => Promise<void>,
+  advice: Readonly<Record<string, string>> = ADVICE,
+): Promise<void> {
   const ended = new AbortController();
   const progress = new Progress(options.progress === true);
   const end = (name: NodeJS.Signals): void => ended.abort(new Ended(name));
@@ -83,7 +93,7 @@ export async function run(options: VerbOptions, work: (context: VerbContext) => 
     await work({ signal: ended.signal, progress, say });
   } catch (error) {
     progress.end();
-    process.exitCode = report(error, options.json === true);
+    process.exitCode = report(error, options.json === true, advice);
   } finally {
     progress.end();
     for (const name of names) process.removeListener(name, end);
@@ -142,8 +152,13 @@ export function requireBackup(path: string): void {
   if (!existsSync(join(path, "backup.json"))) throw new Misused(`there is no backup in ${path}`);
 }
 
+/** The exit code of what a signal has ended: what a shell reports for it. */
+export function endedBy(reason: unknown): number | undefined {
+  return reason instanceof Ended ? SIGNAL_BASE + constants.signals[reason.signal] : undefined;
+}
+
 /** Ends the verb when there is no vault and the folder has files of somebody else: a vault is not made among them. */
-function requireVaultOrRoom(path: string): void {
+export function requireVaultOrRoom(path: string): void {
   if (existsSync(join(path, "vault.json")) || !existsSync(path) || !statSync(path).isDirectory()) return;
   const foreign = readdirSync(path).find((name) => !OF_A_VAULT.test(name));
   if (foreign !== undefined)
@@ -188,17 +203,17 @@ class Ended extends Error {
   }
 }
 
-function report(error: unknown, isJson: boolean): number {
+function report(error: unknown, isJson: boolean, known: Readonly<Record<string, string>>): number {
   const isKnown = error instanceof Error && "code" in error && typeof error.code === "string";
   if (!isKnown && !(error instanceof Misused) && !(error instanceof Ended)) throw error;
   const code = isKnown ? String(error.code) : undefined;
   const details = isKnown && "details" in error ? error.details : undefined;
-  const advice = code === "VAULT_LOG_DAMAGED" ? logAdvice(details) : ADVICE[code ?? ""];
+  const advice = code === "VAULT_LOG_DAMAGED" ? logAdvice(details) : known[code ?? ""];
   const message = advice === undefined ? error.message : `${error.message} (${advice})`;
   if (isJson) process.stdout.write(`${JSON.stringify({ error: { code, message, details } })}\n`);
   else process.stderr.write(`planaria: ${message}${code === undefined ? "" : ` [${code}]`}\n`);
-  // 128 and the signal's number: what a shell reports for a command that a signal has ended.
-  if (error instanceof Ended) return 128 + constants.signals[error.signal];
+  const ended = endedBy(error);
+  if (ended !== undefined) return ended;
   if (error instanceof Misused || USAGE.includes(code ?? "")) return exitCode.usage;
   return ENVIRONMENT.includes(code ?? "") ? exitCode.environment : exitCode.failed;
 }

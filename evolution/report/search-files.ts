@@ -127,8 +127,11 @@ async function headOf(path: string): Promise<Started | "log" | "other" | undefin
   return lines.length === 0 ? "other" : "log";
 }
 
-/** A file can be made there. One that is made for this is gone again. */
-async function requireRoom(option: string, path: string): Promise<void> {
+/**
+ * Resolves when a file can be made there; one that is made for this is gone again.
+ * @throws {EvolutionError} EVOLUTION_OPTIONS_INVALID with the option that named it.
+ */
+export async function requireRoom(option: string, path: string): Promise<void> {
   const found = await stat(path).catch(absent);
   if (found?.isDirectory() === true) throw refused(option, path, FOLDER);
   const beside = partOf(path);

@@ -7,7 +7,8 @@ import { isSeed } from "./story.ts";
 import type { Story } from "./story.ts";
 import type { FunnelStage, MutatorYield } from "./yields.ts";
 
-const ENDS: Readonly<Record<RunEnd, string>> = {
+/** Why a search ended, in words. */
+export const ENDS: Readonly<Record<RunEnd, string>> = {
   goal: "goal reached",
   evaluations: "budget of evaluations spent",
   generations: "budget of generations spent",
