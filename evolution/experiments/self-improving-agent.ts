@@ -29,8 +29,8 @@ export interface ImprovementSize {
   readonly heldRequests: number;
 }
 
-/** What the recorder keeps: half of it is searched by. */
-const SIZE: ImprovementSize = { warmUp: 1_000, roundEvaluations: 60, heldRequests: HELD_REQUESTS };
+/** The recorder keeps so many requests, and half of them are searched by. A program that is tried costs 0.4 s of CPU time. */
+const SIZE: ImprovementSize = { warmUp: 1_000, roundEvaluations: 40, heldRequests: HELD_REQUESTS };
 const ARMS: readonly ArmName[] = ["chosen", "drawn"];
 /** A run with a budget in time has no count: what no machine tries. */
 const UNLIMITED = Number.MAX_SAFE_INTEGER;
@@ -71,7 +71,7 @@ export function selfImprovingAgent(size: ImprovementSize = SIZE): Experiment {
       "Harmful: a bad proposal that stayed, or a version two points less right than the one before, or one that answers otherwise where nobody asked for it.",
       "Requests, changes and troubles repeat for a seed; how many turns come between two of them does not, nor do verdicts that depend on CPU time.",
     ],
-    defaults: { seeds: [1], budget: { kind: "ms", ms: 150_000 } },
+    defaults: { seeds: [1], budget: { kind: "ms", ms: 160_000 } },
     canResume: false,
     help: {
       budget: "per seed, half of it for the control: a time (90s, 10m, 2h) or programs that are tried (400e)",

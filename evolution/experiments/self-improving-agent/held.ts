@@ -8,8 +8,8 @@ import type { AgentControl, RecordedTurn, Shadow } from "../../../runtime/index.
 import { compile, decode, encode } from "../../../sandbox/index.ts";
 import { requestOf, rightness } from "./traffic.ts";
 
-/** Three of four are judged: a share of nine in ten is then known to less than a point. */
-export const HELD_REQUESTS = 2_000;
+/** Three of four are judged: a share of nine in ten is then known to about one point. */
+export const HELD_REQUESTS = 1_200;
 /** Points of rightness that a version may have less than the one before: what is measured is off by about as much. */
 const LESS_MAX = 0.02;
 const BYTES_MAX = 1 << 20;
