@@ -263,9 +263,10 @@ export class Resident {
 
   #close(message: string, why: { readonly error?: SandboxError; readonly mayHaveEntered?: boolean } = {}): void {
     if (this.#state === "closed") return;
+    // Only who was not loaded has somebody waiting for it; an error costs a stack.
+    if (this.#state === "placing") this.#load.reject(why.error ?? new SandboxError("SANDBOX_DISPOSED", message));
     this.#state = "closed";
     this.#port.send(RecordType.dispose, 0, "");
-    this.#load.reject(why.error ?? new SandboxError("SANDBOX_DISPOSED", message));
     const mayHaveEntered = why.mayHaveEntered === true;
     this.#turns.settleAll((_, wasSent) => lost("SANDBOX_DISPOSED", wasSent && mayHaveEntered, message));
   }
