@@ -234,7 +234,7 @@ describe("an answer that differs", () => {
   });
 
   it("is looked into at once: a state that is damaged fails, though a later message mends it", async () => {
-    const damage = 'if (typeof text !== "string") { (ctx.state as any).titles = null; return ["no text"]; }';
+    const damage = `if (text === null) { (ctx.state as any).titles = null; return ["no text"]; } ${IN_SEARCH}`;
     const mends = "ctx.state.tags += 1; (ctx.state as any).titles ??= [];";
     const { said, attacks } = await tried(changed(changed(DESK, IN_SEARCH, damage), "ctx.state.tags += 1;", mends));
     assert.deepEqual([said.verdict, said.code], ["fail", "EVOLUTION_ATTACK_SUCCEEDED"], said.reason);
