@@ -10,6 +10,8 @@
  * 2. Nothing that a candidate does reaches anybody: shadows have no effects. Each is dropped when its turns are over.
  * 3. A turn that was lost through nobody's proven doing is no outcome: the run begins again, in a cell of its own. Who loses that one
  *    each time as well is blamed for it, so that no candidate can end the search.
+ * 4. A candidate that exceeds its limits again and again is not asked the rest: each such turn costs a whole limit and a new life, and
+ *    a search waits for a candidate only so long.
  */
 import type { AgentControl, RecordedTurn, Shadow } from "../../../runtime/index.ts";
 import { runsOf } from "../../../runtime/index.ts";
@@ -24,6 +26,9 @@ import type { CallOutcome, ProgramRun, ProgramRunner } from "../program-runner.t
 
 /** Times that a run begins again because its cell was lost. */
 const AGAIN_MAX = 2;
+
+/** Turns of a run that exceed their limits before the others count as exceeded without being run. */
+const EXCEEDED_MAX = 3;
 
 /** Runs candidates of one agent. */
 export class ShadowRunner {
@@ -87,13 +92,18 @@ export class ShadowRunner {
     if (typeof shadow === "string") return run.map(() => unfit(shadow));
     try {
       const outcomes: CallOutcome[] = [];
+      let exceeded = 0;
       for (const turn of run) {
         way.signal?.throwIfAborted();
         const answer = await shadow.run(turn);
         const { outcome } = answer;
         if (outcome.kind === "lost" && isNobodysDoing(answer) && !way.isLast) return undefined;
         if (outcome.kind === "lost" || outcome.kind === "exceeded") {
-          outcomes.push({ kind: "exceeded", code: outcome.code });
+          const { code } = outcome;
+          exceeded += 1;
+          if (exceeded === EXCEEDED_MAX)
+            return [...outcomes, ...run.slice(outcomes.length).map(() => exceededBy(code))];
+          outcomes.push(exceededBy(code));
           await shadow.reload();
           continue;
         }
@@ -130,6 +140,10 @@ export function replayable(control: AgentControl, least: number): readonly Recor
     `evolveAgent: ${control.id} has ${turns.length} recorded turns; ${least} are needed to search with some and to judge by others`,
     { details: { agent: control.id, turns: turns.length } },
   );
+}
+
+function exceededBy(code: string): CallOutcome {
+  return { kind: "exceeded", code };
 }
 
 function unfit(reason: string): CallOutcome {
