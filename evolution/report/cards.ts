@@ -36,7 +36,9 @@ function heading({ event, parent, isWhole }: Program): Html {
 function saidBy(program: Program): string {
   const { event } = program;
   if (isSeed(program)) return "given at the start";
-  return event.note === undefined ? event.mutator : `${event.mutator}: ${event.note.slice(0, NOTE_MAX)}`;
+  return event.note === undefined || event.note === event.mutator
+    ? event.mutator
+    : `${event.mutator}: ${event.note.slice(0, NOTE_MAX)}`;
 }
 
 function facts(program: Program, { started }: Story): Html {

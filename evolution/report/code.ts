@@ -18,7 +18,8 @@ export function diffBlock(lines: readonly string[], markupMax: number): Html {
 
 const KINDS: Readonly<Record<string, string>> = { "+": "add", "-": "del", "@": "at" };
 
-function block(lines: readonly string[], markupMax: number, show: (line: string) => Html): Html {
+function block(all: readonly string[], markupMax: number, show: (line: string) => Html): Html {
+  const lines = all.at(-1)?.trim() === "" ? all.slice(0, -1) : all; // behind the last line end is nothing to see
   const shown: Html[] = [];
   let characters = 0;
   for (const line of lines) {

@@ -64,7 +64,7 @@ function circle(node: TreeNode, frame: Frame, isBest: boolean): Html {
 function titleOf({ program, skipped, folded }: TreeNode): string {
   const { event, parent } = program;
   const gain = parent === undefined ? "" : ` (${gainText(gainOf(program))})`;
-  const note = event.note === undefined ? "" : `: ${event.note.slice(0, 120)}`;
+  const note = event.note === undefined || event.note === event.mutator ? "" : `: ${event.note.slice(0, 120)}`;
   const between = skipped === 0 ? "" : `; ${countText(skipped)} programs before it are folded`;
   const more = folded === 0 ? "" : `; ${countText(folded)} descendants are folded`;
   return `score ${scoreText(event.score)}${gain}, ${event.mutator}${note}, island ${event.island + 1}, generation ${event.generation}${between}${more}`;

@@ -44,7 +44,7 @@ export function tiles({ best, programs, lastGeneration, record }: Story): Html {
     tile("Best score", best === undefined ? "–" : scoreText(score), gained),
     ...(measured?.held === undefined
       ? []
-      : [tile("On cases kept apart", scoreText(measured.held), "judged once, never chosen by")]),
+      : [tile("On cases kept apart", scoreText(measured.held), "judged once, never used to choose")]),
     tile(
       "Programs run",
       countText(programs.length),
@@ -60,7 +60,7 @@ export function tiles({ best, programs, lastGeneration, record }: Story): Html {
       usdText(usd),
       usd === 0 ? "no model was paid" : `${usdText(usd / Math.max(1, programs.length))} a program`,
     ),
-    tile("Work", `${shortCount(steps)} steps`, `in ${shortCount(calls)} calls${took}`),
+    tile("Steps", shortCount(steps), `in ${shortCount(calls)} calls${took}`),
   ];
   return markup`<div class="tiles">${all}</div>`;
 }
@@ -97,7 +97,7 @@ function yieldRow(each: MutatorYield, most: number, hasFailures: boolean): Html 
   const numbers = [proposed, valid, novel, loaded, improved].map(
     (value) => markup`<td class="n">${countText(value)}</td>`,
   );
-  return markup`<tr><th>${mutator}</th>${numbers}<td class="n">${gain > 0 ? gainText(gain) : "–"}</td>${hasFailures ? markup`<td class="n">${failures}</td>` : undefined}<td class="n">${usd === 0 ? "0" : usdText(usd).replace(" USD", "")}</td><td class="share"><span class="bar"><i style="width:${width.toFixed(1)}%"></i></span>${shareText(improved, proposed)}</td></tr>`;
+  return markup`<tr><th>${mutator}</th>${numbers}<td class="n">${gain > 0 ? gainText(gain) : "–"}</td>${hasFailures ? markup`<td class="n">${failures}</td>` : undefined}<td class="n">${usd === 0 ? "0" : usdText(usd).replace(" USD", "")}</td><td class="share">${bar(width)}${shareText(improved, proposed)}</td></tr>`;
 }
 
 /** Stages from the widest to the narrowest. */
@@ -106,9 +106,14 @@ export function funnel(stages: readonly FunnelStage[]): Html {
   if (most === 0) return markup`<p class="empty">Nothing was proposed: only the first parents were run.</p>`;
   const rows = stages.map(({ name, count }) => {
     const width = Math.min(100, (100 * count) / most);
-    return markup`<li><span>${name}</span><span class="bar"><i style="width:${width.toFixed(2)}%"></i></span><b>${countText(count)}</b><small>${shareText(count, most)}</small></li>`;
+    return markup`<li><span>${name}</span>${bar(width)}<b>${countText(count)}</b><small>${shareText(count, most)}</small></li>`;
   });
   return markup`<ol class="funnel">${rows}</ol><p class="note">Shares are of what was proposed. First parents are counted in the archive alone.</p>`;
+}
+
+/** Of its room; nothing at all where there is nothing. */
+function bar(percent: number): Html {
+  return markup`<span class="bar">${percent === 0 ? undefined : markup`<i style="width:${percent.toFixed(2)}%"></i>`}</span>`;
 }
 
 /** Names with their values. */

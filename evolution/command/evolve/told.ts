@@ -63,7 +63,7 @@ export function summaryText({ result, ms, vault, events, report, out, again }: T
 }
 
 function madeBy({ mutator, note, generation }: EvolveResult["best"]["origin"]): string {
-  return `${clipped(note === undefined ? mutator : `${mutator}: ${note}`, NAME_MAX)}, generation ${generation}`;
+  return `${clipped(note === undefined || note === mutator ? mutator : `${mutator}: ${note}`, NAME_MAX)}, generation ${generation}`;
 }
 
 /** How to take a run up again, where there is more to be had. */

@@ -2,7 +2,7 @@
  * `evolve` as experiments call it: with the seed, the workers, the vault and the signal of the command, told to the files that it names.
  */
 import { evolve, type EvolveResult } from "../../population/evolve.ts";
-import type { EvolveOptions } from "../../population-options.ts";
+import type { EvolveOptions, SearchBudget } from "../../population-options.ts";
 import { tellSearch } from "../../report/search-files.ts";
 import { budgetText } from "./arguments.ts";
 import type { SeedContext } from "./experiment.ts";
@@ -23,7 +23,12 @@ export async function evolveSearch(context: SeedContext, name: string, options: 
   const paths = context.files?.(name) ?? {};
   const told = {
     paths,
-    options: { "budget of the seed": budgetText(context.budget), budget: options.budget, workers, vault },
+    options: {
+      "budget of the seed": budgetText(context.budget),
+      "of it for this search": shareText(options.budget),
+      workers,
+      vault,
+    },
     run: { id: runId, seed, isKept: vault !== undefined },
   };
   const { result, reportBytes } = await tellSearch(told, async (onEvent) =>
@@ -31,4 +36,11 @@ export async function evolveSearch(context: SeedContext, name: string, options: 
   );
   if (reportBytes !== undefined) context.say?.(`report ${paths.report}: ${(reportBytes / 1_000).toFixed(0)} kB`);
   return result;
+}
+
+/** `28 evaluations`, or what else it has, as people read it. */
+function shareText(budget: SearchBudget): string {
+  return Object.entries(budget)
+    .flatMap(([unit, amount]) => (amount === undefined ? [] : [`${amount} ${unit}`]))
+    .join(", ");
 }

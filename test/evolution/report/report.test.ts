@@ -49,6 +49,21 @@ describe("a report", () => {
     assert.ok(page.indexOf("Content-Security-Policy") < page.indexOf("<title>"), "before anything of others");
   });
 
+  it("says once who changed a program where mutator and note are one word", () => {
+    const events = logOf({ count: 20, word: "swap" }).map((event) =>
+      event.type === "individual.evaluated" && event.parents.length > 0 ? { ...event, mutator: "swap" } : event,
+    );
+    const page = renderReport({ events });
+    assert.ok(page.includes("<dd>swap</dd>"));
+    assert.equal(page.includes("swap: swap"), false);
+  });
+
+  it("has no empty line behind a program, and no bar where there is nothing", () => {
+    const page = renderReport({ events: logOf({ count: 20, text: (index) => `const a = ${index};\n` }) });
+    assert.doesNotMatch(page, /\n *<\/code>/);
+    assert.doesNotMatch(page, /width:0\.0+%/);
+  });
+
   it("asks nothing from elsewhere", () => {
     const page = renderReport(recordOf("word"));
     for (const way of ["src=", "href=", "url(", "@import", "http:", "https:", "fetch("])
