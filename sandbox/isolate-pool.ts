@@ -70,7 +70,7 @@ export class IsolatePool {
   giveBack(isolate: Isolate, heapMb: number): boolean {
     const { isRenewing, heapMb: ourMb, size } = this.#options;
     if (isRenewing !== true || heapMb !== ourMb || this.#left.length >= size) return false;
-    if (isolate.realms >= REALMS_MAX || isolate.heapBytesSync() > LEFT_MB * MEBIBYTE) return false;
+    if (isolate.realms >= REALMS_MAX || isolate.leftBytesSync() > LEFT_MB * MEBIBYTE) return false;
     this.#left.push(isolate);
     return true;
   }

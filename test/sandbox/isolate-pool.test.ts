@@ -27,7 +27,7 @@ class Heap {
     this.realms += 1;
   }
 
-  heapBytesSync(): number {
+  leftBytesSync(): number {
     return this.leftMb * MEBIBYTE;
   }
 

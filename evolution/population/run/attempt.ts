@@ -1,5 +1,5 @@
 /**
- * One program in one new isolate: placed, called, thrown away.
+ * One program in one new realm of its own: placed, called, thrown away.
  *
  *     place ─> turn of up to 12 calls ─> turn ─> … ─> dispose
  *

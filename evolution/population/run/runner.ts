@@ -21,7 +21,7 @@ import { Worker } from "./worker.ts";
 
 export type { RunnerOptions } from "./run-options.ts";
 
-/** Runs programs that nobody trusts, each in an isolate of its own. Made by `openRunner`. */
+/** Runs programs that nobody trusts, each in a realm of its own. Made by `openRunner`. */
 export interface CellRunner extends ProgramRunner {
   /**
    * Runs the program's entry on each list of arguments, each call by itself: with arguments of its own, on a program that was
