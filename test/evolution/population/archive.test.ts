@@ -58,7 +58,7 @@ describe("the archive", () => {
 });
 
 describe("a description that no grid has room for", () => {
-  const NUMBERS = 9;
+  const NUMBERS = 7;
   const random = seededRandom(5);
   const somewhere = (): readonly number[] => Array.from({ length: NUMBERS }, () => random.next32() % 1_000);
   const sample = Array.from({ length: 32 }, somewhere);
@@ -81,12 +81,6 @@ describe("a description that no grid has room for", () => {
     assert.ok(sample.some((each) => regionOf(each) !== other(each)));
     const far = Array.from({ length: NUMBERS }, () => 1e9);
     assert.equal(regionOf(far), regionOf(far.map((value) => value * 2)));
-    const flat = regionsFor([[1, 1, 1, 1, 1, 1, 1]], seededRandom(1));
-    assert.equal(
-      flat([1, 1, 1, 1, 1, 1, 1]),
-      flat([2, 0, 1, 1, 1, 1, 1]),
-      "where nothing differs, nothing is told apart",
-    );
   });
 
   it("is the kind of a program alone, whatever its size", () => {
