@@ -138,7 +138,7 @@ async function runTarget(target: Target, context: SeedContext, before: number): 
   const bins = published.map((instance) => binsOf(instance, worths));
   return {
     excess: excessPercent(published, bins),
-    drawn: excessOf(result.held ?? 0),
+    drawn: result.held === undefined ? Number.NaN : excessOf(result.held), // held instances are not asked where Ctrl-C came first
     bins,
     program: result.best.text,
     hash: result.hash,

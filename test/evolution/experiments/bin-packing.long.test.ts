@@ -211,4 +211,21 @@ describe("data", () => {
     assert.deepEqual(again, first);
     assert.deepEqual(await binPacking.run({ ...context, vault: undefined }), first);
   });
+
+  it("Ctrl-C reports what was found: no figure of instances that were not asked, none of the set that it had not come to", async () => {
+    const stop = new AbortController();
+    const { figures, notes } = await binPacking.run({
+      seed: 5,
+      data: await made,
+      workers: 2,
+      vault: undefined,
+      signal: stop.signal,
+      budget: { kind: "evaluations", evaluations: 100_000 },
+      progress: ({ evaluations }) => evaluations > 1 && stop.abort(),
+    });
+    assert.ok(Number.isFinite(figures.weibull5k));
+    assert.ok(Number.isNaN(figures["weibull5k-drawn"]));
+    assert.ok(!("or3" in figures));
+    assert.equal(notes.length, 1);
+  });
 });
