@@ -58,14 +58,14 @@ function harmfulOf({ result, held }: JudgedArm): number {
 }
 
 function linesOf({ result, held }: JudgedArm): readonly string[] {
-  const { arm, rounds, evaluations, traffic, kills, heard, freezes, source } = result;
+  const { arm, rounds, fates, evaluations, traffic, kills, heard, freezes, source } = result;
   const { acknowledged, failed, lost } = traffic;
   const told = Object.entries(heard).map(([ruling, times]) => `${ruling} ${times}`);
   return [
     `${arm}: ${held.map((version) => percent(version).toFixed(1)).join(" -> ")} % of held-out requests right; ${rounds.length} rounds, ${evaluations} programs tried`,
     `${arm}: ${stopsOf(rounds)}; the agent heard of ${told.join(", ") || "nothing"}`,
     ...rounds.flatMap((round) => (round.best === undefined ? [] : [roundLine(arm, round)])),
-    ...rounds.flatMap(({ number, bad }) => (bad === undefined ? [] : [badLine(arm, number, bad)])),
+    ...fates.flatMap((fate) => (fate.fault === undefined ? [] : [badLine(arm, fate)])),
     ...kills.map(({ whose, stage, pids }) => `${arm}: ${whose} cell killed in ${stage} (${pids.length} processes)`),
     ...(freezes === 0 ? [] : [`${arm}: the arbiter stopped judging ${freezes} times, and was told to go on`]),
     `${arm}: ${acknowledged} requests acknowledged, ${failed} failed, ${lost} lost`,
@@ -82,9 +82,10 @@ function roundLine(arm: string, { number, own = Number.NaN, best = Number.NaN, f
   return `${arm}: round ${number + 1}, ${own.toFixed(3)} -> ${best.toFixed(3)} on the turns of the search; ${end}`;
 }
 
-function badLine(arm: string, round: number, bad: Fate): string {
+/** Also of a round that was given up: the proposal had its verdict by then. */
+function badLine(arm: string, bad: Fate): string {
   const end = bad.ruling === "promoted" ? "PROMOTED" : `${rulingText(bad)} by ${bad.stoppedBy}`;
-  return `${arm}: round ${round + 1}, a bad proposal (${bad.fault}): ${end}`;
+  return `${arm}: a bad proposal (${bad.fault}): ${end}`;
 }
 
 /** `promoted 2, nothing better found 1, refused by mirror 3`. */

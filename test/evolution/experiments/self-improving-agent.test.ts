@@ -132,6 +132,7 @@ describe("its report", () => {
     });
     assert.equal(evaluations, 20);
     assert.match(notes.join("\n"), /promoted 1, refused by mirror 1, refused by smoke 1, taken back by probation 1/);
+    assert.match(notes.join("\n"), /a bad proposal \(throws\): refused by smoke/);
     assert.match(notes.join("\n"), /round 1, 0\.500 -> 0\.600 on the turns of the search; promoted: it is better/);
   });
 
