@@ -1,12 +1,15 @@
 /**
  * Can a new agent begin with this code? Trials go on from the state that is there, so nothing else in them ever asks a candidate
  * for its first state: a version whose `state()` is wrong would serve until somebody spawns an agent with it, forks one at its
- * birth, or starts a subagent of its kind. Both versions begin with nothing, and are given the same turns:
+ * birth, or starts a subagent of its kind. Both versions begin with nothing; where their first states are not the same, the same
+ * turns tell whether that matters:
  *
  *     running version  --- state() --- turns --->  answers   \
  *     candidate        --- state() --- turns --->  answers   / as the stages compare them
  *
- * Invariant: what the running version does not repeat in a second life is not asked of the candidate.
+ * Invariants
+ * 1. What the running version does not repeat in a second life is not asked of the candidate.
+ * 2. Where the first states are the same, what is answered is for the stages behind this one.
  */
 import type { RecordedTurn, Shadow, ShadowTurn } from "../../runtime/index.ts";
 import type { Difference } from "../decision.ts";
@@ -46,6 +49,7 @@ export async function birthDefect(
       code: "EVOLUTION_LOAD_FAILED",
       reason: `a new agent cannot begin with it: its state() ${describeOutcome(outcome)}`,
     };
+  if ((await control.stateDigest()) === (await candidate.stateDigest())) return undefined;
   for (const [index, turn] of turns.entries()) {
     const pair = {
       control: settled(await runInTime(control, turn)),
