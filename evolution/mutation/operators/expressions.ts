@@ -83,13 +83,25 @@ export const offByOne: Operator = {
 function isCountable(site: Site): boolean {
   const parent = site.parent?.node;
   if (parent === undefined || !isValue(site) || !isShort(site.node)) return false;
+  const isCall = site.node.type === "CallExpression";
   if (site.node.type === "BinaryExpression") {
     if (!/^[-+*/%]$/.test(site.node.operator)) return false;
-  } else if (!/^(?:Identifier|MemberExpression|CallExpression)$/.test(site.node.type)) return false;
+  } else if (!isCall && !/^(?:Identifier|MemberExpression)$/.test(site.node.type)) return false;
   const isIndex = parent.type === "MemberExpression" && parent.computed && site.key === "property";
   const isBound = parent.type === "BinaryExpression" && /^[<>]=?$/.test(parent.operator);
   const isReturned = parent.type === "ReturnStatement" || parent.type === "ArrowFunctionExpression";
+  // What a call gives is seldom a number where it is kept.
+  if (isKept(site)) return !isCall;
   return isIndex || isBound || isReturned || (parent.type === "CallExpression" && site.key === "arguments");
+}
+
+/** A variable gets this value. */
+function isKept({ key, parent }: Site): boolean {
+  const keeper = parent?.node;
+  return (
+    (keeper?.type === "VariableDeclarator" && key === "init") ||
+    (keeper?.type === "AssignmentExpression" && keeper.operator === "=" && key === "right")
+  );
 }
 
 /** A value is wrapped in what is often forgotten: `Math.abs`, a rounding, a conversion. */
