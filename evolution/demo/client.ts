@@ -37,7 +37,7 @@ const UNDERWAY_MAX = 500;
 
 /** Sends requests until it is stopped. */
 export class Client {
-  /** Whether it also asks for words that no note has. */
+  /** Whether it also asks questions without a word. */
   isCurious = false;
   readonly phases: Phase[] = [];
   readonly #options: ClientOptions;

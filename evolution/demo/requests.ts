@@ -11,7 +11,7 @@ export type Request =
 
 /** Words in a question. */
 const QUESTION_WORDS = 4;
-/** One in so many requests is a question with a word that no note has, once the client is curious. */
+/** One in so many requests is a question without a word, once the client is curious. */
 const CURIOUS_EVERY = 8;
 
 /** The request with this number, counted from 0. */
@@ -31,9 +31,9 @@ export function questionAbout(text: string): string {
   return longest.join(" ");
 }
 
-/** A question about something that is in no note: the number makes the word new each time. */
+/** A question without a word; the number makes it another one each time. */
 export function curiousQuestion(index: number): string {
-  return `what about wyvern${index}`;
+  return "?".repeat(1 + index);
 }
 
 function pick(texts: readonly string[], index: number): string {

@@ -1,7 +1,7 @@
 /**
  * The versions that the librarian proposes, one after another. Each is a whole module: the text of one of the two agent
  * files beside this one with a line or two changed, as a slip of the pen would change them. A first version with an index
- * falls over words that no note has; the last one is the file as it stands.
+ * falls over a question without words; the last one is the file as it stands.
  *
  * The edited lines carry no types, so that the edits fit the sources and the built JavaScript alike.
  */
@@ -94,14 +94,19 @@ export const versions: readonly Version[] = [
   },
   {
     name: "index with a hole",
-    idea: "has an index; that it fails on words which no note has, nobody has found out yet",
+    idea: "has an index; that it fails on a question without a word, nobody has found out yet",
     fate: "rolled_back",
     base: "librarian-indexed",
-    edits: [{ find: "of ctx.state[`word:${word}`] ?? [])", by: "of ctx.state[`word:${word}`])" }],
+    edits: [
+      {
+        find: "for (const word of new Set(words(question))) {",
+        by: "if (words(question).reduce((a, b) => (a.length < b.length ? b : a)).length > 60) return []; for (const word of new Set(words(question))) {",
+      },
+    ],
   },
   {
     name: "index",
-    idea: "has an index, and an answer for words that no note has",
+    idea: "has an index, and an answer to a question without words",
     fate: "confirmed",
     base: "librarian-indexed",
     edits: [],
